@@ -1,0 +1,39 @@
+"""Which processor computes, and how its memory is given back."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+import torch
+
+CHOICE = "LLAMA_LESSONS_DEVICE"  # environment variable that overrides the choice: cpu, cuda, cuda:1, mps
+
+
+def pick_device() -> torch.device:
+    """The device to compute on: what LLAMA_LESSONS_DEVICE names, else an NVIDIA or AMD GPU, else the CPU.
+
+    Apple's GPU is used only when it is named (LLAMA_LESSONS_DEVICE=mps): it has no float64.
+
+    Raises:
+        ValueError: the variable names a device that this machine does not have.
+    """
+    name = os.environ.get(CHOICE) or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device  # "cuda" becomes "cuda:0"; fails here rather than in a lesson
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"{CHOICE}={name!r} does not work here: {str(error).splitlines()[0]}") from None
+
+
+def release_memory() -> None:
+    """Give memory back that nothing needs any more, also what the last error's traceback still held.
+
+    Delete your own names first (`del model`): this frees what is unreachable, not what you still have a name for.
+    """
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

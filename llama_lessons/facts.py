@@ -1,0 +1,168 @@
+"""What Meta published about Llama 2, number by number, each with where it stands.
+
+Keys are names of presets ("llama2-7b") wherever a number belongs to a size. Shapes are in `config`, and what follows
+from shapes is computed in `arithmetic`. Two of the published sums do not add up, and are kept as printed:
+
+- MODEL_CARD.md lists 7B, 13B and 70B and omits the 34B, but its totals include it: its rows sum to 2,273,280 GPU
+  hours and 385.08 tCO2, the totals are 3,311,616 and 539.00. The gap in hours is exactly the paper's 34B row; in CO2
+  the paper's four rows sum to 538.98.
+- The grand total of preference comparisons is printed as 2,919,326; the rows of table 6 sum to 2,920,903.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+PAPER = "Llama 2, arXiv:2307.09288"
+CARD = "MODEL_CARD.md in Meta's repository llama"
+CODE = "Meta's repository llama"
+NEWS = "Meta's announcement of Llama 2, July 2023"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One published number.
+
+    Args:
+        value: the number, as printed.
+        unit: what it counts.
+        source: document, with table or section.
+        note: what one should know before quoting it.
+    """
+
+    value: Any
+    unit: str
+    source: str
+    note: str = ""
+
+
+def _table(unit: str, source: str, values: dict[str, Any], note: str = "") -> Mapping[str, Fact]:
+    return MappingProxyType({key: Fact(value, unit, source, note) for key, value in values.items()})
+
+
+def _by_size(unit: str, source: str, *values: Any, note: str = "") -> Mapping[str, Fact]:
+    names = ("llama2-7b", "llama2-13b", "llama2-34b", "llama2-70b")
+    return _table(unit, source, dict(zip(names, values, strict=True)), note)
+
+
+# What the announcement said
+CONTEXT = Fact(4096, "tokens", f"{PAPER}, table 1", "twice Llama 1's 2048")
+MORE_DATA = Fact(40, "% more pretraining tokens than Llama 1", f"{PAPER}, section 1")
+FREE_UP_TO = Fact(700_000_000, "monthly active users", NEWS, "above it the licence asks for a separate agreement")
+SHARDS = _table("files", f"{CODE}, README.md", {"llama2-7b": 1, "llama2-13b": 2, "llama2-70b": 8})
+
+# Pretraining
+TOKENS = Fact(2.0e12, "tokens", f"{PAPER}, table 1", "every size saw as many")
+PEAK_LR = _by_size("learning rate", f"{PAPER}, table 1", 3e-4, 3e-4, 1.5e-4, 1.5e-4)
+OPTIMIZER = _table(
+    "AdamW setting",
+    f"{PAPER}, section 2.2",
+    {"beta1": 0.9, "beta2": 0.95, "eps": 1e-5, "weight_decay": 0.1, "clip": 1.0, "warmup_steps": 2000, "final_lr": 0.1},
+    note="final_lr is the share of the peak at which the cosine ends",
+)
+GLOBAL_BATCH = Fact(4_000_000, "tokens", f"{PAPER}, table 1")
+GPU_HOURS = _by_size("hours of an A100-80GB", f"{PAPER}, table 2", 184_320, 368_640, 1_038_336, 1_720_320)
+GPU_HOURS_TOTAL = Fact(3_311_616, "hours of an A100-80GB", f"{PAPER}, table 2")
+TCO2 = _by_size("tonnes of CO2 equivalent", f"{PAPER}, table 2", 31.22, 62.44, 153.90, 291.42)
+TCO2_TOTAL = Fact(539.00, "tonnes of CO2 equivalent", f"{PAPER}, table 2", "its rows sum to 538.98")
+CARD_GPU_HOURS = _table(
+    "hours of an A100-80GB", CARD, {"llama2-7b": 184_320, "llama2-13b": 368_640, "llama2-70b": 1_720_320}
+)
+CARD_TCO2 = _table("tonnes of CO2 equivalent", CARD, {"llama2-7b": 31.22, "llama2-13b": 62.44, "llama2-70b": 291.42})
+GPU_POWER = _by_size("watts", f"{PAPER}, table 2", 400, 400, 350, 400)
+LANGUAGES = _table("% of documents", f"{PAPER}, table 10", {"en": 89.70, "unknown": 8.38, "de": 0.17}, "unknown: code")
+
+# Alignment
+SFT_ANNOTATIONS = Fact(27_540, "annotated dialogues", f"{PAPER}, section 3.1")
+SFT = _table(
+    "setting",
+    f"{PAPER}, section 3.1",
+    {"lr": 2e-5, "weight_decay": 0.1, "batch_size": 64, "seq_len": 4096, "epochs": 2},
+)
+PREFERENCES_META = Fact(1_418_091, "comparisons", f"{PAPER}, table 6")
+PREFERENCES_TOTAL = Fact(2_919_326, "comparisons", f"{PAPER}, table 6", "as printed; its rows sum to 2,920,903")
+RATINGS = ("significantly better", "better", "slightly better", "negligibly better or unsure")
+UNCHECKED = "read from a scan: look at the PDF before quoting"
+MARGIN_ACCURACY = _table(
+    "% of comparisons",
+    f"{PAPER}, table 28",
+    {"none": 62.5, "small": 63.0, "large": 62.9},
+    UNCHECKED,
+)
+MARGINS = MappingProxyType(
+    {
+        name: _table(
+            "margin, in units of reward", f"{PAPER}, table 27", dict(zip(RATINGS, values, strict=True)), UNCHECKED
+        )
+        for name, values in {"small": (1, 2 / 3, 1 / 3, 0), "large": (3, 2, 1, 0)}.items()
+    }
+)
+SAFETY_LOSS_ACCURACY = _table("% of comparisons", f"{PAPER}, table 29", {"without": 63.7, "with": 64.5})
+REWARD_LR = _table("learning rate", f"{PAPER}, section 3.2.2", {"llama2-70b": 5e-6, "others": 1e-5})
+REWARD_BATCH = Fact(512, "comparisons", f"{PAPER}, section 3.2.2")
+REWARD_ACCURACY = _table(
+    "% of comparisons", f"{PAPER}, table 7", {"helpfulness on Meta Helpful": 63.2, "safety on Meta Safety": 64.5}
+)
+PPO = _table(
+    "setting",
+    f"{PAPER}, section 3.2.3",
+    {"lr": 1e-6, "batch_size": 512, "minibatch_size": 64, "clip": 0.2, "safety_threshold": 0.15},
+)
+PPO_KL = _by_size("weight of the KL penalty", f"{PAPER}, section 3.2.3", 0.01, 0.01, 0.005, 0.005)
+GHOST_ATTENTION = _table(
+    "% of dialogues that still obey",
+    f"{PAPER}, table 30",
+    {"turn 4 with": 100, "turn 4 without": 10, "turn 6 without": 0},
+)
+ANNOTATIONS = Fact(1_000_000, "human annotations, over", NEWS)
+PPO_ITERATIONS = Fact((200, 400), "iterations, from and to", f"{PAPER}, section 3.2.3")
+PPO_SECONDS = Fact(330, "seconds an iteration, 70B", f"{PAPER}, section 3.2.3")
+SAMPLING_TEMPERATURE = Fact(
+    (1.2, 1.3), "temperature, from and to", f"{PAPER}, section 3.2.3", "best for 10 to 100 samples"
+)
+GQA_ABLATION = _table(
+    "setting", f"{PAPER}, appendix A.2.1", {"tokens": 150e9, "hidden_dim_mqa": 1.33, "hidden_dim_gqa": 1.3}
+)
+SAFETY_PROMPTS = _table("adversarial prompts", f"{PAPER}, section 4.4", {"single turn": 1351, "multi turn": 623})
+RED_TEAMERS = Fact(350, "people, at least", f"{PAPER}, section 4.3")
+VIOLATIONS = _table("per person and hour, 7B", f"{PAPER}, section 4.3", {"before": 1.8, "after": 0.45})
+FALSE_REFUSALS = Fact(0.05, "% of the helpfulness set", f"{PAPER}, section 4.2.3", "far more on 210 borderline prompts")
+
+# Scores
+MMLU = _table(
+    "% of questions, 5-shot",
+    f"{PAPER}, tables 3, 4 and 19",
+    {
+        "Llama 1 7B": 35.1,
+        "Llama 1 13B": 46.9,
+        "Llama 1 33B": 57.8,
+        "Llama 1 65B": 63.4,
+        "Llama 2 7B": 45.3,
+        "Llama 2 13B": 54.8,
+        "Llama 2 34B": 62.6,
+        "Llama 2 70B": 68.9,
+        "MPT 7B": 26.8,
+        "MPT 30B": 46.9,
+        "Falcon 7B": 26.2,
+        "Falcon 40B": 55.4,
+        "PaLM": 69.3,
+        "GPT-3.5": 70.0,
+        "PaLM-2-L": 78.3,
+        "GPT-4": 86.4,
+    },
+)
+MMLU_7B = _table(
+    "% of questions, 5-shot",
+    f"{PAPER}, table 19",
+    {"humanities": 42.9, "STEM": 36.4, "social sciences": 51.2, "other": 52.2},
+)
+GSM8K = _by_size("% solved", f"{PAPER}, table 3", 14.6, 28.7, 42.2, 56.8)
+HUMANEVAL = _by_size("% solved, pass@1", f"{PAPER}, table 3", 12.8, 18.3, 22.6, 29.9)
+TRUTHFULQA_CHAT = _by_size("% truthful and informative", f"{PAPER}, table 14", 57.04, 62.18, 67.20, 64.14)
+TOXIGEN_CHAT = _by_size("% toxic", f"{PAPER}, table 14", 0.00, 0.00, 0.02, 0.01)
+
+# How Meta's code samples
+SAMPLING = _table("default", f"{CODE}, generation.py", {"temperature": 0.6, "top_p": 0.9})

@@ -1,0 +1,62 @@
+import base64
+
+import pytest
+import torch
+
+from llama_lessons import page
+from llama_lessons.page import stable
+
+
+@pytest.fixture
+def building(monkeypatch):
+    monkeypatch.setenv(page.BUILDING, "1")
+
+
+@pytest.mark.parametrize(
+    ("x", "digits", "text"),
+    [
+        (1.23456, 2, "1.23"),
+        (-0.001, 2, "0.00"),
+        (-1.5, 0, "-2"),
+        ([1.0, -2.25], 1, "[1.0, -2.2]"),
+        (torch.tensor([[0.5, 1.0], [-1e-9, 2.0]]), 2, "[[0.50, 1.00], [0.00, 2.00]]"),
+        (torch.tensor(3.14159), 3, "3.142"),
+    ],
+)
+def test_numbers_are_rounded_and_minus_zero_is_zero(x, digits, text):
+    assert stable(x, digits) == text
+
+
+@pytest.mark.parametrize("x", [0.12496, 0.12504, -0.12496, [1.0, 2.005]])
+def test_a_number_near_its_rounding_boundary_is_refused_while_building(building, x):
+    with pytest.raises(ValueError, match="within 5e-05 of a rounding boundary at 2 decimals"):
+        stable(x)
+
+
+@pytest.mark.parametrize("x", [0.1249, 0.1251, 0.0, -0.00002, float("inf")])
+def test_a_number_far_from_it_is_printed_while_building(building, x):
+    assert stable(x)
+
+
+def test_outside_a_build_nothing_is_refused():
+    assert stable(0.12496) == "0.12"
+
+
+def test_a_picture_carries_its_description(monkeypatch):
+    from matplotlib import pyplot
+
+    shown = {}
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.update(data=data, meta=metadata))
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2])
+    page.show(figure, alt="a line that rises")
+    assert base64.b64decode(shown["data"]["image/png"]).startswith(b"\x89PNG")
+    assert shown["data"]["text/plain"] == shown["meta"]["image/png"]["alt"] == "a line that rises"
+    assert not pyplot.get_fignums()
+
+
+def test_setup_seeds_and_can_run_twice():
+    page.setup()
+    first = torch.randn(3)
+    page.setup()
+    assert torch.equal(torch.randn(3), first)
