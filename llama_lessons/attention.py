@@ -101,11 +101,10 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     n_new, n_all = q.shape[2], k.shape[2]
     if n_new == 1:  # one query sees everything: no mask, and heads that share keys become rows of one matmul
         return scaled_dot_product_attention(q.reshape(*k.shape[:2], -1, k.shape[3]), k, v).reshape(q.shape)
-    groups = q.shape[1] // k.shape[1]
-    k, v = (x.repeat_interleave(groups, dim=1) if groups > 1 else x for x in (k, v))  # (B, H, S, D)
     if n_new == n_all:
-        return scaled_dot_product_attention(q, k, v, is_causal=True)
-    return scaled_dot_product_attention(q, k, v, attn_mask=causal_mask(n_new, n_all, q.device))
+        return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+    mask = causal_mask(n_new, n_all, q.device)
+    return scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
 def causal_mask(n_new: int, n_all: int, device: torch.device | None = None) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn.functional import rms_norm, silu
 
 from llama_lessons.attention import KVCache, causal_attention
 from llama_lessons.model import Llama
-from llama_lessons.rope import rope_angles
+from llama_lessons.rope import rope_angles, rotate
 
 LARGEST = 2**30  # bytes of weights; of a larger model no copy is made
 WORTHWHILE = 64  # tokens from which on a faster step repays the copy
@@ -63,10 +63,10 @@ class PackedLlama:
         """What `model(ids[:, None], cache)[:, 0]` gives: (B,) -> (B, V), within rounding."""
         cache.check(len(ids), 1)
         angles = rope_angles(torch.tensor([cache.length]), self.config.head_dim, self.config.rope_theta)  # (1, D//2)
-        turn = torch.polar(torch.ones_like(angles), angles)  # a rotation is a product of complex numbers
+        cos, sin = angles.cos(), angles.sin()
         x = self.embedding[ids]  # (B, C)
         for layer, (w_qkv, wo, w_gate_up, w_down) in enumerate(self.layers):
-            x = torch.addmm(x, self._attend(self._norm(x) @ w_qkv, turn, cache, layer), wo)
+            x = torch.addmm(x, self._attend(self._norm(x) @ w_qkv, cos, sin, cache, layer), wo)
             gate, up = (self._norm(x) @ w_gate_up).chunk(2, dim=1)  # (B, F) each
             x = torch.addmm(x, silu(gate) * up, w_down)
         cache.length += 1
@@ -75,14 +75,14 @@ class PackedLlama:
     def _norm(self, x: Tensor) -> Tensor:
         return rms_norm(x, (self.config.dim,), eps=self.config.norm_eps)
 
-    def _attend(self, qkv: Tensor, turn: Tensor, cache: KVCache, layer: int) -> Tensor:
+    def _attend(self, qkv: Tensor, cos: Tensor, sin: Tensor, cache: KVCache, layer: int) -> Tensor:
         """(B, (H + 2 Hkv) D) -> (B, C)."""
-        n_heads, head_dim = self.config.n_heads, self.config.head_dim
-        heads = qkv.view(len(qkv), -1, 1, head_dim)  # (B, H + 2 Hkv, 1, D): one new token
-        n_turned = n_heads + self.config.n_kv_heads
-        pairs = torch.view_as_complex(heads[:, :n_turned].unflatten(3, (-1, 2)))  # (B, H + Hkv, 1, D//2)
-        turned = torch.view_as_real(pairs * turn).flatten(3)  # (B, H + Hkv, 1, D)
-        keys, values = cache.extend(layer, turned[:, n_heads:], heads[:, n_turned:])
+        n_heads, n_turned = self.config.n_heads, self.config.n_heads + self.config.n_kv_heads
+        heads = qkv.view(len(qkv), 1, -1, self.config.head_dim)  # (B, 1, H + 2 Hkv, D): one new token
+        turned = rotate(heads[:, :, :n_turned], cos, sin).transpose(
+            1, 2
+        )  # (B, H + Hkv, 1, D): queries and keys at once
+        keys, values = cache.extend(layer, turned[:, n_heads:], heads[:, :, n_turned:].transpose(1, 2))
         return causal_attention(turned[:, :n_heads], keys, values).flatten(1)
 
 

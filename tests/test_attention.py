@@ -44,6 +44,15 @@ def test_is_causal_alone_would_mask_the_past():
     assert_close(causal_attention(q, k, v), out)
 
 
+@pytest.mark.parametrize(("n_new", "n_all"), SIZES)
+def test_fused_and_open_attention_have_the_same_gradients(n_new, n_all):
+    q, k, v = (x.requires_grad_() for x in make_qkv(n_new, n_all))
+    toward = torch.randn(B, H, n_new, D)
+    fused = torch.autograd.grad(causal_attention(q, k, v), (q, k, v), toward)
+    open_path = torch.autograd.grad(causal_weights(q, k) @ v.repeat_interleave(H // HKV, dim=1), (q, k, v), toward)
+    assert_close(fused, open_path)
+
+
 def test_weights_of_bfloat16_queries_come_back_in_bfloat16():
     q, k, _ = make_qkv(3, 7)
     assert causal_weights(q.bfloat16(), k.bfloat16()).dtype == torch.bfloat16
