@@ -1,0 +1,34 @@
+import pytest
+import torch
+from torch.testing import assert_close
+
+from llama_lessons.batches import IGNORE, Batch, pack
+
+
+def test_rows_are_the_texts_end_to_end_and_targets_the_next_ids():
+    batch = pack([[1, 5, 6, 2], [1, 7, 2], [1, 8, 9, 10, 11, 2]], batch_size=3, seq_len=3)
+    assert batch.tokens.tolist() == [[1, 5, 6], [1, 7, 2], [8, 9, 10]]
+    assert batch.targets.tolist() == [[5, 6, 2], [7, 2, 1], [9, 10, 11]]
+
+
+def test_no_more_texts_are_taken_than_needed():
+    texts = iter([[1, 5, 6, 2]] * 5)
+    pack(texts, batch_size=2, seq_len=2)
+    assert len(list(texts)) == 3
+
+
+def test_too_few_texts_are_an_error():
+    with pytest.raises(ValueError, match="texts hold 4 tokens, and 2 rows of 3 take 8"):
+        pack([[1, 5, 6, 2]], batch_size=2, seq_len=3)
+
+
+def test_parts_hold_every_row_once():
+    batch = Batch(torch.arange(10).view(5, 2), torch.arange(10).view(5, 2) + 1)
+    parts = batch.split(3)
+    assert [len(part.tokens) for part in parts] == [2, 2, 1]
+    assert_close(torch.cat([part.targets for part in parts]), batch.targets)
+    assert len(batch.split(9)) == 5
+
+
+def test_targets_that_ask_nothing_are_not_counted():
+    assert Batch(torch.ones(2, 3), torch.tensor([[IGNORE, 4, 5], [6, IGNORE, IGNORE]])).n_targets == 3

@@ -1,0 +1,160 @@
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import log_softmax
+from torch.testing import assert_close
+
+from llama_lessons.batches import IGNORE, Batch
+from llama_lessons.config import LlamaConfig
+from llama_lessons.model import Llama
+from llama_lessons.training import Recipe, Trainer, make_optimizers, token_loss
+
+ROOT = Path(__file__).parents[1]
+CONFIG = LlamaConfig(dim=24, n_layers=2, n_heads=6, n_kv_heads=3, vocab_size=31, hidden_dim=20, max_seq_len=16)
+RECIPE = Recipe(n_steps=12, peak_lr=3e-3, warmup_steps=3)
+MUON = replace(RECIPE, muon_lr=0.02, accumulate=2)
+
+
+def batch_at(step: int) -> Batch:
+    rows = torch.randint(31, (5, 9), generator=torch.Generator().manual_seed(step))
+    return Batch(rows[:, :-1], rows[:, 1:])
+
+
+def make_trainer(recipe: Recipe = RECIPE) -> Trainer:
+    torch.manual_seed(0)
+    return Trainer(Llama(CONFIG), recipe, batch_at)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
+    recipe = Recipe(n_steps=104, warmup_steps=4)
+    shares = [recipe.share_of_peak(step) for step in range(104)]
+    assert shares[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert shares[4:] == sorted(shares[4:], reverse=True)
+    assert shares[103] == pytest.approx(0.1)
+    assert shares[4 + 33] == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi / 3)) / 2)  # a third of the way
+
+
+def test_loss_is_the_sum_over_the_places_that_ask():
+    logits, targets = torch.randn(2, 3, 7), torch.tensor([[4, IGNORE, 0], [IGNORE, 6, 1]])
+    logs = log_softmax(logits, -1)
+    by_hand = -(logs[0, 0, 4] + logs[0, 2, 0] + logs[1, 1, 6] + logs[1, 2, 1])
+    assert_close(token_loss(logits, targets), by_hand)
+
+
+def test_one_step_is_adamw_by_hand():
+    """The first step of AdamW moves every weight by lr * g / (|g| + eps), after decaying matrices by lr * decay."""
+    trainer = make_trainer(replace(RECIPE, n_steps=1, warmup_steps=0, clip=0.5))
+    before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
+    batch = batch_at(0)
+    (token_loss(trainer.model(batch.tokens), batch.targets) / 40).backward()
+    gradients = {name: weight.grad.clone() for name, weight in trainer.model.named_parameters()}
+    norm = math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients.values()))
+    [record] = trainer.run()
+    assert record.grad_norm == pytest.approx(norm, rel=1e-5)
+    assert norm > 0.5
+    for name, weight in trainer.model.named_parameters():
+        gradient = gradients[name] * 0.5 / norm
+        decayed = before[name] * (1 - 3e-3 * 0.1) if weight.dim() == 2 else before[name]
+        assert_close(weight.detach(), decayed - 3e-3 * gradient / (gradient.abs() + 1e-5), rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_parts_make_the_step_of_the_whole():
+    whole, parts = make_trainer(), make_trainer(replace(RECIPE, accumulate=3))
+    losses = [[record.loss for record in trainer.run(4)] for trainer in (whole, parts)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert_close(whole.model.state_dict(), parts.model.state_dict(), rtol=1e-3, atol=1e-5)
+
+
+def test_muon_gets_the_matrices_of_the_blocks_and_adamw_the_rest():
+    model = Llama(CONFIG)
+    adamw, muon = make_optimizers(model, MUON)
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    theirs = [names[id(weight)] for group in muon.param_groups for weight in group["params"]]
+    assert len(theirs) == 2 * 7
+    assert all(name.startswith("blocks.") and "norm" not in name for name in theirs)
+    matrices, vectors = ([names[id(weight)] for weight in group["params"]] for group in adamw.param_groups)
+    assert matrices == ["embedding.weight", "output.weight"]
+    assert len(vectors) == 5
+    assert [group["weight_decay"] for group in adamw.param_groups] == [0.1, 0.0]
+
+
+def test_frozen_weights_stay_out_of_the_optimizer():
+    model = Llama(CONFIG)
+    model.embedding.requires_grad_(False)
+    [adamw] = make_optimizers(model, RECIPE)
+    assert all(weight is not model.embedding.weight for group in adamw.param_groups for weight in group["params"])
+
+
+def test_training_lowers_the_loss_on_what_repeats():
+    trainer = make_trainer(replace(RECIPE, n_steps=60))
+    trainer.batch_at = lambda step: batch_at(0)
+    losses = [record.loss for record in trainer.run()]
+    assert losses[0] == pytest.approx(math.log(31), rel=0.02)
+    assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, MUON])
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, recipe):
+    straight, first, second = make_trainer(recipe), make_trainer(recipe), make_trainer(recipe)
+    list(straight.run())
+    list(first.run(7))
+    first.save(tmp_path / "state.pt")
+    second.load(tmp_path / "state.pt")
+    list(second.run())
+    assert_close(second.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+    for ours, theirs in zip(second.records, straight.records, strict=True):
+        assert replace(ours, seconds=0) == replace(theirs, seconds=0)
+
+
+def test_an_interrupted_step_is_done_again(monkeypatch):
+    straight, stopped = make_trainer(), make_trainer()
+    list(straight.run())
+
+    def interrupt(batch):
+        raise KeyboardInterrupt
+
+    list(stopped.run(5))
+    with monkeypatch.context() as patch:
+        patch.setattr(stopped, "_accumulate_gradients", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(stopped.run())
+    list(stopped.run())
+    assert_close(stopped.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+
+
+def test_another_recipe_is_refused(tmp_path):
+    make_trainer().save(tmp_path / "state.pt")
+    with pytest.raises(ValueError, match=r"written with another recipe: .*'peak_lr': 0.003"):
+        make_trainer(replace(RECIPE, peak_lr=1e-3)).load(tmp_path / "state.pt")
+
+
+CHILD = """
+import sys
+from tests.test_training import MUON, make_trainer
+trainer = make_trainer(MUON)
+for record in trainer.run():
+    trainer.save(sys.argv[1])
+    print(record.step, flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_killed_process_loses_nothing_it_saved(tmp_path):
+    state = tmp_path / "state.pt"
+    process = subprocess.Popen([sys.executable, "-c", CHILD, state], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    while process.stdout.readline().strip() != "4":
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    resumed, straight = make_trainer(MUON), make_trainer(MUON)
+    resumed.load(state)
+    assert resumed.step >= 4
+    list(resumed.run())
+    list(straight.run())
+    assert_close(resumed.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
