@@ -1,0 +1,163 @@
+"""Hugging Face's format: config.json beside model.safetensors, whole or in shards, or the older pytorch_model.bin."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from llama_lessons.checkpoints.assembly import Checkpoint, Stored
+from llama_lessons.checkpoints.errors import CheckpointError, unreadable
+from llama_lessons.checkpoints.huggingface_config import config_from, settings_of
+from llama_lessons.checkpoints.names import halves_from_pairs, pairs_from_halves, translate
+from llama_lessons.checkpoints.progress import progress
+from llama_lessons.checkpoints.settings import read_settings, write_settings
+from llama_lessons.checkpoints.tokenizer_files import write_tokenizer_files
+from llama_lessons.checkpoints.torch_file import read_torch_file
+from llama_lessons.config import LlamaConfig
+from llama_lessons.model import Llama
+from llama_lessons.tokenizer import Tokenizer
+
+SHARD_BYTES = 5_000_000_000  # a larger model is written in several files
+DERIVED = "rotary_emb.inv_freq"  # stored by old versions of transformers, computed by everyone
+TABLE, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+def read(folder: Path) -> Checkpoint:
+    """Look into a folder of Hugging Face's; no weight is read yet.
+
+    Args:
+        folder: holds config.json and the weights.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the config asks for something that Llama 2 does not have.
+    """
+    path = folder / "config.json"
+    config = config_from(path, read_settings(path))
+    weights, tables = {}, {}
+    for file in _weight_files(folder):
+        for name, tensor in _tensors(file).items():
+            if name in (TABLE, HEAD):
+                tables[name] = tensor
+            if not name.endswith(DERIVED):
+                fill = partial(_fill, tensor, _rotated_heads(name, config))
+                weights[name] = Stored(file, tuple(tensor.shape), tensor.dtype, fill)
+    if config.tie_embeddings and HEAD in tables:
+        _check_tied(weights.pop(HEAD).file, tables)
+    return Checkpoint(path, config, "hf", weights)
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights, in the order of preference that transformers has."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return [folder / name]
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            return _indexed_files(index)
+    raise CheckpointError(
+        folder,
+        "has config.json but no weights: neither model.safetensors nor pytorch_model.bin, nor an index of several",
+        "Download the weights as well, with the index file if there are several",
+    )
+
+
+def _indexed_files(index: Path) -> list[Path]:
+    weight_map = read_settings(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(v, str) for v in weight_map.values()):
+        raise CheckpointError(index, 'has no "weight_map" from names to files', "Download it again")
+    files = [index.parent / name for name in sorted(set(weight_map.values()))]
+    for file in files:
+        if not file.is_file():
+            raise CheckpointError(
+                file, f"this shard is missing, {index.name} names it", "Download it: it holds a part of the weights"
+            )
+    return files
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, mapped: nothing is read yet, and writing to them does not reach the file."""
+    if path.suffix == ".bin":
+        return read_torch_file(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+    except (SafetensorError, OSError) as error:
+        raise unreadable(path, error) from error
+
+
+def _fill(tensor: Tensor, n_heads: int, out: Tensor) -> None:
+    """Copy a stored weight to `out`, its rows in our order."""
+    if n_heads:
+        pairs_from_halves(tensor, n_heads, out)
+    else:
+        out.copy_(tensor)
+
+
+def _rotated_heads(name: str, config: LlamaConfig) -> int:
+    """Heads of a weight whose rows RoPE turns; 0 for every other weight."""
+    return {"q_proj": config.n_heads, "k_proj": config.n_kv_heads}.get(name.split(".")[-2], 0)
+
+
+def _check_tied(file: Path, tables: dict[str, Tensor]) -> None:
+    """Some versions store a tied table twice. One is enough, but both must say the same."""
+    head = tables[HEAD]
+    table = tables.get(TABLE, head)
+    if table.dtype != head.dtype or not torch.equal(table, head):
+        trouble = f"config.json ties {HEAD} to {TABLE}, but they differ"
+        raise CheckpointError(file, trouble, 'Set "tie_word_embeddings" to false if they were trained apart')
+
+
+def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
+    """Write config.json, generation_config.json, the weights and, given a tokenizer, its files.
+
+    Args:
+        model: a plain Llama, on any device.
+        folder: made here.
+        tokenizer: None writes none, and takes Llama 2's ids of <s> and </s> for granted.
+    """
+    folder.mkdir()
+    ids = {"bos_token_id": 1, "eos_token_id": 2}
+    if tokenizer is not None:
+        ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
+        write_tokenizer_files(tokenizer, folder)
+    write_settings(folder / "generation_config.json", ids)
+    write_settings(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
+    _write_weights(model, folder)
+
+
+def _write_weights(model: Llama, folder: Path) -> None:
+    weights = {translate(name, "ours", "hf"): weight.data for name, weight in model.named_parameters()}
+    n_bytes = sum(weight.nbytes for weight in weights.values())
+    shards = _split(weights)
+    placed = {}
+    for n, shard in enumerate(progress(shards, n_bytes, "saving"), start=1):
+        name = "model.safetensors" if len(shards) == 1 else f"model-{n:05d}-of-{len(shards):05d}.safetensors"
+        tensors = {key: _their_rows(key, weights[key], model.config) for key in shard}
+        save_file(tensors, folder / name, metadata={"format": "pt"})
+        placed |= dict.fromkeys(shard, name)
+    if len(shards) > 1:
+        index = {"metadata": {"total_size": n_bytes}, "weight_map": placed}
+        write_settings(folder / "model.safetensors.index.json", index)
+
+
+def _split(weights: dict[str, Tensor]) -> list[list[str]]:
+    """Names, shared out in their order over files of at most SHARD_BYTES (a larger weight gets one of its own)."""
+    shards, room = [[]], SHARD_BYTES
+    for name, weight in weights.items():
+        if weight.nbytes > room and shards[-1]:
+            shards.append([])
+            room = SHARD_BYTES
+        shards[-1].append(name)
+        room -= weight.nbytes
+    return shards
+
+
+def _their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
+    """A weight on the CPU with its rows in Hugging Face's order."""
+    n_heads = _rotated_heads(name, config)
+    return (halves_from_pairs(weight, n_heads) if n_heads else weight).cpu().contiguous()
