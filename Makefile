@@ -1,0 +1,50 @@
+# `make` shows what there is. Everything runs in .venv, which the first target makes.
+
+PYTHON ?=#   the Python that makes .venv; default: the first of 3.11 or newer that is found
+TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
+ARGS ?=#   more words for JupyterLab (lab) or pytest (test): make test ARGS="-x -k rope"
+LESSON ?=#   how a lesson's name begins: make lessons LESSON=01
+SAVE ?=#   1: keep what was measured
+
+RUN    = .venv/bin/python
+FIRST  = $(firstword $(sort $(wildcard notebooks/0*.ipynb)))
+PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
+
+.DEFAULT_GOAL = help
+.PHONY: help lab test lint sync lessons student bench
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@awk -F ' *[?]=# *' '/^[A-Z]+ \?=# / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+# Made again when the list of packages has changed or the course has moved (pip notes its path). Paths are relative, so that
+# blanks in the course's own do no harm.
+ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))
+.PHONY: .venv/installed
+endif
+.venv/installed: pyproject.toml constraints.txt tools/install.sh
+	@sh tools/install.sh "$(PYTHON)" "$(TORCH)"
+
+lab: .venv/installed  ## open the first lesson in JupyterLab
+	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/$(FIRST) $(ARGS)
+
+test: .venv/installed  ## run every check: the tests, then every lesson, cell by cell
+	$(PYTEST) tests
+	$(PYTEST) --nbval notebooks/
+
+lint: .venv/installed  ## check the style of all code, lessons included
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+sync: .venv/installed  ## after an edit: bring each lesson's .py and .ipynb together, the newer one leads
+	$(RUN) -m jupytext --sync notebooks/[0-9]*.py
+
+lessons: .venv/installed  ## run the lessons and save what they print
+	$(RUN) tools/build_notebooks.py $(LESSON)
+
+student: .venv/installed  ## write the student edition, stubs for solutions, into student/
+	$(RUN) tools/make_student.py
+
+bench: .venv/installed  ## measure tokens per second beside transformers
+	$(RUN) -m benchmarks.bench $(if $(SAVE),--save)

@@ -1,0 +1,231 @@
+"""A real JupyterLab in a real, headless Chromium, for tests that look at a lesson as a reader does.
+
+The fixture `lab` of `conftest.py` hands a test a `Lab`. Everything happens on a copy of the notebook and on a server
+with settings of its own; the browser can reach nothing but that server, and whatever asked for more is recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--no-sandbox",  # a container's root user has no other way
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing but this machine has a name
+)
+SERVER = (
+    "--no-browser",
+    "--allow-root",
+    "--ServerApp.port_retries=0",
+    "--IdentityProvider.token=",
+    "--ServerApp.password=",
+    "--LabApp.expose_app_in_browser=True",
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.extension_manager=readonly",  # the other one asks PyPI
+)
+WINDOW = {"width": 1400, "height": 1600}  # pixels
+DISABLED = {
+    "@jupyterlab/apputils-extension:announcements": True,  # asks in a pop-up whether to fetch news
+    "@jupyterlab/debugger-extension": True,  # asks a kernel that is restarting for its state, then logs an error
+}
+
+# The page's own indicator says "idle" before there is a kernel, so the application object is asked. A dialog that opens
+# here (which kernel? this file cannot be loaded!) would wait for ever.
+OPENED = """() => {
+  const panel = window.jupyterapp?.shell?.currentWidget, session = panel?.sessionContext;
+  const ready = panel?.context?.isReady && session?.isReady && session.session?.kernel?.status === 'idle';
+  return ready ? 'ready' : document.querySelector('.jp-Dialog-content')?.innerText;
+}"""
+NOTEBOOK_HEIGHT = """() => document.querySelector(
+  '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer').scrollHeight"""
+START_RUN = """() => {
+  window.lessonRan = null;
+  window.jupyterapp.commands.execute('notebook:restart-run-all').then(
+    ok => { window.lessonRan = !!ok; }, error => { console.error(`Run All: ${error}`); window.lessonRan = false; });
+}"""
+CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, k) => {
+  const outputs = cell.model.outputs?.toJSON() ?? [];
+  return outputs.filter(o => o.output_type === 'error').map(o => `cell ${k}: ${o.ename}: ${o.evalue}`);
+})"""
+
+
+class Lab:
+    """One browser tab on one JupyterLab server.
+
+    Args:
+        page: a fresh playwright page.
+        url: where the server answers, without a slash at the end.
+        root: the folder that the server serves; `open` copies notebooks into it.
+        shots: folder for screenshots.
+    """
+
+    def __init__(self, page: Page, url: str, root: Path, shots: Path) -> None:
+        self.page, self.url, self.root, self.shots = page, url, root, shots
+        page.set_viewport_size(WINDOW)
+        self.console_errors: list[str] = []
+        self.outside_requests: list[str] = []
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        page.on("console", self._note_message)
+        page.on("request", self._note_request)
+
+    def open(self, notebook: Path, timeout: float = 60) -> Page:
+        """Copy a notebook to the server, open it, and wait until its kernel is ready.
+
+        Args:
+            notebook: path of an .ipynb; the file itself is only read.
+            timeout: seconds to wait.
+
+        Returns:
+            The playwright page, for clicking and typing.
+
+        Raises:
+            RuntimeError: JupyterLab asked a question instead; the message quotes it.
+        """
+        copy = self.root / "notebooks" / notebook.name
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copyfile(notebook, copy)
+        address = f"{self.url}/lab/workspaces/test/tree/notebooks/{copy.name}?reset"
+        self.page.goto(address, wait_until="domcontentloaded")
+        state = self.page.wait_for_function(OPENED, timeout=timeout * 1000).json_value()
+        if state != "ready":
+            raise RuntimeError(f"JupyterLab did not open {notebook}, but asks:\n{state}")
+        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first.wait_for(timeout=timeout * 1000)
+        return self.page
+
+    def run_all(self, timeout: float = 300) -> bool:
+        """Restart the kernel and run every cell, by the reader's own command, dialog included.
+
+        Args:
+            timeout: seconds to wait for the last cell.
+
+        Returns:
+            True when every cell ran, False when one failed (see `cell_errors`).
+        """
+        self.page.evaluate(START_RUN)
+        self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        self.page.wait_for_function("() => window.lessonRan !== null", timeout=timeout * 1000)
+        return self.page.evaluate("window.lessonRan")
+
+    def cell_errors(self) -> list[str]:
+        """What failed in the open notebook, a line per error: "cell 3: NameError: ..."; cells count from 0."""
+        return self.page.evaluate(CELL_ERRORS)
+
+    def screenshot(self, name: str, whole: bool = False) -> Path:
+        """Save a picture for a person to look at.
+
+        Args:
+            name: what to call it; it becomes `<name>.png` in the folder of screenshots.
+            whole: show the notebook from top to bottom, in a window made high enough, instead of what is in view.
+
+        Returns:
+            Where the picture is.
+        """
+        path = self.shots / f"{name}.png"
+        if whole:
+            height = min(self.page.evaluate(NOTEBOOK_HEIGHT) + 150, 16_000)  # with menu and tool bar; Chromium's limit
+            self.page.set_viewport_size({**WINDOW, "height": height})
+            self.page.wait_for_timeout(1000)  # cells that come into view are drawn
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size(WINDOW)
+        return path
+
+    def close(self) -> None:
+        """End the kernel and close the tab."""
+        self.page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+        self.page.close()
+
+    def _note_message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith((f"{self.url}/", "data:", "blob:")):
+            self.outside_requests.append(request.url)
+
+
+def find_chromium(playwright: Playwright) -> str | None:
+    """Path of a browser: $CHROMIUM, the system's own, or the one `playwright install chromium` brought; or None."""
+    own = playwright.chromium.executable_path
+    names = [os.environ.get("CHROMIUM"), *CHROMIUM, own]
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def launch(playwright: Playwright, path: str) -> Browser:
+    """Start headless Chromium, cut off from everything but this machine."""
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
+
+
+@contextmanager
+def jupyterlab(home: Path, timeout: float = 60) -> Iterator[str]:
+    """Run a JupyterLab server that knows nothing of this user's settings.
+
+    Args:
+        home: an empty folder for its settings and its log; it serves the folder `root` in it.
+        timeout: seconds it may take to answer.
+
+    Yields:
+        Its address, without a slash at the end.
+
+    Raises:
+        RuntimeError: it did not answer; the message holds its log.
+    """
+    (home / "root").mkdir()
+    (home / "config" / "labconfig").mkdir(parents=True)
+    (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps({"disabledExtensions": DISABLED}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url, log = f"http://127.0.0.1:{port}", home / "server.log"
+    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", f"--ServerApp.root_dir={home / 'root'}", *SERVER]
+    with log.open("w") as sink:
+        server = subprocess.Popen(command, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(url, server, log, timeout)
+        yield url
+    finally:
+        server.terminate()
+        try:
+            server.wait(5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """This process's environment, with every folder of Jupyter's moved below `home`."""
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "IPYTHONDIR": "ipython",
+    }
+    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # kernels look at it
+    return {"LLAMA_LESSONS_DEVICE": "cpu", **kept, **{name: str(home / folder) for name, folder in folders.items()}}
+
+
+def _wait_for(url: str, server: subprocess.Popen, log: Path, timeout: float) -> None:
+    end = time.monotonic() + timeout
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"{url}/api/status", timeout=2).read()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not answer at {url}:\n{log.read_text()}")

@@ -1,0 +1,38 @@
+"""Fixtures that more than one test file uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llama_lessons.files import work_dir
+from tests.browser import Lab, find_chromium, jupyterlab, launch
+
+
+@pytest.fixture(scope="module")
+def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    """A headless Chromium, a JupyterLab server's address and its root folder; skips where there is no Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    home: Path = tmp_path_factory.mktemp("jupyterlab")
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            pytest.skip("no browser: install chromium, or run `playwright install chromium`")
+        with jupyterlab(home) as url:
+            browser = launch(playwright, path)
+            yield browser, url, home / "root"
+            browser.close()
+
+
+@pytest.fixture
+def lab(browser_and_server: tuple) -> Iterator[Lab]:
+    """A tab in a real JupyterLab: `lab.open(notebook)`, then `lab.run_all()`; see `tests/browser.py`."""
+    browser, url, root = browser_and_server
+    shots = work_dir() / "screenshots"
+    shots.mkdir(exist_ok=True)
+    tab = Lab(browser.new_page(), url, root, shots)
+    yield tab
+    tab.close()
