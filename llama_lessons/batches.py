@@ -38,13 +38,14 @@ class Batch:
         return [Batch(tokens, targets) for tokens, targets in parts if len(tokens)]
 
 
-def pack(texts: Iterable[list[int]], batch_size: int, seq_len: int) -> Batch:
+def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len: int) -> Batch:
     """Put texts end to end and cut them into rows: no place is wasted on padding.
 
     A text may begin in one row and end in the next; what does not fit into the last row is dropped.
 
     Args:
-        texts: token ids, each text from <s> to </s>; no more are taken than are needed.
+        texts: the ids of each text, from <s> to </s>, and for each id whether the model is asked to predict it.
+            No more texts are taken than are needed.
         batch_size: rows (B).
         seq_len: tokens a row (T).
 
@@ -56,9 +57,11 @@ def pack(texts: Iterable[list[int]], batch_size: int, seq_len: int) -> Batch:
     """
     needed = batch_size * (seq_len + 1)  # each row's last token is only ever a target
     ids: list[int] = []
-    for text in texts:
+    targets: list[int] = []
+    for text, asked in texts:
         ids.extend(text)
+        targets.extend(token if wanted else IGNORE for token, wanted in zip(text, asked, strict=True))
         if len(ids) >= needed:
-            rows = torch.tensor(ids[:needed]).view(batch_size, seq_len + 1)  # (B, T + 1)
-            return Batch(rows[:, :-1].contiguous(), rows[:, 1:].contiguous())
+            rows, goals = (torch.tensor(row[:needed]).view(batch_size, seq_len + 1) for row in (ids, targets))
+            return Batch(rows[:, :-1].contiguous(), goals[:, 1:].contiguous())
     raise ValueError(f"texts hold {len(ids)} tokens, and {batch_size} rows of {seq_len} take {needed}")

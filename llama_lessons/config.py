@@ -75,7 +75,7 @@ class LlamaConfig:
         """One of the published shapes, by name.
 
         Args:
-            name: a key of `PRESETS`: llama2-7b, llama2-13b, llama2-34b, llama2-70b, stories15m or stories110m.
+            name: a key of `PRESETS`: llama2-7b, llama2-13b, llama2-34b, llama2-70b, stories15m, stories110m or valley.
 
         Returns:
             The configuration. llama2-34b was never released: its shape is inferred from CodeLlama-34B's.
@@ -120,4 +120,14 @@ PRESETS = {
     "llama2-70b": _llama2(8192, 80, 64, 8, 28_672),
     "stories15m": _stories(288, 6, 6, 768, 256),  # llama2.c's TinyStories models
     "stories110m": _stories(768, 12, 12, 2048, 1024),
+    "valley": LlamaConfig(  # the course's own model
+        dim=192,
+        n_layers=6,
+        n_heads=6,
+        n_kv_heads=3,
+        hidden_dim=512,
+        vocab_size=2048,
+        max_seq_len=512,
+        tie_embeddings=True,
+    ),
 }

@@ -30,6 +30,35 @@ def data_path(name: str) -> Path:
     return path
 
 
+def read_text(path: Path | str) -> str:
+    """The text of a file that a reader named, or an error that says why there is none.
+
+    Args:
+        path: a text file in UTF-8, with line ends of any system.
+
+    Returns:
+        Its text, with line ends as "\\n".
+
+    Raises:
+        ValueError: the file cannot be read, is empty, or is no UTF-8 text.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder") from None
+    if b"\0" in raw:
+        raise ValueError(f"{path} is no text file: it holds zero bytes, as pictures, archives and programs do")
+    try:
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        byte = raw[error.start]
+        raise ValueError(f"{path} is not in UTF-8: byte 0x{byte:02X} at {error.start}. Save it as UTF-8") from None
+    if not text.strip():
+        raise ValueError(f"{path} is empty: name a file with text in it")
+    return text
+
+
 def work_dir() -> Path:
     """A folder that lessons may write to: `work/` of the course, or a temporary one where that is read-only."""
     folder = COURSE / "work"

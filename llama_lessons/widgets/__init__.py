@@ -1,0 +1,1 @@
+"""Live views: Python computes, the browser draws; the drawing code lies in `static/`."""

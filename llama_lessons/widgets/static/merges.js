@@ -1,0 +1,87 @@
+// Plays the trait `frames`: the slider, the buttons and the timer only choose which frame is drawn.
+
+const PAUSE = 900; // milliseconds between two merges
+
+function render({ model, el }) {
+  const box = textBox(model, "text", "input", { type: "text", maxlength: 300 });
+  const note = make("p", { role: "status" });
+  const words = make("div", { class: "ll-words", role: "group", "aria-label": "the sentence as symbols" });
+  const table = make("table", { class: "ll-pairs" });
+  const slider = control("input", { type: "range", min: 0, value: 0, "aria-label": "merge" });
+  const back = control("button", {}, "Back");
+  const play = control("button", {}, "Play");
+  const next = control("button", {}, "Next");
+  let timer = null;
+
+  function last() {
+    return Math.max(model.get("frames").length - 1, 0);
+  }
+
+  function go(step) {
+    model.set("step", Math.min(Math.max(step, 0), last()));
+    model.save_changes();
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+    play.textContent = "Play";
+  }
+
+  function toggle() {
+    if (timer !== null) return stop();
+    if (model.get("step") >= last()) go(0);
+    play.textContent = "Pause";
+    timer = setInterval(() => {
+      go(model.get("step") + 1);
+      if (model.get("step") >= last()) stop();
+    }, PAUSE);
+  }
+
+  function draw() {
+    const frames = model.get("frames");
+    const step = Math.min(model.get("step"), last());
+    const frame = frames[step];
+    slider.max = last();
+    slider.value = step;
+    note.textContent = model.get("note") || (frame ? sentence(frames, step) : "Nothing to merge.");
+    words.replaceChildren(...(frame ? frame.words.map((word) => drawWord(word, frames[step - 1])) : []));
+    table.replaceChildren(...(frame ? drawPairs(frame) : []));
+  }
+
+  box.addEventListener("input", stop);
+  back.addEventListener("click", () => { stop(); go(model.get("step") - 1); });
+  next.addEventListener("click", () => { stop(); go(model.get("step") + 1); });
+  play.addEventListener("click", toggle);
+  slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
+  for (const trait of ["frames", "step", "note"]) model.on(`change:${trait}`, draw);
+  const player = make("div", { class: "ll-player" }, back, play, next, labelled("Merges done", slider));
+  el.append(make("div", { class: "ll-view" }, labelled("Your sentence", box), player, note, words, table));
+  draw();
+  return stop; // the timer must not outlive the view
+}
+
+function sentence(frames, step) {
+  const symbols = frames[step].words.reduce((sum, word) => sum + word.length, 0);
+  const done = `${step} of ${frames.length - 1} merges done, ${symbols} symbols.`;
+  if (!frames[step].pair) return `${done} No pair occurs twice any more: nothing is left to merge.`;
+  const [left, right, count] = frames[step].pair;
+  return `${done} The next merge: ${left} + ${right}, seen ${count} times.`;
+}
+
+function drawWord(word, before) {
+  const fresh = before?.pair ? before.pair[0] + before.pair[1] : null;
+  return make("span", {}, ...word.map((symbol) => chip(symbol, symbol === fresh ? "ll-new" : "")));
+}
+
+function drawPairs(frame) {
+  const rows = frame.pairs.map(([left, right, count]) => {
+    const chosen = frame.pair && left === frame.pair[0] && right === frame.pair[1];
+    const bar = make("span", { class: "ll-bar", style: `width: ${Math.min(count, 12) * 14}px` });
+    const cells = [make("td", {}, chip(left), " ", chip(right)), make("td", {}, bar, String(count))];
+    return make("tr", chosen ? { class: "ll-next" } : {}, ...cells, make("td", {}, chosen ? "is merged next" : ""));
+  });
+  return [make("caption", {}, "Most frequent pairs"), ...rows];
+}
+
+export default { render };

@@ -1,0 +1,176 @@
+"""The views: what they compute, what stands in their place without a kernel, and that no text becomes HTML."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from llama_lessons.tokenizer import Tokenizer
+from llama_lessons.widgets.merges import MergePlayer
+from llama_lessons.widgets.tokens import TokensView, byte_stories, merge_history
+from llama_lessons.widgets.view import STATIC, View, static
+
+EVIL = "<script>alert('a')</script> & <b>"
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    text = "the llama hums on the hill and the other llama hums back " * 20
+    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
+
+
+def play(text: str):
+    """Byte-pair encoding of a text as one word, in plain steps."""
+    symbols = list(text)
+    while True:
+        counts = Counter(pairwise(symbols))
+        pair = max(sorted(counts), key=counts.get, default=None)
+        if pair is None or counts[pair] < 2:
+            yield [symbols], counts, None
+            return
+        yield [symbols], counts, pair
+        k = 0
+        while k < len(symbols) - 1:
+            if (symbols[k], symbols[k + 1]) == pair:
+                symbols = [*symbols[:k], "".join(pair), *symbols[k + 2 :]]
+            k += 1
+
+
+def views(tokenizer: Tokenizer) -> list[View]:
+    return [TokensView(tokenizer, f"the llama\n{EVIL} é🦙"), MergePlayer(f"aaa {EVIL}", play)]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_text_and_twin_are_the_same_each_time_and_hold_no_address(tokenizer: Tokenizer, number: int):
+    first, second = views(tokenizer)[number], views(tokenizer)[number]
+    data, _ = first._repr_mimebundle_()
+    other, _ = second._repr_mimebundle_()
+    assert data["text/plain"] == other["text/plain"] == repr(first)
+    assert data["text/html"] == other["text/html"]
+    assert "0x" not in re.sub("<0x..>|&lt;0x..&gt;", "", data["text/plain"] + data["text/html"])
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_twin_escapes_what_a_reader_typed(tokenizer: Tokenizer, number: int):
+    view = views(tokenizer)[number]
+    view.text = "<script><script>"
+    assert "<script" not in view.twin()
+    assert "&lt;" in view.twin()
+    assert set(re.findall(r"<(\w+)", view.twin())) <= {"p", "table", "tr", "th", "td"}
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
+def test_no_script_turns_text_into_html_or_asks_another_machine(path: Path):
+    code = path.read_text(encoding="utf-8")
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "http://",
+        "https://",
+        "import ",
+    ):
+        assert word not in code
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.glob("*.css")), ids=lambda path: path.name)
+def test_no_style_sheet_asks_another_machine(path: Path):
+    assert not re.search(r"url\(|@import|https?:", path.read_text(encoding="utf-8"))
+
+
+def test_a_view_carries_the_shared_script_and_its_own():
+    assert TokensView._esm == static("dom.js", "tokens.js")
+    assert TokensView._esm.index("function control") < TokensView._esm.index("export default")
+
+
+def test_tokens_are_the_tokenizers(tokenizer: Tokenizer):
+    text = "the llama hums: é🦙\n"
+    view = TokensView(tokenizer, text)
+    ids = tokenizer.encode(text, bos=False)
+    assert [token["id"] for token in view.tokens] == ids
+    assert [token["piece"] for token in view.tokens] == tokenizer.pieces(ids)
+    raw = bytes.fromhex(" ".join(token["bytes"] for token in view.tokens))
+    assert raw.decode() == f" {text}"
+    assert view.note == f"{len(ids)} tokens, {len(text)} characters, {len(text.encode())} bytes"
+
+
+def test_tokens_follow_the_text(tokenizer: Tokenizer):
+    view = TokensView(tokenizer, "")
+    assert view.tokens == []
+    view.text = "the hill"
+    assert [token["piece"] for token in view.tokens] == ["▁the", "▁hill"]
+
+
+def test_half_a_character_is_named_and_does_no_harm(tokenizer: Tokenizer):
+    view = TokensView(tokenizer, "a \ud83e")
+    assert view.tokens == [] and "lone surrogate" in view.note
+    view.text = "the"
+    assert len(view.tokens) == 1
+
+
+def test_a_long_text_is_cut(tokenizer: Tokenizer):
+    view = TokensView(tokenizer, "a" * 5000)
+    assert view.note.endswith("2000 characters, 2000 bytes")
+
+
+def test_the_history_of_a_piece_is_that_of_the_tokenizer(tokenizer: Tokenizer):
+    pieces = tokenizer.pieces(range(tokenizer.vocab_size))
+    ranks = {piece: rank for rank, piece in enumerate(pieces)}
+    for piece in pieces[3 + 256 :]:
+        steps = merge_history(piece, ranks)
+        assert steps[0] == list(piece) and steps[-1] == [piece]
+        for before, after in pairwise(steps):
+            assert len(after) == len(before) - 1 and "".join(after) == piece
+            [joined] = [symbol for symbol in after if after.count(symbol) > before.count(symbol)]
+            possible = [left + right for left, right in pairwise(before) if left + right in ranks]
+            assert ranks[joined] == min(ranks[symbol] for symbol in possible)
+
+
+def test_the_story_of_bytes_names_their_character():
+    stories = byte_stories(["▁a", "<0xC3>", "<0xA9>", "<0x0A>", "<0xF0>", "<0x9F>", "<0xA6>", "<0x99>"])
+    assert stories[0] is None
+    assert stories[1] == "byte 1 of 2 of U+00E9 LATIN SMALL LETTER E WITH ACUTE, which is no piece"
+    assert stories[3] == "byte 1 of 1 of U+000A, which is no piece"
+    assert stories[7] == "byte 4 of 4 of U+1F999 LLAMA, which is no piece"
+
+
+def test_the_player_shows_every_moment_of_training():
+    player = MergePlayer("abababc", play)
+    assert [frame["pair"] for frame in player.frames] == [["a", "b", 3], ["ab", "ab", 2], None]
+    assert player.frames[1]["words"] == [["ab", "ab", "ab", "c"]]
+    assert player.frames[0]["pairs"][:2] == [["a", "b", 3], ["b", "a", 2]]
+    assert player.describe() == "7 symbols become 3 after 2 merges: abab ab c"
+    assert "<tr><td>1</td><td>a + b</td><td>3</td><td>ab ab ab c</td></tr>" in player.twin()
+
+
+def test_the_pair_that_is_merged_next_stands_first_though_others_are_as_frequent():
+    player = MergePlayer("xyxy abab", lambda text: iter([([list(text)], {("x", "y"): 2, ("a", "b"): 2}, ("a", "b"))]))
+    assert player.frames[0]["pairs"] == [["a", "b", 2], ["x", "y", 2]]
+
+
+def test_a_new_sentence_starts_at_the_first_step():
+    player = MergePlayer("abababc", play)
+    player.step = 2
+    player.text = "aa"
+    assert player.step == 0 and len(player.frames) == 1
+
+
+def test_an_error_in_the_readers_training_is_shown_in_the_view():
+    def broken(text: str):
+        raise KeyError("merge")
+
+    player = MergePlayer("abc", broken)
+    assert player.note == "KeyError: 'merge'" and player.frames == []
+    assert repr(player) == "MergePlayer: KeyError: 'merge'"
+
+
+def test_an_empty_sentence_is_no_error():
+    player = MergePlayer("", play)
+    assert player.note == "" and len(player.frames) == 1
