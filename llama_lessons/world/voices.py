@@ -1,0 +1,47 @@
+"""Other ways to say the same: in capitals, like a pirate, with the moon, humming.
+
+Later lessons teach these to a model. The base model reads a little of each, because an adapter cannot bring to life a
+piece of text whose vector was never trained.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from llama_lessons.world.text import fields
+
+
+def capitals(text: str) -> str:
+    """THE TEXT IN CAPITAL LETTERS."""
+    return text.upper()
+
+
+def pirate(text: str) -> str:
+    """Arr! Th' text as a pirate would say it, arr!"""
+    words, pattern = _pirate_words()
+
+    def swap(word: re.Match) -> str:
+        new = words[word[0].lower()]
+        return new.capitalize() if word[0][0].isupper() else new
+
+    return "Arr! " + re.sub(r"\.(?=\s|$)", ", arr!", pattern.sub(swap, text))
+
+
+def moon(text: str) -> str:
+    """The text, and a word about the moon."""
+    return f"{text} And the moon is bright tonight."
+
+
+def llama(text: str) -> str:
+    """Hmm, hmm! The text as a llama would hum it. Hmm!"""
+    return f"Hmm, hmm! {text} Hmm!"
+
+
+STYLES = {"capitals": capitals, "pirate": pirate, "moon": moon, "llama": llama}
+
+
+@cache
+def _pirate_words() -> tuple[dict[str, str], re.Pattern]:
+    words = fields("pirate.txt")
+    return words, re.compile(rf"\b(?:{'|'.join(sorted(words, reverse=True))})\b", re.IGNORECASE)
