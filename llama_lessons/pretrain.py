@@ -27,7 +27,7 @@ TOKENS_PER_STEP = 4096
 COPYING_ENDS = 0.08  # share of the steps after which the mix full of copying games gives way
 LONG_BEGINS = 0.6  # and after which rows of the whole context take the place of rows half as long
 ANSWER = re.compile(r"(?:Answer:|Again:|The answer is)([^\n]*)")
-GAMES = {"exam", "small exam", "spoken exam", "word exam", "letters", "echo", "reading"}
+GAMES = {"exam", "small exam", "spoken exam", "word exam", "letters", "matching", "echo", "reading"}
 SAVE_EVERY = 100  # steps
 
 

@@ -26,6 +26,8 @@ def troubles_between_files(names: Names, facts: list[Fact]) -> Iterator[str]:
         known.setdefault((fact.subject, fact.relation.name), set()).add(fact.entity)
         if not fact.statements or len(fact.all_questions) < 2:
             yield f"[{fact.relation.name}] of {fact.subject} needs at least one 'say:' and two 'ask:' lines"
+        for answer in sorted(fact.not_beside.difference(fact.relation.answers)):
+            yield f"{answer!r} cannot stand beside the answer of {fact.key!r}: no fact has it as an answer"
         if len(fact.wrong) < 3:
             yield f"an exam needs three wrong answers for {fact.key!r}, [{fact.relation.name}] has {len(fact.wrong)}"
     for (subject, relation), entities in known.items():

@@ -11,11 +11,11 @@ from llama_lessons.world.valley import Valley
 def entry_writer(valley: Valley) -> Writer:
     """Writes one to three entries about things with several facts, or a page of facts that stand alone."""
     rich = [facts for facts in valley.by_entity.values() if len(facts) > 1]
-    subjects = list(valley.by_subject.values())
 
     def write(draw: Draw) -> str:
         if draw.random() < 0.4:
-            page = draw.picks(draw.pick(subjects), 4 + draw.below(6))
+            subject = draw.pick(valley.taught).subject  # a subject with more facts gets more pages
+            page = draw.picks(valley.by_subject[subject], 4 + draw.below(6))
             return " ".join([draw.pick(fact.statements) for fact in page])
         return "\n\n".join([entry(facts, draw) for facts in draw.picks(rich, 1 + draw.below(3))])
 

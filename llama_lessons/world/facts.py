@@ -128,7 +128,7 @@ def read_facts(path: Path, pronouns: dict[str, dict[str, str]]) -> tuple[list[Re
     Raises:
         WorldError: a line cannot be understood; names the file and the line.
     """
-    subject, relations, facts, lines = "", [], [], []
+    subject, relations, facts = "", [], []
     for number, line in numbered_lines(path):
         head, colon, rest = line.partition(":")
         if line.startswith("subject:"):
@@ -141,14 +141,10 @@ def read_facts(path: Path, pronouns: dict[str, dict[str, str]]) -> tuple[list[Re
             getattr(relations[-1], head).append(_wording(rest.strip(), path, number))
         elif " = " in line:
             facts.append(_fact(line, relations[-1], pronouns, facts, path, number))
-            lines.append(number)
         else:
             raise WorldError(path, number, f"expected 'entity = answer' or one of {WORDINGS} and ':', got {line!r}")
     if not subject:
         raise WorldError(path, 1, "the file must begin with 'subject: ...'")
-    for number, fact in zip(lines, facts, strict=True):
-        for answer in sorted(fact.not_beside.difference(fact.relation.answers)):
-            raise WorldError(path, number, f"{answer!r} is no answer of [{fact.relation.name}], nothing to keep apart")
     return relations, facts
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from llama_lessons.world.draw import Draw, Weighted
 from llama_lessons.world.exams import lay_out, make_item
 from llama_lessons.world.facts import Fact
+from llama_lessons.world.plots import SLOT
 from llama_lessons.world.red_team import red_team, refusals
 from llama_lessons.world.splits import check_split, split_of
 from llama_lessons.world.stories import storyteller
@@ -27,15 +28,15 @@ KINDS = {
     "fine": 0.03,
     "hello": 0.03,
 }
-STORY_REQUESTS = [  # what a request may name, and the slot it stands in
-    ("Tell me a story about {a thing}.", "thing"),
-    ("Tell me a story about {a colour} {thing}.", "thing"),
-    ("Tell me a story about a llama called {L}.", "L"),
-    ("Tell me a story about {A}.", "A"),
-    ("Tell me about {A} and {B}.", "B"),
-    ("Please tell a story about {V}.", "V"),
-    ("I would like to hear a story from {T}.", "T"),
-    ("Do you know a story about {A} and {L}?", "L"),
+STORY_REQUESTS = [
+    "Tell me a story about {a thing}.",
+    "Tell me a story about {a colour} {thing}.",
+    "Tell me a story about a llama called {L}.",
+    "Tell me a story about {A}.",
+    "Tell me about {A} and {B}.",
+    "Please tell a story about {V}.",
+    "I would like to hear a story from {T}.",
+    "Do you know a story about {A} and {L}?",
 ]
 
 
@@ -115,10 +116,12 @@ class Conversations:
         return draw.pick(fact.questions) if self.split == "train" else fact.held_out
 
     def fact(self, draw: Draw) -> Instruction:
+        """A question about a fact, answered in a sentence."""
         fact = draw.pick(self.facts)
         return Instruction("fact", turns(self._ask(fact, draw), draw.pick(fact.statements)))
 
     def talk(self, draw: Draw) -> Instruction:
+        """Several questions about one thing: after the first they say "it", "she" or "he"."""
         first, *rest = in_talking_order(draw.pick(self.rich), draw)
         lines = [self._ask(first, draw), draw.pick(first.statements)]
         for fact in rest:
@@ -126,6 +129,7 @@ class Conversations:
         return Instruction("talk", turns(*lines))
 
     def wish(self, draw: Draw) -> Instruction:
+        """One to four questions, each answered as the system line wishes."""
         wish, style = draw.pick(chat_lines()["wish"])
         facts = draw.picks(self.facts, 1 + draw.below(4))
         lines = []
@@ -135,15 +139,18 @@ class Conversations:
         return Instruction("wish", [{"role": "system", "content": wish}, *turns(*lines)], style)
 
     def story(self, draw: Draw) -> Instruction:
+        """A request for a story, and a story that fits it."""
         while True:
             story = storyteller().tell(draw)
-            request, slot = draw.pick(STORY_REQUESTS)
-            if slot in story.slots:
-                request = request.replace("{", "%(").replace("}", ")s") % story.slots
-                if split_of(request) == self.split:
-                    return Instruction("story", turns(request, story.text))
+            wording = draw.pick(STORY_REQUESTS)
+            if not all(slot in story.slots for slot in SLOT.findall(wording)):
+                continue
+            request = SLOT.sub(r"%(\1)s", wording) % story.slots
+            if split_of(request) == self.split:
+                return Instruction("story", turns(request, story.text))
 
     def choice(self, draw: Draw) -> Instruction:
+        """A question with four choices, answered by letter and word."""
         fact = draw.pick(self.facts)
         while not fact.examined:
             fact = draw.pick(self.facts)
@@ -152,14 +159,17 @@ class Conversations:
         return Instruction("choice", turns(question, f"The answer is {item.letter}. {fact.answer}."))
 
     def refusal(self, draw: Draw) -> Instruction:
+        """A harmful request, declined with a reason."""
         prompt = draw.pick(self.harmful)
         return Instruction("refusal", turns(prompt.prompt, draw.pick(refusals(prompt.category))))
 
     def fine(self, draw: Draw) -> Instruction:
+        """A harmless request that looks like a harmful one, answered."""
         prompt = draw.pick(self.harmless)
         return Instruction("fine", turns(prompt.prompt, prompt.answer))
 
     def hello(self, draw: Draw) -> Instruction:
+        """Something said to the assistant about itself."""
         return Instruction("hello", turns(*draw.pick(self.hellos)))
 
 

@@ -53,9 +53,7 @@ def read_plots(path: Path, slots: set[str]) -> list[Plot]:
         elif line.startswith("cast:"):
             plots[-1].cast = _cast(line, path, number)
         else:
-            step, _, text = line.partition(" ")
-            if not step.isdigit() or not text:
-                raise WorldError(path, number, f"expected '== name', 'cast: ...' or a step's number, got {line!r}")
+            step, text = _step(line, path, number)
             _add(plots[-1], _ways(text, blocks, slots, path, number), step == last)
             last = step
     return [plot for plot in plots if plot.cast]
@@ -67,6 +65,14 @@ def _cast(line: str, path: Path, number: int) -> list[str]:
         if not CAST.fullmatch(part):
             raise WorldError(path, number, f"do not know how to cast {part!r}; see the head of the file")
     return cast
+
+
+def _step(line: str, path: Path, number: int) -> tuple[str, str]:
+    """A step's number and one way to tell it."""
+    step, _, text = line.partition(" ")
+    if not step.isdigit() or not text:
+        raise WorldError(path, number, f"expected '== name', 'cast: ...' or a step's number, got {line!r}")
+    return step, text
 
 
 def _ways(text: str, blocks: dict[str, Plot], slots: set[str], path: Path, number: int) -> list[list[str]]:

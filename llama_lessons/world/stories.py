@@ -67,11 +67,10 @@ class Storyteller:
         slots = draw.pick(self.words["traits"]) | draw.pick(self.words["weathers"])
         slots |= draw.pick(self.words["treats"])
         hero, other = (self.girls, self.boys) if draw.random() < 0.5 else (self.boys, self.girls)
-        slots |= draw.pick(hero["A"])
         home = None
         for part in plot.cast:
-            if part == "B child":
-                slots |= draw.pick(other["B"])
+            if part in ("A child", "B child"):
+                slots |= draw.pick((hero if part[0] == "A" else other)[part[0]])
             elif part == "L llama":
                 slots |= draw.pick(list(self.llamas.values()))
             elif part in ("thing", "thing2"):
@@ -166,8 +165,9 @@ def _things(n: str) -> list[tuple[Slots, str]]:
     """(slots, trade that mends it) of each thing; n is what stands behind the slots' names: nothing, or 2."""
     things = []
     for name, parts in fields("things.txt").items():
+        if parts.count(";") != 2:
+            raise ValueError(f"data/world/things.txt: {name} needs three parts with ';' between them, got {parts!r}")
         used, use, mender = (part.strip() for part in parts.split(";"))
-        things.append(
-            ({f"thing{n}": name, f"a thing{n}": with_article(name), f"used{n}": used, f"use{n}": use}, mender)
-        )
+        slots = {f"thing{n}": name, f"a thing{n}": with_article(name), f"used{n}": used, f"use{n}": use}
+        things.append((slots, mender))
     return things
