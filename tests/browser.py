@@ -6,17 +6,8 @@ with settings of its own; the browser can reach nothing but that server, and wha
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
@@ -29,22 +20,7 @@ FLAGS = (
     "--disable-component-update",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing but this machine has a name
 )
-SERVER = (
-    "--no-browser",
-    "--allow-root",
-    "--ServerApp.port_retries=0",
-    "--IdentityProvider.token=",
-    "--ServerApp.password=",
-    "--LabApp.expose_app_in_browser=True",
-    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    "--LabApp.extension_manager=readonly",  # the other one asks PyPI
-)
 WINDOW = {"width": 1400, "height": 1600}  # pixels
-DISABLED = {
-    "@jupyterlab/apputils-extension:announcements": True,  # asks in a pop-up whether to fetch news
-    "@jupyterlab/debugger-extension": True,  # asks a kernel that is restarting for its state, then logs an error
-}
-
 # The page's own indicator says "idle" before there is a kernel, so the application object is asked. A dialog that opens
 # here (which kernel? this file cannot be loaded!) would wait for ever.
 OPENED = """() => {
@@ -169,63 +145,3 @@ def find_chromium(playwright: Playwright) -> str | None:
 def launch(playwright: Playwright, path: str) -> Browser:
     """Start headless Chromium, cut off from everything but this machine."""
     return playwright.chromium.launch(executable_path=path, args=FLAGS)
-
-
-@contextmanager
-def jupyterlab(home: Path, timeout: float = 60) -> Iterator[str]:
-    """Run a JupyterLab server that knows nothing of this user's settings.
-
-    Args:
-        home: an empty folder for its settings and its log; it serves the folder `root` in it.
-        timeout: seconds it may take to answer.
-
-    Yields:
-        Its address, without a slash at the end.
-
-    Raises:
-        RuntimeError: it did not answer; the message holds its log.
-    """
-    (home / "root").mkdir()
-    (home / "config" / "labconfig").mkdir(parents=True)
-    (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps({"disabledExtensions": DISABLED}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url, log = f"http://127.0.0.1:{port}", home / "server.log"
-    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", f"--ServerApp.root_dir={home / 'root'}", *SERVER]
-    with log.open("w") as sink:
-        server = subprocess.Popen(command, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
-    try:
-        _wait_for(url, server, log, timeout)
-        yield url
-    finally:
-        server.terminate()
-        try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """This process's environment, with every folder of Jupyter's moved below `home`."""
-    folders = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_DATA_DIR": "data",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "IPYTHONDIR": "ipython",
-    }
-    kept = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}  # kernels look at it
-    return {"LLAMA_LESSONS_DEVICE": "cpu", **kept, **{name: str(home / folder) for name, folder in folders.items()}}
-
-
-def _wait_for(url: str, server: subprocess.Popen, log: Path, timeout: float) -> None:
-    end = time.monotonic() + timeout
-    while server.poll() is None and time.monotonic() < end:
-        try:
-            urllib.request.urlopen(f"{url}/api/status", timeout=2).read()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer at {url}:\n{log.read_text()}")

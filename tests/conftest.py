@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from llama_lessons.files import work_dir
-from tests.browser import Lab, find_chromium, jupyterlab, launch
+from tests.browser import Lab, find_chromium, launch
+from tests.lab_server import jupyterlab
 
 
 @pytest.fixture(scope="module")

@@ -2,88 +2,74 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.browser import Lab
 from tools.notebook_files import NOTEBOOKS
 
-TOKENS = ".ll-view:has(textarea)"
-PLAYER = ".ll-view:has(.ll-player)"
 
-
-@pytest.fixture
-def lesson(lab: Lab) -> Lab:
-    """The lesson, open and run to its end."""
+def test_the_lesson_and_its_views(lab: Lab):
     lab.open(NOTEBOOKS / "01_tokenizer.ipynb")
     assert lab.run_all(), lab.cell_errors()
-    return lab
+    use_the_player(lab, lab.page.locator(".ll-view:has(.ll-player)"))
+    use_the_tokens(lab, lab.page.locator(".ll-view:has(textarea)"))
+    assert lab.cell_errors() == []
+    assert lab.console_errors == []
+    assert lab.outside_requests == []
 
 
-def shown_pieces(lab: Lab) -> list[str]:
-    return lab.page.locator(f"{TOKENS} .ll-tokens b").all_text_contents()
+def use_the_player(lab: Lab, player: Locator) -> None:
+    status, slider = player.get_by_role("status"), player.get_by_role("slider")
+    expect(status).to_contain_text("0 of 12 merges done, 58 symbols. The next merge: a + t, seen 8 times.")
+    player.get_by_role("button", name="Next").click()
+    expect(status).to_contain_text("1 of 12 merges done, 50 symbols")
+    slider.focus()
+    lab.page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told
+    expect(status).to_contain_text("2 of 12")
+    photograph(lab, player, "player")
+    player.get_by_role("button", name="Play").click()
+    expect(status).to_contain_text("4 of 12")
+    player.get_by_role("button", name="Pause").click()
+    player.get_by_role("button", name="Back").click()
+    expect(status).to_contain_text("3 of 12")
+    player.get_by_label("Your sentence").fill("<b>so so</b> so")
+    expect(player.locator(".ll-words")).to_have_text("▁<b>so▁so</b>▁so")
+    expect(player.locator("b")).to_have_count(0)
+    expect(slider).to_have_value("0")
+
+
+def use_the_tokens(lab: Lab, tokens: Locator) -> None:
+    note, pieces, card = tokens.get_by_role("status"), tokens.locator(".ll-tokens b"), tokens.locator(".ll-card")
+    assert pieces.all_text_contents()[:3] == ["▁The", "▁llamas", "▁of"]
+    tokens.get_by_role("button", name="▁llamas").hover()
+    expect(card).to_contain_text("Piece ▁llamas has id")
+    steps = [step.locator(".ll-chip").all_text_contents() for step in tokens.get_by_role("listitem").all()]
+    assert steps[0] == list("▁llamas") and steps[-1] == ["▁llamas"]
+    assert [len(step) for step in steps] == [7, 6, 5, 4, 3, 2, 1]
+    photograph(lab, tokens, "tokens")
+
+    tokens.get_by_label("Your text").fill("<img src=x onerror=alert(1)> 42")
+    expect(note).to_contain_text("31 characters")
+    assert pieces.all_text_contents()[-3:] == ["▁", "4", "2"]
+    expect(tokens.locator("img")).to_have_count(0)
+
+    tokens.get_by_label("Your text").fill("the llama é🦙")
+    expect(note).to_have_text("8 tokens, 12 characters, 16 bytes")
+    lab.page.keyboard.press("Tab")  # from the text box to the first token
+    expect(card).to_contain_text("Piece ▁the has id")
+    lab.page.keyboard.press("End")
+    expect(card).to_contain_text("byte 4 of 4 of U+1F999 LLAMA")
+    lab.page.keyboard.press("Home")
+    lab.page.keyboard.press("ArrowRight")
+    expect(tokens.locator("[aria-pressed=true] b")).to_have_text("▁llama")
+    photograph(lab, tokens, "typed")
 
 
 def photograph(lab: Lab, view: Locator, name: str) -> None:
     """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("Light", "Dark"):
-        lab.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })",
-            f"JupyterLab {theme}",
-        )
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='JupyterLab {theme}']", state="attached")
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
+        lab.page.evaluate(change, theme)
+        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
         lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"01_tokenizer_{name}_{theme.lower()}.png")
-
-
-def test_the_lesson_in_jupyterlab(lesson: Lab):
-    page = lesson.page
-    tokens, player = page.locator(TOKENS), page.locator(PLAYER)
-
-    player.scroll_into_view_if_needed()
-    status = player.get_by_role("status")
-    assert status.text_content().startswith("0 of 12 merges done, 58 symbols.")
-    player.get_by_role("button", name="Next").click()
-    page.wait_for_function("node => node.textContent.startsWith('1 of 12')", arg=status.element_handle())
-    player.locator("input[type=range]").focus()
-    page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told
-    page.wait_for_function("node => node.textContent.startsWith('2 of 12')", arg=status.element_handle())
-    photograph(lesson, player, "player")
-    player.get_by_role("button", name="Play").click()
-    page.wait_for_function("node => node.textContent.startsWith('4 of 12')", arg=status.element_handle())
-    player.get_by_role("button", name="Pause").click()
-    player.get_by_label("Your sentence").fill("<b>so so</b> so")
-    page.wait_for_function("node => node.textContent.startsWith('0 of ')", arg=status.element_handle())
-    assert player.locator(".ll-words").text_content() == "▁<b>so▁so</b>▁so"
-    assert player.locator("b").count() == 0
-
-    tokens.scroll_into_view_if_needed()
-    before = shown_pieces(lesson)
-    assert before[:3] == ["▁The", "▁llamas", "▁of"]
-    tokens.get_by_role("button", name="▁llamas").hover()
-    assert "made by" not in tokens.locator(".ll-card").text_content()
-    assert tokens.locator(".ll-history li").all_text_contents()[0] == "▁llamas"
-    assert tokens.locator(".ll-history li").last.locator(".ll-chip").all_text_contents() == ["▁llamas"]
-    photograph(lesson, tokens, "tokens")
-
-    tokens.get_by_label("Your text").fill("<img src=x onerror=alert(1)> 42")
-    page.wait_for_function(
-        "css => document.querySelector(css).textContent.includes('31 characters')", arg=f"{TOKENS} p"
-    )
-    assert tokens.locator("img").count() == 0
-    assert shown_pieces(lesson)[-3:] == ["▁", "4", "2"]
-    tokens.get_by_label("Your text").fill("the llama é🦙")
-    page.wait_for_function(
-        "css => document.querySelector(css).textContent.includes('12 characters')", arg=f"{TOKENS} p"
-    )
-    tokens.get_by_role("button").first.focus()
-    page.keyboard.press("End")
-    assert "byte 4 of 4 of U+1F999 LLAMA" in tokens.locator(".ll-card").text_content()
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowRight")
-    assert tokens.locator("[aria-pressed=true] b").text_content() == "▁llama"
-    photograph(lesson, tokens, "typed")
-
-    assert lesson.cell_errors() == []
-    assert lesson.console_errors == []
-    assert lesson.outside_requests == []
+        view.screenshot(path=lab.shots / f"01_tokenizer_{name}_{theme.split()[-1].lower()}.png")

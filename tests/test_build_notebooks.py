@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from tools.build_notebooks import BuildError, build
-from tools.notebook_files import difference
+from tools.notebook_files import difference, read_source
 
 PAGE = """\
 # %% [markdown]
@@ -79,12 +79,25 @@ def test_page_stores_text_of_widgets_but_not_their_names(source: Path):
     assert "value=3" in slider.data["text/plain"]
 
 
+def test_page_stores_the_metadata_of_its_source_and_no_version_of_python(source: Path):
+    build(source)
+    page = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+    assert page.metadata == read_source(source).metadata
+    assert "version" not in page.metadata.language_info
+
+
+def test_head_of_a_new_source_is_written(source: Path):
+    build(source)
+    assert source.read_text().startswith("# ---\n# jupyter:\n#   jupytext:\n#     cell_metadata_filter: tags,")
+
+
 def test_lesson_knows_that_it_is_built_on_the_cpu(source: Path):
     build(source)
     assert outputs(source)[3][0].text == "1 cpu True\n"
 
 
 def test_cells_keep_their_ids_when_one_is_put_before_them(source: Path):
+    source.write_text(f"{PAGE}\n# %%\nprint('twice')\n\n# %%\nprint('twice')\n")
     build(source)
     before = [cell.id for cell in nbformat.read(source.with_suffix(".ipynb"), as_version=4).cells]
     source.write_text("# %%\nprint('new')\n\n" + source.read_text().partition("# ---\n\n")[2])

@@ -1,7 +1,7 @@
 import pytest
 
 from llama_lessons import files
-from llama_lessons.files import atomic, data_path, work_dir
+from llama_lessons.files import atomic, data_path, read_text, work_dir
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -61,3 +61,27 @@ def test_lessons_can_write_where_the_course_folder_is_read_only(tmp_path, monkey
     (folder / "a").touch()
     folder.joinpath("a").unlink()
     folder.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, r"novel\.txt cannot be read: No such file"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"PNG\0\0", "no text file"),
+        (b"caf\xe9", "not in UTF-8: byte 0xE9 at 3"),
+    ],
+    ids=["missing", "empty", "blank", "binary", "another encoding"],
+)
+def test_a_readers_own_text_is_read_or_the_trouble_named(tmp_path, content, complaint):
+    path = tmp_path / "novel.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=complaint):
+        read_text(path)
+
+
+def test_a_readers_own_text_has_line_ends_of_one_kind(tmp_path):
+    (tmp_path / "novel.txt").write_bytes("\ufeffé\r\nb\n".encode())
+    assert read_text(tmp_path / "novel.txt") == "é\nb\n"

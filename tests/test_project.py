@@ -88,6 +88,21 @@ def test_paths_that_a_page_names_exist(page: Path):
     assert [path for path in linked + named if not (ROOT / path).exists()] == []
 
 
+@pytest.mark.parametrize(("moved", "changed"), [(False, False), (True, False), (False, True)])
+def test_make_installs_again_only_after_a_move_or_a_change_of_packages(tmp_path: Path, moved: bool, changed: bool):
+    course = tmp_path / "a course"
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "tools/install.sh"):
+        (course / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, course / name)
+    stamp = course / ".venv" / "installed"
+    stamp.parent.mkdir()
+    stamp.write_text(f"{tmp_path if moved else course}\n")
+    os.utime(stamp, (0, 0) if changed else None)
+    planned = subprocess.run(["make", "-n", "lint"], cwd=course, capture_output=True, text=True, check=True).stdout
+    assert ("tools/install.sh" in planned) is (moved or changed)
+    assert "ruff check" in planned
+
+
 def install(course: Path, python: str, torch: str = "") -> subprocess.CompletedProcess:
     """Run tools/install.sh in a folder that holds little else."""
     (course / "tools").mkdir(parents=True)

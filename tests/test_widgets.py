@@ -41,7 +41,10 @@ def play(text: str):
 
 
 def views(tokenizer: Tokenizer) -> list[View]:
-    return [TokensView(tokenizer, f"the llama\n{EVIL} é🦙"), MergePlayer(f"aaa {EVIL}", play)]
+    return [
+        TokensView(tokenizer, f"the llama hums back\nthe other llama on the hill hums back {EVIL} é🦙"),
+        MergePlayer(f"no word twice, {EVIL} and a long sentence", play),
+    ]
 
 
 @pytest.mark.parametrize("number", [0, 1])
@@ -49,7 +52,8 @@ def test_text_and_twin_are_the_same_each_time_and_hold_no_address(tokenizer: Tok
     first, second = views(tokenizer)[number], views(tokenizer)[number]
     data, _ = first._repr_mimebundle_()
     other, _ = second._repr_mimebundle_()
-    assert data["text/plain"] == other["text/plain"] == repr(first)
+    assert data["text/plain"] == other["text/plain"] == repr(first)  # all of it: anywidget cuts its own at 110
+    assert len(repr(first)) > 110
     assert data["text/html"] == other["text/html"]
     assert "0x" not in re.sub("<0x..>|&lt;0x..&gt;", "", data["text/plain"] + data["text/html"])
     assert "application/vnd.jupyter.widget-view+json" in data
@@ -135,6 +139,10 @@ def test_the_history_of_a_piece_is_that_of_the_tokenizer(tokenizer: Tokenizer):
 
 def test_the_story_of_bytes_names_their_character():
     stories = byte_stories(["▁a", "<0xC3>", "<0xA9>", "<0x0A>", "<0xF0>", "<0x9F>", "<0xA6>", "<0x99>"])
+    assert (
+        byte_stories(["<0xE5>", "<0xB1>", "<0xB1>"])[2]
+        == "byte 3 of 3 of U+5C71 CJK UNIFIED IDEOGRAPH-5C71, which is no piece"
+    )
     assert stories[0] is None
     assert stories[1] == "byte 1 of 2 of U+00E9 LATIN SMALL LETTER E WITH ACUTE, which is no piece"
     assert stories[3] == "byte 1 of 1 of U+000A, which is no piece"

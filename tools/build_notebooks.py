@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from pathlib import Path
 
 import jupytext
@@ -59,7 +60,9 @@ def build(source: Path, fresh: bool = False) -> bool:
         BuildError: a cell failed; the old page is left as it was.
     """
     page, notebook = source.with_suffix(".ipynb"), read_source(source)
+    metadata = deepcopy(notebook.metadata)
     _run(notebook, source)
+    notebook["metadata"] = metadata  # the run notes the version of Python
     if page.exists() and not fresh:
         keep_outputs(notebook, nbformat.read(page, as_version=4))
     tidy(notebook)

@@ -37,14 +37,15 @@ class MergePlayer(View):
         self.observe(self._replay, "text")
 
     def _replay(self, _change: dict | None = None) -> None:
+        frames, note = [], ""
         try:
             frames = [_frame(*moment) for moment in self._play(self.text[:MAX_CHARACTERS])]
-            self.set_trait("note", "")
-        except Exception as trouble:  # `play` is the reader's to change; the box must say what is wrong with it
-            frames = []
-            self.set_trait("note", f"{type(trouble).__name__}: {trouble}")
-        self.step = 0
-        self.set_trait("frames", frames)
+        except Exception as trouble:  # `play` is the reader's to change; the view must say what is wrong with it
+            note = f"{type(trouble).__name__}: {trouble}"
+        with self.hold_sync():  # one message: the browser never draws a step that its frames do not have
+            self.step = 0
+            self.set_trait("frames", frames)
+            self.set_trait("note", note)
 
     def describe(self) -> str:
         """The sentence, and what becomes of it."""

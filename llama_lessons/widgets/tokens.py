@@ -40,14 +40,14 @@ class TokensView(View):
         text = self.text[:MAX_CHARACTERS]
         try:
             ids = self._tokenizer.encode(text, bos=False)
+            note = f"{len(ids)} tokens, {len(text)} characters, {len(text.encode())} bytes"
         except ValueError as trouble:  # half of a character, which a browser lets one type
-            self.set_trait("tokens", [])
-            self.set_trait("note", str(trouble))
-            return
+            ids, note = [], str(trouble)
         pieces = self._tokenizer.pieces(ids)
-        stories = byte_stories(pieces)
-        self.set_trait("tokens", [self._token(*row) for row in zip(ids, pieces, stories, strict=True)])
-        self.set_trait("note", f"{len(ids)} tokens, {len(text)} characters, {len(text.encode())} bytes")
+        rows = zip(ids, pieces, byte_stories(pieces), strict=True)
+        with self.hold_sync():  # one message
+            self.set_trait("tokens", [self._token(*row) for row in rows])
+            self.set_trait("note", note)
 
     def _token(self, token_id: int, piece: str, story: str | None) -> dict:
         steps = [] if story else merge_history(piece, self._ranks)
