@@ -10,7 +10,8 @@ from llama_lessons.checkpoints.assembly import skeleton
 from llama_lessons.checkpoints.names import LAYOUTS, halves_from_pairs, pairs_from_halves, translate
 from llama_lessons.config import LlamaConfig
 from llama_lessons.rope import rope_angles, rotate
-from tests.reference.checkpoint_weights import SMALL, huggingface_weights, meta_weights, ours
+from tests.reference.checkpoint_huggingface import huggingface_weights
+from tests.reference.checkpoint_weights import SMALL, meta_weights, ours
 
 PAIRS = torch.arange(2 * 6)[:, None] * torch.tensor([[1, 100]])  # (H * D, C) with H=2, D=6, C=2
 HALVES = PAIRS[[0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]]

@@ -12,8 +12,9 @@ from torch import Tensor
 from llama_lessons.checkpoints import load, save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
+from tests.reference.checkpoint_huggingface import huggingface_weights
 from tests.reference.checkpoint_meta import meta_params, write_meta
-from tests.reference.checkpoint_weights import huggingface_weights, meta_weights, ours
+from tests.reference.checkpoint_weights import meta_weights, ours
 
 transformers = pytest.importorskip("transformers")
 

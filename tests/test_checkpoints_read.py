@@ -8,43 +8,30 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from llama_lessons.checkpoints import load
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
+from tests.reference.checkpoint_huggingface import SETTINGS, huggingface_weights, write_huggingface
 from tests.reference.checkpoint_llama2c import write_llama2c
 from tests.reference.checkpoint_meta import meta_params, write_meta
-from tests.reference.checkpoint_weights import SMALL, huggingface_weights, meta_weights, ours
+from tests.reference.checkpoint_weights import SMALL, meta_weights, ours
 
 TIED = replace(SMALL, tie_embeddings=True)
-HF_SETTINGS = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 96,
-    "num_hidden_layers": 3,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "vocab_size": 40,
-    "intermediate_size": 160,
-    "max_position_embeddings": 24,
-    "rms_norm_eps": 1e-5,
-}
+SAFE, PICKLED = "model{}.safetensors", "pytorch_model{}.bin"
 
 
-def write_huggingface(folder: Path, tables: dict[str, dict[str, Tensor]], **settings) -> Path:
-    """config.json and the named files, with an index if there are several."""
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(HF_SETTINGS | settings))
-    for name, table in tables.items():
-        save = torch.save if name.endswith(".bin") else save_file
-        save(table, folder / name)
-    if len(tables) > 1:
-        index = {"weight_map": {key: name for name, table in tables.items() for key in table}}
-        suffix = "pytorch_model.bin" if ".bin" in min(tables) else "model.safetensors"
-        (folder / f"{suffix}.index.json").write_text(json.dumps(index))
-    return folder
+def write(kind: str, path: Path) -> tuple[Path, list[Path]]:
+    """A checkpoint of SMALL; what to open, and the files it consists of."""
+    weights = meta_weights(SMALL)
+    if kind == "llama2c":
+        return write_llama2c(path, SMALL, weights, 0), [path]
+    if kind == "meta":
+        write_meta(path, meta_params(SMALL), weights, 1)
+    else:
+        write_huggingface(path, huggingface_weights(SMALL, weights), PICKLED if kind == "hf bin" else SAFE, 1)
+    return path, sorted(path.iterdir())
 
 
 def assert_holds(model: Llama, config: LlamaConfig, weights: dict[str, Tensor]) -> None:
@@ -93,16 +80,12 @@ def test_llama2c_files_are_read(config: LlamaConfig, version: int, tmp_path: Pat
     assert_holds(load(path), config, weights)
 
 
-@pytest.mark.parametrize("suffix", ["model{}.safetensors", "pytorch_model{}.bin"])
-@pytest.mark.parametrize("n_shards", [1, 3])
-def test_huggingface_files_are_read(suffix: str, n_shards: int, tmp_path: Path):
+@pytest.mark.parametrize("pattern", [SAFE, PICKLED])
+@pytest.mark.parametrize("n_files", [1, 3])
+def test_huggingface_files_are_read(pattern: str, n_files: int, tmp_path: Path):
     weights = meta_weights(SMALL, dtype=torch.float16)
-    theirs = list(huggingface_weights(SMALL, weights).items())
-    tables = {}
-    for n in range(n_shards):
-        name = suffix.format("" if n_shards == 1 else f"-{n + 1:05d}-of-{n_shards:05d}")
-        tables[name] = {key: weight.contiguous() for key, weight in theirs[n::n_shards]}
-    assert_holds(load(write_huggingface(tmp_path, tables)), SMALL, weights)
+    write_huggingface(tmp_path / "hf", huggingface_weights(SMALL, weights), pattern, n_files)
+    assert_holds(load(tmp_path / "hf"), SMALL, weights)
 
 
 @pytest.mark.parametrize("stored_twice", [False, True])
@@ -111,8 +94,8 @@ def test_huggingface_tied_embeddings_are_one_parameter(stored_twice: bool, tmp_p
     theirs = huggingface_weights(TIED, weights)
     if stored_twice:
         theirs["lm_head.weight"] = theirs["model.embed_tokens.weight"].clone()
-    folder = write_huggingface(tmp_path, {"model.safetensors": theirs}, tie_word_embeddings=True)
-    assert_holds(load(folder), TIED, weights)
+    write_huggingface(tmp_path / "hf", theirs, SAFE, 1, tie_word_embeddings=True)
+    assert_holds(load(tmp_path / "hf"), TIED, weights)
 
 
 @pytest.mark.parametrize(
@@ -126,17 +109,17 @@ def test_huggingface_tied_embeddings_are_one_parameter(stored_twice: bool, tmp_p
 )
 def test_huggingface_rope_theta_is_read_from_old_and_new_places(settings: dict, tmp_path: Path):
     theirs = huggingface_weights(SMALL, meta_weights(SMALL))
-    folder = write_huggingface(tmp_path, {"model.safetensors": theirs}, **settings)
-    assert load(folder).config.rope_theta == 500_000
+    write_huggingface(tmp_path / "hf", theirs, SAFE, 1, **settings)
+    assert load(tmp_path / "hf").config.rope_theta == 500_000
 
 
 def test_huggingface_defaults_are_those_of_transformers(tmp_path: Path):
     theirs = huggingface_weights(SMALL, meta_weights(SMALL))
-    folder = write_huggingface(tmp_path, {"model.safetensors": theirs})
-    kept = {key: value for key, value in HF_SETTINGS.items() if key not in ("rms_norm_eps", "max_position_embeddings")}
-    (folder / "config.json").write_text(json.dumps(kept))
+    write_huggingface(tmp_path / "hf", theirs, SAFE, 1)
+    kept = {key: value for key, value in SETTINGS.items() if key not in ("rms_norm_eps", "max_position_embeddings")}
+    (tmp_path / "hf" / "config.json").write_text(json.dumps(kept))
     default = pytest.importorskip("transformers").LlamaConfig()
-    config = load(folder).config
+    config = load(tmp_path / "hf").config
     assert (config.norm_eps, config.max_seq_len) == (default.rms_norm_eps, default.max_position_embeddings)
     assert (config.rope_theta, config.tie_embeddings) == (default.default_theta, default.tie_word_embeddings)
 
@@ -144,33 +127,43 @@ def test_huggingface_defaults_are_those_of_transformers(tmp_path: Path):
 def test_frequencies_stored_by_old_versions_are_ignored(tmp_path: Path):
     weights = meta_weights(SMALL)
     theirs = huggingface_weights(SMALL, weights) | {"model.layers.1.self_attn.rotary_emb.inv_freq": torch.ones(3)}
-    assert_holds(load(write_huggingface(tmp_path, {"pytorch_model.bin": theirs})), SMALL, weights)
+    write_huggingface(tmp_path / "hf", theirs, PICKLED, 1)
+    assert_holds(load(tmp_path / "hf"), SMALL, weights)
 
 
 def test_dtype_none_keeps_the_stored_one_and_another_converts(tmp_path: Path):
     weights = meta_weights(SMALL, dtype=torch.bfloat16)
-    folder = write_huggingface(tmp_path, {"model.safetensors": huggingface_weights(SMALL, weights)})
-    assert_holds(load(folder), SMALL, weights)
-    assert_holds(load(folder, dtype=torch.float32), SMALL, {name: w.float() for name, w in weights.items()})
+    write_huggingface(tmp_path / "hf", huggingface_weights(SMALL, weights), SAFE, 1)
+    assert_holds(load(tmp_path / "hf"), SMALL, weights)
+    wide = {name: weight.float() for name, weight in weights.items()}
+    assert_holds(load(tmp_path / "hf", dtype=torch.float32), SMALL, wide)
+
+
+@pytest.mark.parametrize("kind", ["hf", "meta", "llama2c"])
+def test_the_device_asked_for_is_where_the_weights_lie(kind: str, tmp_path: Path):
+    path, _ = write(kind, tmp_path / "it")
+    assert {weight.device.type for weight in load(path).parameters()} == {"cpu"}
+    assert {weight.device.type for weight in load(path, device="meta").parameters()} == {"meta"}
 
 
 def test_norms_stored_in_float32_take_the_dtype_of_the_rest(tmp_path: Path):
     weights = meta_weights(SMALL, dtype=torch.bfloat16)
     mixed = {name: w.float() if "norm" in name else w for name, w in huggingface_weights(SMALL, weights).items()}
-    assert_holds(load(write_huggingface(tmp_path, {"model.safetensors": mixed})), SMALL, weights)
+    write_huggingface(tmp_path / "hf", mixed, SAFE, 1)
+    assert_holds(load(tmp_path / "hf"), SMALL, weights)
+
+
+def test_a_pickle_of_parameters_is_read_like_one_of_tensors(tmp_path: Path):
+    weights = meta_weights(SMALL)
+    theirs = {name: torch.nn.Parameter(weight) for name, weight in huggingface_weights(SMALL, weights).items()}
+    write_huggingface(tmp_path / "hf", theirs, PICKLED, 1)
+    assert_holds(load(tmp_path / "hf"), SMALL, weights)
 
 
 @pytest.mark.parametrize("kind", ["hf", "hf bin", "meta", "llama2c"])
 def test_training_a_loaded_model_leaves_the_file_alone_and_the_file_the_model(kind: str, tmp_path: Path):
     weights = meta_weights(SMALL)
-    if kind == "meta":
-        path = write_meta(tmp_path / "meta", meta_params(SMALL), weights, 1)
-    elif kind == "llama2c":
-        path = write_llama2c(tmp_path / "model.bin", SMALL, weights, 0)
-    else:
-        name = "model.safetensors" if kind == "hf" else "pytorch_model.bin"
-        path = write_huggingface(tmp_path, {name: huggingface_weights(SMALL, weights)})
-    files = [path] if path.is_file() else sorted(path.iterdir())
+    path, files = write(kind, tmp_path / "it")
     before = [file.read_bytes() for file in files]
     model = load(path)
     for weight in model.parameters():

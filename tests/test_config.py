@@ -44,8 +44,10 @@ def test_a_tied_table_is_counted_once():
         ({"n_layers": 0}, "n_layers must be a whole number of at least 1, got 0"),
         ({"vocab_size": 3.0}, "vocab_size must be a whole number of at least 1, got 3.0"),
         ({"hidden_dim": True}, "hidden_dim must be a whole number"),
-        ({"norm_eps": 0}, "norm_eps must be positive, got 0"),
-        ({"rope_theta": float("nan")}, "rope_theta must be positive, got nan"),
+        ({"norm_eps": 0}, "norm_eps must be a positive number, got 0"),
+        ({"norm_eps": "1e-5"}, "norm_eps must be a positive number, got '1e-5'"),
+        ({"rope_theta": float("nan")}, "rope_theta must be a positive number, got nan"),
+        ({"rope_theta": float("inf")}, "rope_theta must be a positive number, got inf"),
     ],
 )
 def test_numbers_that_do_not_fit_are_named(change, message):

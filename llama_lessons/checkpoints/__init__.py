@@ -38,6 +38,7 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
 
     Raises:
         CheckpointError: it cannot be opened; the message names the file, what is wrong and what to do.
+        TokenizerError: the tokenizer.model beside the weights is none that Llama 2 could have.
         ValueError: dtype is no floating-point type.
     """
     if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
@@ -47,7 +48,7 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
     tokenizer = path / "tokenizer.model"
     if tokenizer.is_file():
         check_vocab(Tokenizer(tokenizer), checkpoint.config)
-    return assemble(checkpoint, device or "cpu", dtype)
+    return assemble(checkpoint, "cpu" if device is None else device, dtype)
 
 
 def _reader(path: Path) -> Callable[[Path], Checkpoint]:
@@ -66,8 +67,8 @@ def _reader(path: Path) -> Callable[[Path], Checkpoint]:
 def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenizer | None = None) -> None:
     """Write a checkpoint that the programs of its format open too; `load` gives the same weights back.
 
-    It appears at `path` whole or not at all, in place of an older checkpoint there. The formats cannot say
-    everything: Meta's has no max_seq_len, llama2.c's is float32 only.
+    It appears at `path` whole or not at all, in place of an older checkpoint there; a folder that holds anything
+    else is refused. Two formats cannot say everything: Meta's has no max_seq_len, llama2.c's is float32 only.
 
     Args:
         model: the model, on any device; LoRA adapters must be merged first.

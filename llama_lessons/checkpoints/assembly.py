@@ -67,7 +67,6 @@ def skeleton(config: LlamaConfig) -> Llama:
         return Llama(config)
 
 
-@torch.no_grad()
 def assemble(checkpoint: Checkpoint, device: torch.device | str, dtype: torch.dtype | None) -> Llama:
     """Build the model of a checkpoint.
 
@@ -120,7 +119,7 @@ def _check_names(settings: Path, wanted: Collection[str], found: Collection[str]
     for names, trouble in ((lacking, "are missing"), (excess, "have no place in a Llama of this shape")):
         if names:
             some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-            raise CheckpointError(settings.parent, f"{len(names)} weights {trouble}: {some}", WRONG_PAIR)
+            raise CheckpointError(settings.parent, f"weights {trouble} ({len(names)}): {some}", WRONG_PAIR)
 
 
 def _check_weight(name: str, stored: Stored, shape: tuple[int, ...]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -38,16 +37,12 @@ def read(folder: Path) -> Checkpoint:
     """
     path = folder / "config.json"
     config = config_from(path, read_settings(path))
-    weights, tables = {}, {}
+    found = {}
     for file in _weight_files(folder):
-        for name, tensor in _tensors(file).items():
-            if name in (TABLE, HEAD):
-                tables[name] = tensor
-            if not name.endswith(DERIVED):
-                fill = partial(_fill, tensor, _rotated_heads(name, config))
-                weights[name] = Stored(file, tuple(tensor.shape), tensor.dtype, fill)
-    if config.tie_embeddings and HEAD in tables:
-        _check_tied(weights.pop(HEAD).file, tables)
+        found |= {name: (file, tensor) for name, tensor in _tensors(file).items() if not name.endswith(DERIVED)}
+    if config.tie_embeddings and HEAD in found:
+        _drop_tied_head(found)
+    weights = {name: _stored(name, file, tensor, config) for name, (file, tensor) in found.items()}
     return Checkpoint(path, config, "hf", weights)
 
 
@@ -90,12 +85,17 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise unreadable(path, error) from error
 
 
-def _fill(tensor: Tensor, n_heads: int, out: Tensor) -> None:
-    """Copy a stored weight to `out`, its rows in our order."""
-    if n_heads:
-        pairs_from_halves(tensor, n_heads, out)
-    else:
-        out.copy_(tensor)
+def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> Stored:
+    """A weight that will have its rows in our order."""
+    n_heads = _rotated_heads(name, config)
+
+    def fill(out: Tensor) -> None:
+        if n_heads:
+            pairs_from_halves(tensor, n_heads, out)
+        else:
+            out.copy_(tensor)
+
+    return Stored(file, tuple(tensor.shape), tensor.dtype, fill)
 
 
 def _rotated_heads(name: str, config: LlamaConfig) -> int:
@@ -103,10 +103,10 @@ def _rotated_heads(name: str, config: LlamaConfig) -> int:
     return {"q_proj": config.n_heads, "k_proj": config.n_kv_heads}.get(name.split(".")[-2], 0)
 
 
-def _check_tied(file: Path, tables: dict[str, Tensor]) -> None:
+def _drop_tied_head(found: dict[str, tuple[Path, Tensor]]) -> None:
     """Some versions store a tied table twice. One is enough, but both must say the same."""
-    head = tables[HEAD]
-    table = tables.get(TABLE, head)
+    file, head = found.pop(HEAD)
+    table = found.get(TABLE, (file, head))[1]
     if table.dtype != head.dtype or not torch.equal(table, head):
         trouble = f"config.json ties {HEAD} to {TABLE}, but they differ"
         raise CheckpointError(file, trouble, 'Set "tie_word_embeddings" to false if they were trained apart')

@@ -18,7 +18,8 @@ from llama_lessons.model import Llama
 from llama_lessons.rope import rope_angles
 
 MAGIC = 0x616B3432  # "ak42": files of version 1 and later start with it
-NUMBERS = "<7i"  # dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, max_seq_len
+NUMBERS = ("dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "max_seq_len")
+SEVEN_INTS = "<7i"  # of 4 bytes, the lowest first: the numbers
 HEADER_BYTES = {0: 28, 1: 256}
 ROTATIONS = "cosines and sines"  # two tables that version 0 carries and every reader can compute
 QKVO = ("attention.wq", "attention.wk", "attention.wv", "attention.wo")
@@ -67,31 +68,15 @@ def _read_header(path: Path) -> tuple[int, LlamaConfig]:
         header = file.read(HEADER_BYTES[1]).ljust(HEADER_BYTES[1], b"\0")
     magic, version = struct.unpack_from("<Ii", header)
     if magic != MAGIC:
-        values = struct.unpack_from(NUMBERS, header)
-        return 0, _config(path, values, tied=values[5] > 0)  # a negative vocabulary: the head is a table of its own
-    if version != 1:
-        trouble = f"is a llama2.c file of version {version}; versions 0 and 1 can be read" + (
-            " (2 is quantized to int8)" if version == 2 else ""
-        )
+        version = 0
+    elif version != 1:
+        kind = {2: "2 (quantized to int8)"}.get(version, version)
+        trouble = f"is a llama2.c file of version {kind}; only versions 0 and 1 can be opened"
         raise CheckpointError(path, trouble, "Export the model again with llama2.c's export.py --version 0")
-    return 1, _config(path, struct.unpack_from(NUMBERS, header, offset=8), tied=header[36] != 0)
-
-
-def _config(path: Path, values: tuple[int, ...], tied: bool) -> LlamaConfig:
-    dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, max_seq_len = values
-    return make_config(
-        path,
-        remedy=_remedy(path),
-        dim=dim,
-        hidden_dim=hidden_dim,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        n_kv_heads=n_kv_heads,
-        vocab_size=abs(vocab_size),
-        max_seq_len=max_seq_len,
-        tie_embeddings=tied,
-        **FIXED,
-    )
+    numbers = dict(zip(NUMBERS, struct.unpack_from(SEVEN_INTS, header, offset=8 * version), strict=True))
+    tied = header[36] != 0 if version == 1 else numbers["vocab_size"] > 0  # negative: the head is a table of its own
+    numbers["vocab_size"] = abs(numbers["vocab_size"])
+    return version, make_config(path, remedy=_remedy(path), **numbers, tie_embeddings=tied, **FIXED)
 
 
 def _n_rotations(config: LlamaConfig, version: int) -> int:
@@ -130,11 +115,12 @@ def write(model: Llama, path: Path, tokenizer: None) -> None:
                 f"format 'llama2c' has {name}={value} built in, this model has {getattr(config, name)}: "
                 "save it as 'hf' or 'meta'"
             )
-    vocab_size = config.vocab_size if config.tie_embeddings else -config.vocab_size
-    shape = (config.dim, config.hidden_dim, config.n_layers, config.n_heads, config.n_kv_heads)
+    numbers = {name: getattr(config, name) for name in NUMBERS}
+    if not config.tie_embeddings:
+        numbers["vocab_size"] *= -1
     weights = dict(model.named_parameters())
     with path.open("wb") as file:
-        file.write(struct.pack(NUMBERS, *shape, vocab_size, config.max_seq_len))
+        file.write(struct.pack(SEVEN_INTS, *numbers.values()))
         for name, _ in progress(list(_order(config, version=0)), 4 * config.n_params, "saving"):
             tensor = _rotations(config) if name == ROTATIONS else weights[name].data
             file.write(tensor.float().cpu().contiguous().numpy().data)

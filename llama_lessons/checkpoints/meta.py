@@ -22,6 +22,7 @@ from llama_lessons.tokenizer import Tokenizer
 MAX_SEQ_LEN = 4096  # tokens; params.json does not say it, Llama 2's paper does
 DERIVED = ("rope.freqs",)  # stored in some releases, computed by everyone
 REFUSED = ("use_scaled_rope", "quantization_args", "lora_args")  # of later Llamas
+PARAMS = ("dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "norm_eps")
 SPLIT_DIM = {"wq": 0, "wk": 0, "wv": 0, "w1": 0, "w3": 0, "output": 0, "wo": 1, "w2": 1, "tok_embeddings": 1}
 
 
@@ -30,6 +31,7 @@ def read(folder: Path) -> Checkpoint:
 
     The feed-forward width and the vocabulary are taken from the tensors, because params.json gives only a rule for
     the one and may say -1 for the other. The longest sequence, which it does not give either, is Llama 2's 4096.
+    The format knows no tied embeddings; a file in which both tables are one piece of memory is taken as tied.
 
     Args:
         folder: holds params.json and the shards.
@@ -73,9 +75,7 @@ def _check_shards(files: list[Path], shards: list[dict[str, Tensor]]) -> None:
     n_shards = rows // max(columns, 1)
     if n_shards != len(files):
         trouble = f"its shapes say that there are {n_shards} shards, but {len(files)} are here"
-        raise CheckpointError(
-            files[0], trouble, "Download the shards that are missing, and remove any that are foreign"
-        )
+        raise CheckpointError(files[0], trouble, "Download the missing shards, or remove those of another model")
 
 
 def _alike(a: Tensor | None, b: Tensor | None) -> bool:
@@ -109,7 +109,7 @@ def _put_together(pieces: list[Tensor], dim: int, out: Tensor) -> None:
 
 
 def _is_tied(shard: dict[str, Tensor]) -> bool:
-    """Whether both tables are one piece of memory: `torch.save` keeps that, so a tied model comes back tied."""
+    """Whether both tables are one piece of memory: `torch.save` keeps that."""
     table, head = shard.get("tok_embeddings.weight"), shard.get("output.weight")
     return _alike(table, head) and table.data_ptr() == head.data_ptr()
 
@@ -154,10 +154,7 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
 
 def _params(config: LlamaConfig) -> dict:
     """What params.json must say: no key more, because Meta's code passes them all to its ModelArgs."""
-    params = {
-        key: getattr(config, key) for key in ("dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "norm_eps")
-    }
-    params |= feed_forward_rule(config.dim, config.hidden_dim)
+    params = {key: getattr(config, key) for key in PARAMS} | feed_forward_rule(config.dim, config.hidden_dim)
     if config.rope_theta != 10_000.0:
         params["rope_theta"] = config.rope_theta  # Code Llama's name for it; Llama 2 has no other value
     return params

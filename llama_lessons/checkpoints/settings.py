@@ -21,7 +21,7 @@ def read_settings(path: Path) -> dict:
         raise CheckpointError(path, "is missing", "Download it: the checkpoint is not complete without it")
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or nested without end
         raise CheckpointError(path, f"is not valid JSON ({error})", "Download it again") from error
     if not isinstance(settings, dict):
         raise CheckpointError(path, f"holds a {type(settings).__name__}, not a table", "Download it again")

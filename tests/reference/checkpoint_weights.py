@@ -51,32 +51,3 @@ def ours(name: str) -> str:
     for theirs, our in OURS.items():
         name = name.replace(theirs, our)
     return name
-
-
-def huggingface_weights(config: LlamaConfig, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights as Hugging Face's `LlamaForCausalLM` wants them: its names, and its rows, picked one by one."""
-    names = {"attention.wq": "self_attn.q_proj", "attention.wk": "self_attn.k_proj", "attention.wv": "self_attn.v_proj"}
-    names |= {
-        "attention.wo": "self_attn.o_proj",
-        "feed_forward.w1": "mlp.gate_proj",
-        "feed_forward.w2": "mlp.down_proj",
-    }
-    names |= {"feed_forward.w3": "mlp.up_proj", "attention_norm": "input_layernorm"}
-    names |= {"ffn_norm": "post_attention_layernorm", "tok_embeddings": "embed_tokens"}
-    table = {}
-    for name, weight in weights.items():
-        for theirs, huggingface in names.items():
-            name = name.replace(theirs, huggingface)
-        if "q_proj" in name or "k_proj" in name:
-            weight = weight[_even_rows_first(len(weight), config.dim // config.n_heads)]
-        table["lm_head.weight" if name == "output.weight" else f"model.{name}"] = weight
-    return table
-
-
-def _even_rows_first(n_rows: int, head_dim: int) -> list[int]:
-    """Of every head first its even rows, then its odd ones."""
-    order = []
-    for start in range(0, n_rows, head_dim):
-        order += range(start, start + head_dim, 2)
-        order += range(start + 1, start + head_dim, 2)
-    return order

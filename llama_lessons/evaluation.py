@@ -1,0 +1,117 @@
+"""Measuring a model: perplexity, and multiple choice by MMLU's protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from llama_lessons.model import Llama
+from llama_lessons.tokenizer import Tokenizer
+
+ROWS = 32  # texts read at once
+
+
+@dataclass(frozen=True)
+class Score:
+    """A share of right answers, and how sure one can be of it.
+
+    Args:
+        accuracy: right answers / n.
+        n: answers.
+        low: lower end of the 95 % interval.
+        high: upper end.
+    """
+
+    accuracy: float
+    n: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, n_right: int, n: int) -> Score:
+        """The score of n_right answers out of n, with Wilson's interval.
+
+        Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+        """
+        z = 1.96  # standard deviations that hold 95 % of a normal distribution
+        share = n_right / n
+        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+        half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+        return cls(share, n, middle - half, middle + half)
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.3f} ({self.low:.3f} to {self.high:.3f}, n={self.n})"
+
+
+def perplexity(model: Llama, ids: list[list[int]]) -> float:
+    """exp of the mean loss in nats per predicted token, over all texts together.
+
+    Args:
+        model: the model.
+        ids: texts as token ids, each of at least two; the first of each is read and not predicted.
+    """
+    if not ids or min(map(len, ids)) < 2:
+        raise ValueError("ids must be texts of at least two tokens: the first is only read")
+    losses = [-scores for scores in log_probs(model, [(text[:1], text[1:]) for text in ids])]
+    return math.exp(torch.cat(losses).mean())
+
+
+def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Tensor]:
+    """Log-probabilities that a model gives to continuations.
+
+    Args:
+        model: the model.
+        texts: pairs of what is read and what follows it, as token ids, neither empty.
+
+    Returns:
+        For each pair, in nats, float32: one number per token of what follows.
+    """
+    found: list[Tensor] = [torch.empty(0)] * len(texts)
+    by_length = sorted(range(len(texts)), key=lambda k: sum(map(len, texts[k])))  # rows of a batch are alike in length
+    for start in range(0, len(texts), ROWS):
+        rows = by_length[start : start + ROWS]
+        for row, scores in zip(rows, _batch_log_probs(model, [texts[row] for row in rows]), strict=True):
+            found[row] = scores
+    return found
+
+
+@torch.inference_mode()
+def _batch_log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> Iterator[Tensor]:
+    wholes = [[*read, *follows] for read, follows in texts]
+    longest = max(map(len, wholes))
+    filled = [whole + [0] * (longest - len(whole)) for whole in wholes]  # on the right, where no earlier token looks
+    tokens = torch.tensor(filled, device=model.embedding.weight.device)  # (B, T)
+    hidden = model.hidden(tokens)  # (B, T, C)
+    for row, (read, follows) in enumerate(texts):
+        end = len(read) + len(follows)
+        logits = model.output(hidden[row, len(read) - 1 : end - 1]).float()  # a token is predicted one place before it
+        yield -cross_entropy(logits, tokens[row, len(read) : end], reduction="none").cpu()
+
+
+def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: list[list[str]]) -> list[int]:
+    """For every prompt, the choice that a model finds likeliest.
+
+    Args:
+        model: the model.
+        tok: its tokenizer.
+        prompts: texts to continue, without a space at the end.
+        choices: for each prompt its possible continuations, without a space in front.
+
+    Returns:
+        The index of the choice with the highest mean log-probability per token.
+    """
+    texts = []
+    for prompt, continuations in zip(prompts, choices, strict=True):
+        read = tok.encode(prompt)
+        texts += [(read, tok.encode(f"{prompt} {choice}")[len(read) :]) for choice in continuations]
+    scores = iter(log_probs(model, texts))
+    answers = []
+    for continuations in choices:
+        means = [float(next(scores).mean()) for _ in continuations]
+        answers.append(means.index(max(means)))
+    return answers
