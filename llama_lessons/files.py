@@ -46,7 +46,7 @@ def read_text(path: Path | str) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}. Check the name and the folder") from None
+        raise ValueError(f"{path.absolute()} cannot be read: {error.strerror}. Check the name and the folder") from None
     if b"\0" in raw:
         raise ValueError(f"{path} is no text file: it holds zero bytes, as pictures, archives and programs do")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -23,27 +24,32 @@ def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
+ANSWER = re.compile("my_?|solved_?", re.IGNORECASE)  # the reader's own is my_sum or MyNorm, ours solved_sum, SolvedNorm
+
+
 def definitions(cells: list[NotebookNode]) -> list[str]:
-    """The first lines of what the cells define under names that begin with my_ or My: name and arguments."""
+    """Name and arguments of what the cells define as the exercise's answer: my_sum(a, b), without `my` or `solved`."""
     nodes = [node for cell in cells for node in ast.parse(cell.source).body]
     named = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return [
-        f"{node.name}({ast.unparse(node.args) if isinstance(node, ast.FunctionDef) else ''})"
+        f"{ANSWER.sub('', node.name)}({ast.unparse(node.args) if isinstance(node, ast.FunctionDef) else ''})"
         for node in named
-        if node.name.lower().startswith("my")
+        if ANSWER.match(node.name)
     ]
 
 
 def checks_called(cells: list[NotebookNode]) -> list[str]:
-    return [line for cell in cells for line in cell.source.splitlines() if line.startswith("check_")]
+    lines = [line for cell in cells for line in cell.source.splitlines() if line.startswith("check_")]
+    return [re.sub(r"\((my|solved)_", "(", line) for line in lines]
 
 
 @each_lesson
-def test_every_stub_has_a_solution_of_the_same_name_and_check(source: Path):
+def test_every_stub_has_a_solution_with_the_same_arguments_and_check(source: Path):
     lesson = read_source(source)
     stubs, solutions = tagged(lesson, "exercise"), tagged(lesson, "solution")
     assert definitions(stubs) == definitions(solutions) != []
-    assert checks_called(stubs) == checks_called(solutions)
+    assert checks_called(stubs) == checks_called(solutions) != []
+    assert all(node.startswith("solved") for cell in solutions for node in re.findall(r"^def (\w+)", cell.source, re.M))
     assert all("raise NotImplementedError" in cell.source for cell in stubs)
     assert all(cell.metadata.get("jupyter", {}).get("source_hidden") for cell in solutions)
 
@@ -69,7 +75,7 @@ def my_sum(a, b):
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-def my_sum(a, b):
+def solved_sum(a, b):
     return a + b
 
 # %%

@@ -145,7 +145,7 @@ def test_the_story_of_bytes_names_their_character():
     )
     assert stories[0] is None
     assert stories[1] == "byte 1 of 2 of U+00E9 LATIN SMALL LETTER E WITH ACUTE, which is no piece"
-    assert stories[3] == "byte 1 of 1 of U+000A, which is no piece"
+    assert stories[3] == "byte 1 of 1 of U+000A LINE BREAK, which is no piece"
     assert stories[7] == "byte 4 of 4 of U+1F999 LLAMA, which is no piece"
 
 

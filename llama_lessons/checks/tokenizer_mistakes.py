@@ -130,6 +130,9 @@ ENCODE_MISTAKES = {
     "you took the pair of the highest rank: the lowest was learned first and goes first": (
         _encode(lambda pairs, ranks: max(pairs, key=ranks.get))
     ),
+    "you took the first pair in the alphabet: to choose by rank, say min(..., key=ranks.get)": (
+        _encode(lambda pairs, ranks: min(pairs))
+    ),
     "you took the longest piece that fits: only the order of the merges counts, not the length": _longest_piece_first,
     "you merged one pair and stopped: go on until no two neighbours have a rank": (
         lambda word, ranks: _pairs_of_letters(word, ranks, limit=1)
@@ -188,6 +191,9 @@ STREAM_MISTAKES = {
         _one_by_one(lambda piece: piece.replace("▁", " "))
     ),
     "you showed ▁ itself: it stands for a space": lambda pieces: _news(_so_far(pieces, space="▁")),
+    "you dropped every space at the start: only one was added there, and code begins with several": (
+        lambda pieces: _news([text.lstrip(" ") for text in _so_far(pieces)])
+    ),
     "you made one space of several: each ▁ is a space": (
         lambda pieces: [re.sub(" +", " ", text) for text in _start(_news(_so_far(pieces)))]
     ),

@@ -11,6 +11,7 @@ import traitlets
 from llama_lessons.tokenizer import SPACE, Tokenizer
 from llama_lessons.widgets.view import View, static
 
+CONTROLS = {"\n": "LINE BREAK", "\t": "TAB"}  # Unicode gives them no name
 MAX_CHARACTERS = 2000  # of the text shown; more would be slow to draw and nobody would read it
 
 
@@ -40,7 +41,8 @@ class TokensView(View):
         text = self.text[:MAX_CHARACTERS]
         try:
             ids = self._tokenizer.encode(text, bos=False)
-            note = f"{len(ids)} tokens, {len(text)} characters, {len(text.encode())} bytes"
+            counts = {"token": len(ids), "character": len(text), "byte": len(text.encode())}
+            note = ", ".join(f"{n} {unit}{'' if n == 1 else 's'}" for unit, n in counts.items())
         except ValueError as trouble:  # half of a character, which a browser lets one type
             ids, note = [], str(trouble)
         pieces = self._tokenizer.pieces(ids)
@@ -118,7 +120,7 @@ def byte_stories(pieces: list[str]) -> list[str | None]:
         first = int(pieces[here][3:5], 16)
         width = 1 if first < 0x80 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4  # of the character, in UTF-8
         character = bytes(int(piece[3:5], 16) for piece in pieces[here : here + width]).decode()
-        name = f"U+{ord(character):04X} {unicodedata.name(character, '')}".strip()
+        name = f"U+{ord(character):04X} {unicodedata.name(character, CONTROLS.get(character, ''))}".strip()
         stories += [f"byte {k} of {width} of {name}, which is no piece" for k in range(1, width + 1)]
     return stories
 

@@ -46,7 +46,7 @@ function render({ model, el }) {
     slider.value = step;
     note.textContent = model.get("note") || (frame ? sentence(frames, step) : "Nothing to merge.");
     words.replaceChildren(...(frame ? frame.words.map((word) => drawWord(word, frames[step - 1])) : []));
-    table.replaceChildren(...(frame ? drawPairs(frame) : []));
+    table.replaceChildren(...(frame ? drawPairs(frame, frames[0].pairs[0]?.[2]) : []));
   }
 
   box.addEventListener("input", stop);
@@ -63,7 +63,8 @@ function render({ model, el }) {
 
 function sentence(frames, step) {
   const symbols = frames[step].words.reduce((sum, word) => sum + word.length, 0);
-  const done = `${step} of ${frames.length - 1} merges done, ${symbols} symbols.`;
+  const before = step > 0 ? ` Just made: ${frames[step - 1].pair[0]}${frames[step - 1].pair[1]}.` : "";
+  const done = `${step} of ${frames.length - 1} merges done, ${symbols} symbols.${before}`;
   if (!frames[step].pair) return `${done} No pair occurs twice any more: nothing is left to merge.`;
   const [left, right, count] = frames[step].pair;
   return `${done} The next merge: ${left} + ${right}, seen ${count} times.`;
@@ -74,10 +75,10 @@ function drawWord(word, before) {
   return make("span", {}, ...word.map((symbol) => chip(symbol, symbol === fresh ? "ll-new" : "")));
 }
 
-function drawPairs(frame) {
+function drawPairs(frame, most) {
   const rows = frame.pairs.map(([left, right, count]) => {
     const chosen = frame.pair && left === frame.pair[0] && right === frame.pair[1];
-    const bar = make("span", { class: "ll-bar", style: `width: ${Math.min(count, 12) * 14}px` });
+    const bar = make("span", { class: "ll-bar", style: `width: ${(170 * count) / most}px` });
     const cells = [make("td", {}, chip(left), " ", chip(right)), make("td", {}, bar, String(count))];
     return make("tr", chosen ? { class: "ll-next" } : {}, ...cells, make("td", {}, chosen ? "is merged next" : ""));
   });
