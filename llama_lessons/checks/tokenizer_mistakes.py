@@ -13,10 +13,6 @@ from itertools import pairwise
 Pair = tuple[str, str]
 
 
-def _neighbours(symbols: list | tuple | str) -> list[Pair]:
-    return list(pairwise(symbols))
-
-
 def _count(found_in: Callable) -> Callable:
     """A counter of pairs that adds up what `found_in` makes of each word, as often as the word occurs."""
 
@@ -32,34 +28,34 @@ def _count(found_in: Callable) -> Callable:
 
 def _without_overlap(word: tuple) -> list[Pair]:
     kept: list[Pair | None] = []
-    for pair in _neighbours(word):
+    for pair in pairwise(word):
         kept.append(None if kept[-1:] == [pair] else pair)
     return [pair for pair in kept if pair]
 
 
 COUNT_MISTAKES = {
     "you counted each word once: a word that occurs 5 times brings each of its pairs 5 times": (
-        lambda words: dict(Counter(pair for word in words for pair in _neighbours(word)))
+        lambda words: dict(Counter(pair for word in words for pair in pairwise(word)))
     ),
     "you counted pairs across words: the end of one word and the start of the next make no pair": (
-        lambda words: dict(Counter(_neighbours([s for word, times in words.items() for s in word * times])))
+        lambda words: dict(Counter(pairwise([s for word, times in words.items() for s in word * times])))
     ),
     "you overwrote the count of a pair that stands in several words: add to it": (
-        lambda words: {pair: times for word, times in words.items() for pair in _neighbours(word)}
+        lambda words: {pair: times for word, times in words.items() for pair in pairwise(word)}
     ),
     "you counted a pair once per word: it may stand in the word several times": (
-        _count(lambda word: set(_neighbours(word)))
+        _count(lambda word: set(pairwise(word)))
     ),
     "you skipped overlapping pairs: in a a a the pair (a, a) stands twice": _count(_without_overlap),
     "you counted pairs of letters: count symbols, which grow longer with every merge": (
-        _count(lambda word: _neighbours("".join(word)))
+        _count(lambda word: pairwise("".join(word)))
     ),
-    "you left out the last pair of each word": _count(lambda word: _neighbours(word)[:-1]),
+    "you left out the last pair of each word": _count(lambda word: list(pairwise(word))[:-1]),
     "you sorted the two symbols: (a, b) and (b, a) are different pairs": (
-        _count(lambda word: [tuple(sorted(pair)) for pair in _neighbours(word)])
+        _count(lambda word: [tuple(sorted(pair)) for pair in pairwise(word)])
     ),
     "you joined the two symbols: keep the pair as a tuple (left, right)": (
-        _count(lambda word: ["".join(pair) for pair in _neighbours(word)])
+        _count(lambda word: ["".join(pair) for pair in pairwise(word)])
     ),
     "you counted single symbols, not pairs of neighbours": _count(list),
 }
@@ -90,7 +86,7 @@ def _encode(choose: Callable, merge: Callable = merge) -> Callable:
 
     def encode(word: str, ranks: dict) -> list[str]:
         symbols = list(word)
-        while pairs := [pair for pair in _neighbours(symbols) if pair in ranks]:
+        while pairs := [pair for pair in pairwise(symbols) if pair in ranks]:
             symbols = merge(symbols, choose(pairs, ranks))
         return symbols
 
@@ -103,7 +99,7 @@ def _merge_from_the_right(symbols: list[str], pair: Pair) -> list[str]:
 
 
 def _merge_overlapping(symbols: list[str], pair: Pair) -> list[str]:
-    here = [neighbours == pair for neighbours in _neighbours(symbols)] + [False]
+    here = [neighbours == pair for neighbours in pairwise(symbols)] + [False]
     return ["".join(pair) if here[k] else s for k, s in enumerate(symbols) if here[k] or k == 0 or not here[k - 1]]
 
 
@@ -118,7 +114,7 @@ def _longest_piece_first(word: str, ranks: dict) -> list[str]:
 
 def _pairs_of_letters(word: str, ranks: dict, limit: int | None = None) -> list[str]:
     symbols = list(word)
-    for pair in sorted((pair for pair in _neighbours(word) if pair in ranks), key=ranks.get)[:limit]:
+    for pair in sorted((pair for pair in pairwise(word) if pair in ranks), key=ranks.get)[:limit]:
         symbols = merge(symbols, pair)
     return symbols
 
@@ -130,9 +126,7 @@ ENCODE_MISTAKES = {
     "you took the pair of the highest rank: the lowest was learned first and goes first": (
         _encode(lambda pairs, ranks: max(pairs, key=ranks.get))
     ),
-    "you took the first pair in the alphabet: to choose by rank, say min(..., key=ranks.get)": (
-        _encode(lambda pairs, ranks: min(pairs))
-    ),
+    "you took the first pair in the alphabet: say min(..., key=ranks.get)": _encode(lambda pairs, ranks: min(pairs)),
     "you took the longest piece that fits: only the order of the merges counts, not the length": _longest_piece_first,
     "you merged one pair and stopped: go on until no two neighbours have a rank": (
         lambda word, ranks: _pairs_of_letters(word, ranks, limit=1)
