@@ -69,7 +69,7 @@ for name, split in ways.items():
     lengths.append(len(split(text)))
     unknown.append(100 * len(new) / len(split(held_out)))
     print(
-        f"{name}: {lengths[-1]} units, vocabulary {len(known)}, in the letter home {stable(unknown[-1], 1)} % unknown"
+        f"{name}: {lengths[-1]} units, vocabulary {len(known)}, unknown in the letter home {stable(unknown[-1], 1)} %"
     )
 
 figure, (left, right) = plt.subplots(1, 2)
@@ -89,9 +89,8 @@ show(figure, alt=f"Bars for {', '.join(ways)}. Units: {lengths}. Unknown in the 
 from llama_lessons.facts import CONTEXT
 
 known = set(ways["words and marks"](text))
-print(
-    "unknown words:", [word for word in ways["words and marks"](held_out) if word not in known and len(word) > 7][:10]
-)
+new = [word for word in ways["words and marks"](held_out) if word not in known]
+print("unknown words:", [word for word in new if len(word) > 7][:10])
 print("unknown characters:", sorted(set(held_out) - set(text)))
 for name, length in zip(ways, lengths, strict=True):
     print(f"{CONTEXT.value} {name} hold {CONTEXT.value * len(text.split()) // length} words of text")
@@ -265,7 +264,7 @@ check_count_pairs(my_count_pairs)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-# Solution of exercise 1
+# Solution of exercise 1: click to unfold
 def solved_count_pairs(words):
     counts = Counter()
     for word, times in words.items():
@@ -282,8 +281,8 @@ assert solved_count_pairs(Counter(map(tuple, words))) == count_pairs(words)  # o
 # A merge changes only the words that hold the pair. So count once, remember *where* each pair stands, and after a merge
 # correct the counts of just those words. A faster program is worth nothing if it gives another answer, so we compare.
 #
-# **Predict:** counting each different word once leaves about a quarter of the work. With both repairs, is it ten times
-# less than at first, forty, or a thousand?
+# **Predict:** counting each different word once leaves less than a third of the work. With both repairs, is it ten
+# times less than at first, forty, or a thousand?
 
 
 # %%
@@ -412,7 +411,7 @@ check_encode(my_encode)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-# Solution of exercise 2
+# Solution of exercise 2: click to unfold
 def solved_encode(word, ranks):
     symbols = list(word)
     while True:
@@ -702,7 +701,7 @@ check_stream(my_stream)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-# Solution of exercise 3
+# Solution of exercise 3: click to unfold
 import codecs
 
 
