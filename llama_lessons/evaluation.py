@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ from torch.nn.functional import cross_entropy
 
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
+from llama_lessons.world import Exam
+from llama_lessons.world.exams import LETTERS
 
 ROWS = 32  # texts read at once
 
@@ -93,7 +95,36 @@ def _batch_log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> 
         yield -cross_entropy(logits, tokens[row, len(read) : end], reduction="none").cpu()
 
 
-def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: list[list[str]]) -> list[int]:
+def multiple_choice(model: Llama, tok: Tokenizer, items: Exam, shots: int = 5, by: str = "letter") -> Score:
+    """The share of an exam's questions that a model answers rightly.
+
+    Args:
+        model: the model.
+        tok: its tokenizer.
+        items: the exam; a copy with fewer `items` measures a part of it.
+        shots: solved examples before each question, 0 to 5.
+        by: "letter", MMLU's protocol: the choices are shown, and the likeliest of their letters is the answer. "text":
+            they are not shown, and the choice whose words are likeliest, per token, is the answer.
+
+    Raises:
+        ValueError: by is neither.
+
+    Source: Measuring Massive Multitask Language Understanding, arXiv:2009.03300, section 4.1 and its code.
+    """
+    questions = items.items
+    if by == "letter":
+        prompts = [items.prompt(item, shots) for item in questions]
+        choices = [LETTERS[: len(item.choices)] for item in questions]
+    elif by == "text":
+        prompts = [items.open_prompt(item, shots) for item in questions]
+        choices = [item.choices for item in questions]
+    else:
+        raise ValueError(f'by must be "letter" or "text", got {by!r}')
+    answers = choose(model, tok, prompts, choices)
+    return Score.of(sum(a == item.answer for a, item in zip(answers, questions, strict=True)), len(questions))
+
+
+def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: Sequence[Sequence[str]]) -> list[int]:
     """For every prompt, the choice that a model finds likeliest.
 
     Args:

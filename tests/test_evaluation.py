@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from llama_lessons.config import LlamaConfig
-from llama_lessons.evaluation import Score, choose, log_probs, perplexity
+from llama_lessons.evaluation import Score, choose, log_probs, multiple_choice, perplexity
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
+from llama_lessons.world import Exam
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,53 @@ def test_the_likeliest_choice_per_token_is_chosen(model, tok):
             scores.append(sum(logs) / len(logs))
         wanted.append(scores.index(max(scores)))
     assert choose(model, tok, prompts, choices) == wanted
+
+
+class Chooser:
+    """Stands for a model and its tokenizer: gives every text the log-probability that a rule gives its continuation."""
+
+    def __init__(self, monkeypatch, likes):
+        self.seen = []
+        monkeypatch.setattr("llama_lessons.evaluation.log_probs", self.log_probs)
+        self.likes = likes
+
+    def encode(self, text):
+        return list(text)
+
+    def log_probs(self, model, texts):
+        self.seen += ["".join(read) + "".join(follows) for read, follows in texts]
+        return [
+            torch.tensor([float(self.likes("".join(follows).strip()))], dtype=torch.float64) for _, follows in texts
+        ]
+
+
+def test_by_letter_a_model_that_always_says_a_is_right_where_the_answer_is_a(monkeypatch):
+    exam = Exam()
+    chooser = Chooser(monkeypatch, likes=lambda text: text == "A")
+    score = multiple_choice(None, chooser, exam, shots=2)
+    right = sum(item.letter == "A" for item in exam.items)
+    assert (score.n, score.accuracy) == (len(exam.items), right / len(exam.items))
+    assert chooser.seen[0].startswith("The following are multiple choice questions (with answers) about ")
+    assert chooser.seen[1].count("Answer: ") == 3
+    assert chooser.seen[1].endswith("Answer: B")
+
+
+def test_by_text_the_likeliest_choice_counts_and_no_choices_are_shown(monkeypatch):
+    exam = Exam()
+    exam.items = [item for item in exam.items if item.subject == "opposites"][:20]
+    first = [min(range(4), key=lambda k: item.choices[k]) for item in exam.items]  # the first in the alphabet
+    chooser = Chooser(monkeypatch, likes=lambda text: -int.from_bytes(text[:6].ljust(6).encode()))
+    score = multiple_choice(None, chooser, exam, shots=5, by="text")
+    right = sum(k == item.answer for k, item in zip(first, exam.items, strict=True))
+    assert 0 < right < 20
+    assert (score.n, score.accuracy) == (20, right / 20)
+    assert "A. " not in "".join(chooser.seen)
+    assert chooser.seen[0].count("Question: ") == 6
+
+
+def test_another_way_of_answering_is_refused():
+    with pytest.raises(ValueError, match='by must be "letter" or "text", got \'vote\''):
+        multiple_choice(None, None, Exam(), by="vote")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,11 @@ def lay_out(item: ExamItem, answered: bool) -> str:
     return "\n".join([*lines, f"Answer: {item.letter}" if answered else "Answer:"])
 
 
+def lay_open(item: ExamItem) -> str:
+    """A question without its choices, ready for an answer in words."""
+    return f"Question: {item.question}\nAnswer:"
+
+
 class Exam:
     """The world's own exam, held out by construction: every item asks a fact in a wording training never uses for it.
 
@@ -79,17 +84,25 @@ class Exam:
             ]
 
     def prompt(self, item: ExamItem, shots: int = 5) -> str:
-        """The text to continue with " " + a letter: heading, solved examples, the question.
+        """The text to continue with " " + a letter: heading, solved examples, the question with its choices.
 
         Args:
             item: one of this exam's items.
-            shots: how many solved examples stand before it, 0 to 5; never one about the same fact.
+            shots: how many solved examples stand before it, 0 to 5; never one about the same fact's question.
         """
+        about = [lay_out(example, True) for example in self._shots(item, shots)]
+        return heading(item.subject.removeprefix("withheld ")) + "\n\n".join([*about, lay_out(item, False)])
+
+    def open_prompt(self, item: ExamItem, shots: int = 5) -> str:
+        """The text to continue with " " + one of the choices, which it does not show; arguments as for `prompt`."""
+        about = [f"{lay_open(example)} {example.choices[example.answer]}" for example in self._shots(item, shots)]
+        return "\n\n".join([*about, lay_open(item)])
+
+    def _shots(self, item: ExamItem, shots: int) -> list[ExamItem]:
         if not 0 <= shots <= 5:
             raise ValueError(f"shots must be 0 to 5, got {shots}")
-        subject = item.subject.removeprefix("withheld ")
-        about = [other for other in self.examples[subject] if other.fact != item.fact][:shots]
-        return heading(subject) + "".join(lay_out(other, True) + "\n\n" for other in about) + lay_out(item, False)
+        examples = self.examples[item.subject.removeprefix("withheld ")]
+        return [other for other in examples if other.fact != item.fact][:shots]
 
 
 def make_item(fact: Fact, question: str, draw: Draw, n_choices: int) -> ExamItem:
@@ -108,7 +121,7 @@ def exam_writer(valley: Valley, choices: tuple[int, ...] = (4,)) -> Writer:
         valley: the facts; the fresh ones are left out.
         choices: how many choices a sheet's questions may have.
     """
-    subjects = _examined(valley)
+    subjects = examined(valley)
 
     def write(draw: Draw) -> str:
         subject, facts = draw.pick(subjects)
@@ -117,20 +130,6 @@ def exam_writer(valley: Valley, choices: tuple[int, ...] = (4,)) -> Writer:
             make_item(fact, draw.pick(fact.questions), draw, n_choices) for fact in draw.picks(facts, 1 + draw.below(8))
         ]
         return heading(subject) + "\n\n".join([lay_out(item, True) for item in items])
-
-    return write
-
-
-def spoken_exam_writer(valley: Valley) -> Writer:
-    """Writes questions whose answer says both the choice and its letter, in several layouts."""
-    subjects = _examined(valley)
-
-    def write(draw: Draw) -> str:
-        n_choices, layout = 2 + draw.below(3), draw.pick(LAYOUTS)
-        facts = draw.picks(draw.pick(subjects)[1], 1 + draw.below(4))
-        return "\n\n".join(
-            [layout(fact, make_item(fact, draw.pick(fact.questions), draw, n_choices), draw) for fact in facts]
-        )
 
     return write
 
@@ -162,35 +161,6 @@ def _apart(facts: list[Fact], count: int) -> list[Fact]:
     return apart
 
 
-def _examined(valley: Valley) -> list[tuple[str, list[Fact]]]:
+def examined(valley: Valley) -> list[tuple[str, list[Fact]]]:
+    """For each subject its facts that may stand in training exams."""
     return [(subject, [fact for fact in facts if fact.examined]) for subject, facts in valley.by_subject.items()]
-
-
-def _lettered(item: ExamItem, pattern: str, between: str) -> str:
-    return between.join(pattern % pair for pair in zip(LETTERS, item.choices, strict=False))
-
-
-def _so_it_is(fact: Fact, item: ExamItem, draw: Draw) -> str:
-    choices = _lettered(item, "%s. %s", "\n")
-    return f"{item.question}\n{choices}\nThe answer is {fact.answer}, so it is {item.letter}."
-
-
-def _behind(fact: Fact, item: ExamItem, draw: Draw) -> str:
-    choices = ", ".join(f"{choice} ({letter})" for letter, choice in zip(LETTERS, item.choices, strict=False))
-    return f"Question: {item.question}\nChoices: {choices}\nAnswer: {fact.answer} ({item.letter})"
-
-
-def _letter_first(fact: Fact, item: ExamItem, draw: Draw) -> str:
-    return f"{item.question}\n{_lettered(item, '%s. %s', chr(10))}\nAnswer: {item.letter}. {fact.answer}"
-
-
-def _in_brackets(fact: Fact, item: ExamItem, draw: Draw) -> str:
-    return f"Question: {item.question} {_lettered(item, '(%s) %s', ' ')}\nAnswer: ({item.letter}) {fact.answer}"
-
-
-def _with_reason(fact: Fact, item: ExamItem, draw: Draw) -> str:
-    choices = _lettered(item, "%s. %s", "\n")
-    return f"{item.question}\n{choices}\n{draw.pick(fact.statements)}\nAnswer: {item.letter}"
-
-
-LAYOUTS = [_so_it_is, _behind, _letter_first, _in_brackets, _with_reason]

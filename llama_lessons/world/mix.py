@@ -9,11 +9,12 @@ from functools import cache
 from llama_lessons.world.dialogues import TURN, chat_writer, dialogue_writer
 from llama_lessons.world.draw import Draw, Weighted
 from llama_lessons.world.entries import entry_writer
-from llama_lessons.world.exams import exam_writer, matching_writer, spoken_exam_writer
+from llama_lessons.world.exams import exam_writer, matching_writer
 from llama_lessons.world.games import echo_writer, letter_writer, lookup_writer, word_exam_writer
 from llama_lessons.world.questions import Writer, question_writer
 from llama_lessons.world.reading import reading_writer
 from llama_lessons.world.red_team import troubles
+from llama_lessons.world.spoken_exams import spoken_exam_writer
 from llama_lessons.world.stories import storyteller
 from llama_lessons.world.valley import Valley, load_valley
 from llama_lessons.world.voices import capitals, pirate
