@@ -75,7 +75,12 @@ class KVCache:
 
         Returns:
             Keys and values of all tokens so far, shape (B, Hkv, S, D) each.
+
+        Raises:
+            ValueError: gradients are wanted: the next tokens write to the memory that they would be computed from.
         """
+        if keys.requires_grad or values.requires_grad:
+            raise ValueError("a cache is for reading only: call the model inside `with torch.no_grad():`")
         end = self.length + keys.shape[2]
         self.keys[layer, :, :, self.length : end] = keys
         self.values[layer, :, :, self.length : end] = values
@@ -127,7 +132,8 @@ def causal_weights(q: Tensor, k: Tensor) -> Tensor:
     k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # (B, H, S, D)
     scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[3])  # (B, H, T, S)
     mask = causal_mask(q.shape[2], k.shape[2], q.device)
-    return scores.float().masked_fill(~mask, -torch.inf).softmax(-1).type_as(q)
+    wide = torch.promote_types(q.dtype, torch.float32)
+    return scores.masked_fill(~mask, -torch.inf).softmax(-1, dtype=wide).type_as(q)
 
 
 class Attention(nn.Module):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 IGNORE = -100  # a target that asks nothing; PyTorch's cross_entropy leaves it out
 
@@ -65,3 +66,13 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
             rows, goals = (torch.tensor(row[:needed]).view(batch_size, seq_len + 1) for row in (ids, targets))
             return Batch(rows[:, :-1].contiguous(), goals[:, 1:].contiguous())
     raise ValueError(f"texts hold {len(ids)} tokens, and {batch_size} rows of {seq_len} take {needed}")
+
+
+def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Sum of the cross-entropies at all places that ask for something, in nats.
+
+    Args:
+        logits: shape (B, T, V).
+        targets: ids, shape (B, T); IGNORE where nothing is asked.
+    """
+    return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")

@@ -10,6 +10,8 @@ import torch
 
 CHOICE = "LLAMA_LESSONS_DEVICE"  # environment variable that overrides the choice: cpu, cuda, cuda:1, mps
 
+REMEDY = f"Set {CHOICE}=cpu to do without it"
+
 
 def pick_device() -> torch.device:
     """The device to compute on: what LLAMA_LESSONS_DEVICE names, else an NVIDIA or AMD GPU, else the CPU.
@@ -23,7 +25,7 @@ def pick_device() -> torch.device:
     try:
         return torch.empty(0, device=name).device  # "cuda" becomes "cuda:0"; fails here rather than in a lesson
     except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"{CHOICE}={name!r} does not work here: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"device {name!r} does not work here: {str(error).splitlines()[0]}. {REMEDY}") from None
 
 
 def release_memory() -> None:

@@ -73,7 +73,9 @@ CARD_GPU_HOURS = _table(
 )
 CARD_TCO2 = _table("tonnes of CO2 equivalent", CARD, {"llama2-7b": 31.22, "llama2-13b": 62.44, "llama2-70b": 291.42})
 GPU_POWER = _by_size("watts", f"{PAPER}, table 2", 400, 400, 350, 400)
-LANGUAGES = _table("% of documents", f"{PAPER}, table 10", {"en": 89.70, "unknown": 8.38, "de": 0.17}, "unknown: code")
+LANGUAGES = _table(
+    "% of the data", f"{PAPER}, table 10", {"en": 89.70, "unknown": 8.38, "de": 0.17}, "unknown: mostly code"
+)
 
 # Alignment
 SFT_ANNOTATIONS = Fact(27_540, "annotated dialogues", f"{PAPER}, section 3.1")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
@@ -59,6 +60,7 @@ def read_text(path: Path | str) -> str:
     return text
 
 
+@cache
 def work_dir() -> Path:
     """A folder that lessons may write to: `work/` of the course, or a temporary one where that is read-only."""
     folder = COURSE / "work"

@@ -120,10 +120,13 @@ def _step(model: Llama, n_tokens: int) -> Callable[[Tensor, KVCache], Tensor]:
 
 
 def _check(model: Llama, prompts: list[list[int]], max_new_tokens: int) -> None:
-    if not prompts or not all(prompts):
+    if not prompts or not all(isinstance(prompt, list) and prompt for prompt in prompts):
         raise ValueError("prompts must be lists of at least one token id each; begin a text with tok.bos_id")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+    odd = [token for prompt in prompts for token in prompt if not isinstance(token, int)]
+    if odd:
+        raise ValueError(f"prompts must hold whole numbers, got {odd[0]!r}")
+    if not isinstance(max_new_tokens, int) or max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens must be a whole number of at least 1, got {max_new_tokens!r}")
     low, high = min(map(min, prompts)), max(map(max, prompts))
     if low < 0 or high >= model.config.vocab_size:
         raise ValueError(f"prompts' ids must be in 0 ... {model.config.vocab_size - 1}, got {low} ... {high}")

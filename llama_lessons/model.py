@@ -51,6 +51,8 @@ class Llama(nn.Module):
     get 0.02 / sqrt(2 n_layers), so that the stream's size does not grow with depth (GPT-2's rule; Llama 2's paper
     does not state its own).
 
+    A model that was built on the meta device and given memory by `to_empty` has its tables untied: tie them again.
+
     Source: Llama 2, arXiv:2307.09288, section 2.2.
     """
 
@@ -111,9 +113,9 @@ class Llama(nn.Module):
         return KVCache(self.config, batch_size, max_seq_len, weight.device, weight.dtype)
 
     def _check(self, tokens: Tensor) -> None:
-        if tokens.dim() != 2 or tokens.shape[1] == 0 or tokens.dtype != torch.int64:
+        if tokens.dim() != 2 or tokens.numel() == 0 or tokens.dtype != torch.int64:
             raise ValueError(f"tokens must be int64 of shape (B, T), got {tokens.dtype} of {tuple(tokens.shape)}")
-        if tokens.device.type == "cpu":  # on a GPU this look would make it wait
+        if tokens.device.type == "cpu" and not torch.compiler.is_compiling():  # a GPU would wait, a graph would break
             low, high = tokens.aminmax()
             if low < 0 or high >= self.config.vocab_size:
                 raise ValueError(f"token ids must be in 0 ... {self.config.vocab_size - 1}, got {low} ... {high}")
@@ -126,15 +128,19 @@ class AttentionMaps(Sequence):
         self._calls: list[list[Tensor]] = [[] for _ in range(n_layers)]
 
     def see(self, layer: int, weights: Tensor) -> None:
-        """Keep one call's weights (B, H, T, S); a call that starts a text (T = S) forgets the text before."""
-        if weights.shape[2] == weights.shape[3]:
-            self._calls[layer].clear()
-        self._calls[layer].append(weights.detach())
+        """Keep a call's weights (B, H, T, S) behind the first S - T rows: later ones are of tokens since forgotten."""
+        kept, room = [], weights.shape[3] - weights.shape[2]
+        for call in self._calls[layer]:
+            kept.append(call[:, :, :room])
+            room = max(0, room - call.shape[2])
+        self._calls[layer] = [*kept, weights.detach()]
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def __getitem__(self, layer: int) -> Tensor:
+    def __getitem__(self, layer: int | slice) -> Tensor | list[Tensor]:
+        if isinstance(layer, slice):
+            return [self[k] for k in range(len(self))[layer]]
         calls = self._calls[layer]
         if not calls:
             raise ValueError("no attention was recorded: call the model inside `with record_attention(model)`")

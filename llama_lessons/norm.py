@@ -23,7 +23,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., C) -> (..., C): computed in float32 whatever the dtype of x, rounded to it before the weight."""
-        wide = x.float()
+        """(..., C) -> (..., C): computed in float32 or wider, rounded to the dtype of x before the weight."""
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
         scale = torch.rsqrt(wide.square().mean(-1, keepdim=True) + self.eps)  # (..., 1)
         return (wide * scale).type_as(x) * self.weight

@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import rms_norm, silu
 
-from llama_lessons.attention import KVCache, causal_attention
-from llama_lessons.model import Llama
+from llama_lessons.attention import Attention, KVCache, causal_attention
+from llama_lessons.feed_forward import FeedForward
+from llama_lessons.model import Block, Llama
+from llama_lessons.norm import RMSNorm
 from llama_lessons.rope import rope_angles, rotate
 
 LARGEST = 2**30  # bytes of weights; of a larger model no copy is made
@@ -22,19 +24,34 @@ WORTHWHILE = 64  # tokens from which on a faster step repays the copy
 def worth_packing(model: Llama, n_tokens: int) -> bool:
     """Whether decoding n_tokens is likely to be faster with a packed copy than without, and the copy is allowed.
 
-    It is for a plain model in float32 on a CPU, of at most 1 GiB, whose attention nobody watches.
+    It is for a model in float32 on a CPU, of at most 1 GiB, that is Llama's own in every part: a replaced layer, an
+    adapter, a bias, a hook or a watched attention would be lost in the copy.
     """
     weight = model.embedding.weight
     return (
         n_tokens >= WORTHWHILE
         and (weight.device.type, weight.dtype) == ("cpu", torch.float32)
         and model.config.n_params * weight.itemsize <= LARGEST
-        and all(block.attention.observer is None for block in model.blocks)
-        and all(type(module) is nn.Linear for name, module in model.named_modules() if name.split(".")[-1] in LINEAR)
+        and all(_is_as_built(name, module, model) for name, module in model.named_modules())
     )
 
 
-LINEAR = {"wq", "wk", "wv", "wo", "w_gate", "w_up", "w_down", "output"}  # adapters stand in these places
+def _is_as_built(name: str, module: nn.Module, model: Llama) -> bool:
+    """Whether a module is what `Llama` put into this place, and does no more than it did then."""
+    place = name.split(".")[-1]
+    return (
+        type(module) is (Block if place.isdigit() else PLACES.get(place))
+        and not (module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+        and getattr(module, "bias", None) is None
+        and getattr(module, "observer", None) is None
+        and getattr(module, "eps", model.config.norm_eps) == model.config.norm_eps
+    )
+
+
+PLACES = dict.fromkeys(("wq", "wk", "wv", "wo", "w_gate", "w_up", "w_down", "output"), nn.Linear)
+PLACES |= dict.fromkeys(("attention_norm", "feed_forward_norm", "norm"), RMSNorm)
+PLACES |= {"attention": Attention, "feed_forward": FeedForward, "embedding": nn.Embedding}
+PLACES |= {"": Llama, "blocks": nn.ModuleList}
 
 
 class PackedLlama:
@@ -88,7 +105,7 @@ class PackedLlama:
 
 def _side_by_side(norm: Tensor | None, *linears: nn.Linear) -> Tensor:
     """Several weights (out, in), transposed, as one (in, sum of out); scaled by the norm before them, (in,)."""
-    packed = torch.empty(linears[0].in_features, sum(linear.out_features for linear in linears))
+    packed = linears[0].weight.new_empty(linears[0].in_features, sum(linear.out_features for linear in linears))
     start = 0
     for linear in linears:
         packed[:, start : start + linear.out_features] = linear.weight.detach().t()

@@ -24,7 +24,7 @@ def rope_angles(positions: Tensor, head_dim: int, theta: float = 10_000.0) -> Te
     """
     if head_dim % 2:
         raise ValueError(f"head_dim must be even, got {head_dim}")
-    pair = torch.arange(head_dim // 2, device=positions.device)  # (D//2,)
+    pair = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float32)  # (D//2,)
     speed = theta ** (-2.0 * pair / head_dim)  # (D//2,)
     return positions[:, None].float() * speed  # (T, D//2)
 
@@ -40,10 +40,11 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         sin: sines of `rope_angles`, shape (T, D//2).
 
     Returns:
-        The turned vectors, shape (B, T, H, D), each as long as it was; computed in float32, in the dtype of x.
+        The turned vectors, shape (B, T, H, D), each as long as it was, in the dtype of x; computed in float32 or wider.
 
     Source: RoFormer, arXiv:2104.09864, section 3.2.2, equation 34.
     """
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (B, T, H, D//2): a pair is a complex number
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2)))  # (B, T, H, D//2): a pair is a complex number
     turns = torch.complex(cos, sin)[:, None]  # (T, 1, D//2): every head turns alike
     return torch.view_as_real(pairs * turns).flatten(-2).type_as(x)  # multiplying adds the angles

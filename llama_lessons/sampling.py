@@ -12,7 +12,7 @@ def next_token_probs(logits: Tensor, temperature: float, top_k: int | None = Non
     Args:
         logits: scores, shape (B, V); -inf forbids a token.
         temperature: divides the scores; above 0, no unit. Less than 1 sharpens, more flattens.
-        top_k: keep this many of the likeliest tokens; None keeps all.
+        top_k: keep this many of the likeliest tokens, and what is as likely as the last of them; None keeps all.
         top_p: keep the likeliest tokens until their probabilities exceed this sum. As in Meta's code, a token stays
             while the sum of those before it is at most top_p; so the likeliest always stays.
 

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import nn
 from tqdm.auto import tqdm
 
-from llama_lessons.batches import IGNORE, Batch
+from llama_lessons.batches import Batch, token_loss
 from llama_lessons.files import atomic
 from llama_lessons.model import Llama
 
@@ -79,16 +78,6 @@ class Record:
     seconds: float
 
 
-def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Sum of the cross-entropies at all places that ask for something, in nats.
-
-    Args:
-        logits: shape (B, T, V).
-        targets: ids, shape (B, T); IGNORE where nothing is asked.
-    """
-    return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
-
-
 class Trainer:
     """A model being trained: it can be stopped after any step, saved, and taken up again as if nothing had been.
 
@@ -115,13 +104,15 @@ class Trainer:
         Args:
             n_steps: steps to go on for; None goes on to the recipe's end.
         """
-        end = self.recipe.n_steps if n_steps is None else min(self.recipe.n_steps, self.step + n_steps)
-        with tqdm(total=self.recipe.n_steps, initial=self.step, unit="step", desc="training") as bar:
+        total = self.recipe.n_steps
+        end = total if n_steps is None else min(total, self.step + n_steps)
+        with tqdm(total=total, initial=self.step, unit="step", desc="training") as bar:
             while self.step < end:
                 record = self._one_step()
                 bar.update()
-                speed = self.batch_tokens / record.seconds
-                bar.set_postfix_str(f"loss {record.loss:.3f}, {speed:,.0f} tokens/s", refresh=False)
+                bar.set_postfix_str(
+                    f"loss {record.loss:.3f}, {self.batch_tokens / record.seconds:,.0f} tokens/s", False
+                )
                 yield record
 
     def _one_step(self) -> Record:
@@ -136,14 +127,17 @@ class Trainer:
                 group["lr"] = share * group["peak_lr"]
             optimizer.step()
         self.step += 1
-        n_tokens = (self.records[-1].n_tokens if self.records else 0) + self.batch_tokens
+        n_tokens = self.batch_tokens + (self.records[-1].n_tokens if self.records else 0)
         seconds = time.perf_counter() - start
-        self.records.append(Record(self.step, loss, share * self.recipe.peak_lr, grad_norm, n_tokens, seconds))
-        return self.records[-1]
+        record = Record(self.step, loss, share * self.recipe.peak_lr, grad_norm, n_tokens, seconds)
+        self.records.append(record)
+        return record
 
     def _accumulate_gradients(self, batch: Batch) -> float:
         self.model.zero_grad(set_to_none=True)
         n_targets, total = batch.n_targets, 0.0
+        if n_targets == 0:
+            raise ValueError(f"the batch of step {self.step} asks for nothing")
         for part in batch.split(self.recipe.accumulate):
             with torch.autocast(part.tokens.device.type, torch.bfloat16, enabled=self.recipe.bf16):
                 logits = self.model(part.tokens)
@@ -186,9 +180,9 @@ def make_optimizers(model: Llama, recipe: Recipe) -> list[torch.optim.Optimizer]
     Every group remembers its own peak learning rate under "peak_lr".
     """
     weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    muon = [w for name, w in weights if recipe.muon_lr is not None and name.startswith("blocks.") and w.dim() == 2]
-    theirs = {id(weight) for weight in muon}
-    rest = [weight for _, weight in weights if id(weight) not in theirs]
+    use_muon = recipe.muon_lr is not None
+    muon = [w for name, w in weights if use_muon and name.startswith("blocks.") and w.dim() == 2]
+    rest = [w for name, w in weights if not (use_muon and name.startswith("blocks.") and w.dim() == 2)]
     groups = [
         {"params": [w for w in rest if w.dim() >= 2], "weight_decay": recipe.weight_decay, "peak_lr": recipe.peak_lr},
         {"params": [w for w in rest if w.dim() < 2], "weight_decay": 0.0, "peak_lr": recipe.peak_lr},

@@ -73,6 +73,13 @@ def test_cache_returns_old_and_new_in_order_and_keeps_layers_apart():
         assert_close(values, torch.cat([first[1], second[1]], dim=2) - layer)
 
 
+def test_a_cache_refuses_gradients_instead_of_losing_them():
+    cache = KVCache(CONFIG, batch_size=B, max_seq_len=9)
+    keys = torch.randn(B, HKV, 4, D, requires_grad=True)
+    with pytest.raises(ValueError, match=r"inside `with torch.no_grad\(\):`"):
+        cache.extend(0, keys, torch.randn(B, HKV, 4, D))
+
+
 def test_cache_says_how_full_it_is():
     cache = KVCache(CONFIG, batch_size=B, max_seq_len=9)
     cache.length = 7

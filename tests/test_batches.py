@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch.nn.functional import log_softmax
 from torch.testing import assert_close
 
-from llama_lessons.batches import IGNORE, Batch, pack
+from llama_lessons.batches import IGNORE, Batch, pack, token_loss
 
 
 def asked(*ids: int) -> tuple[list[int], list[bool]]:
@@ -43,3 +44,10 @@ def test_parts_hold_every_row_once():
 
 def test_targets_that_ask_nothing_are_not_counted():
     assert Batch(torch.ones(2, 3), torch.tensor([[IGNORE, 4, 5], [6, IGNORE, IGNORE]])).n_targets == 3
+
+
+def test_loss_is_the_sum_over_the_places_that_ask():
+    logits, targets = torch.randn(2, 3, 7), torch.tensor([[4, IGNORE, 0], [IGNORE, 6, 1]])
+    logs = log_softmax(logits, -1)
+    by_hand = -(logs[0, 0, 4] + logs[0, 2, 0] + logs[1, 1, 6] + logs[1, 2, 1])
+    assert_close(token_loss(logits, targets), by_hand)

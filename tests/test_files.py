@@ -48,6 +48,19 @@ def read(path):
     return (path / "content" if path.is_dir() else path).read_text()
 
 
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    make(path, "folder", "old")
+
+    def fail(*_):
+        raise OSError("no")
+
+    monkeypatch.setattr(files.os, "replace", fail)
+    with pytest.raises(OSError, match="no"), atomic(path) as draft:
+        make(draft, "folder", "new")
+    assert read(path) == "old"
+
+
 def test_missing_data_is_named_with_a_remedy():
     with pytest.raises(FileNotFoundError, match=r"nothing\.txt is missing: .* full checkout"):
         data_path("texts/nothing.txt")
@@ -55,9 +68,9 @@ def test_missing_data_is_named_with_a_remedy():
 
 def test_lessons_can_write_where_the_course_folder_is_read_only(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "COURSE", tmp_path)
-    assert work_dir() == tmp_path / "work"
+    assert work_dir.__wrapped__() == tmp_path / "work"
     monkeypatch.setattr(files, "COURSE", tmp_path / "not a folder")
-    folder = work_dir()
+    folder = work_dir.__wrapped__()
     (folder / "a").touch()
     folder.joinpath("a").unlink()
     folder.rmdir()

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -77,6 +79,33 @@ def test_every_token_is_computed_once(model):
     assert seen == [5, 1, 1, 1, 1, 1]
 
 
+def test_nothing_is_computed_once_all_rows_have_stopped(model):
+    seen = []
+    handle = model.embedding.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].shape[1]))
+    stop = greedy(model, PROMPTS[0], 3)[2]
+    seen.clear()
+    generate(model, [PROMPTS[0]], 40, temperature=0, stop_ids=[stop])
+    handle.remove()
+    assert len(seen) <= 3
+
+
+def test_no_graph_is_kept_of_a_model_that_could_be_trained():
+    trainable = Llama(CONFIG)
+    kept = []
+    trainable.output.register_forward_hook(lambda *args: kept.append(args[2].requires_grad))
+    generate(trainable, [[1, 5]], 3)
+    assert kept == [False] * 3
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_other_dtypes_write_too(model, dtype):
+    other = copy.deepcopy(model).to(dtype)
+    new = generate(other, PROMPTS, 70, temperature=0)
+    assert [len(row) for row in new] == [70] * 3
+    if dtype is torch.float64:
+        assert new == generate(model, PROMPTS, 70, temperature=0)
+
+
 def test_attention_can_be_watched_while_writing(model):
     with record_attention(model) as maps:
         generate(model, [PROMPTS[0]], 70, temperature=0)
@@ -96,7 +125,10 @@ def test_the_packed_copy_is_made_for_long_texts_only(model, monkeypatch):
     [
         ([], 5, "at least one token id each; begin a text with tok.bos_id"),
         ([[1], []], 5, "at least one token id each"),
-        ([[1]], 0, "max_new_tokens must be at least 1, got 0"),
+        ([1, 5], 5, "prompts must be lists of at least one token id each"),
+        ([[1, 2.5]], 5, "prompts must hold whole numbers, got 2.5"),
+        ([[1]], 0, "max_new_tokens must be a whole number of at least 1, got 0"),
+        ([[1]], 3.0, "max_new_tokens must be a whole number of at least 1, got 3.0"),
         ([[1, 61], [1]], 5, "ids must be in 0 ... 60, got 1 ... 61"),
         ([[1] * 90], 7, "a prompt of 90 tokens and max_new_tokens=7 make 97, more than the model's max_seq_len of 96"),
     ],

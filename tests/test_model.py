@@ -1,7 +1,9 @@
+import copy
 from itertools import pairwise
 
 import pytest
 import torch
+import torch._dynamo.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
@@ -84,6 +86,7 @@ def test_an_overfull_cache_says_both_numbers_and_stays_usable(model, tokens):
     [
         (torch.zeros(3, dtype=torch.int64), r"tokens must be int64 of shape \(B, T\), got torch.int64 of \(3,\)"),
         (torch.zeros(2, 0, dtype=torch.int64), r"got torch.int64 of \(2, 0\)"),
+        (torch.zeros(0, 3, dtype=torch.int64), r"got torch.int64 of \(0, 3\)"),
         (torch.zeros(2, 3), r"got torch.float32 of \(2, 3\)"),
         (torch.tensor([[5, 61]]), r"token ids must be in 0 ... 60, got 5 ... 61"),
         (torch.tensor([[-1, 5]]), r"token ids must be in 0 ... 60, got -1 ... 5"),
@@ -115,6 +118,60 @@ def test_decoding_and_prefill_record_the_same_triangle(model, tokens):
             model(tokens[:, start:end], cache)
     for whole, stacked in zip(at_once, in_steps, strict=True):
         assert_close(stacked, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_of_forgotten_tokens_are_forgotten(model, tokens):
+    other = (tokens + 1) % 61
+    with record_attention(model) as maps:
+        cache = model.new_cache(B)
+        model(other[:, :3], cache)
+        model(other[:, 3:6], cache)
+        cache.length = 2
+        model(tokens[:, 2:3], cache)
+    with record_attention(model) as wanted:
+        model(torch.cat([other[:, :2], tokens[:, 2:3]], dim=1))
+    for found, whole in zip(maps, wanted, strict=True):
+        assert_close(found, whole, rtol=1e-4, atol=1e-5)
+    assert len(maps[1:]) == 2
+
+
+def test_an_interrupted_pass_is_recorded_once(model, tokens):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with record_attention(model) as maps:
+        cache = model.new_cache(B)
+        model(tokens[:, :5], cache)
+        handle = model.blocks[1].register_forward_hook(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model(tokens[:, 5:7], cache)
+        handle.remove()
+        model(tokens[:, 5:7], cache)
+    assert [weights.shape for weights in maps] == [(B, 6, 7, 7)] * 3
+
+
+def test_a_compiled_model_is_one_graph_and_is_not_compiled_anew_for_every_length(model, tokens):
+    torch._dynamo.reset()
+    counter = torch._dynamo.testing.CompileCounter()
+    compiled = torch.compile(model, backend=counter, fullgraph=True)
+    for n in (3, 5, 7, 8, 9, 11):
+        assert_close(compiled(tokens[:, :n]), model(tokens[:, :n]), rtol=1e-4, atol=1e-5)
+    assert counter.frame_count <= 2
+
+
+def test_a_cache_has_the_models_dtype(model, tokens):
+    narrow = copy.deepcopy(model).bfloat16()
+    cache = narrow.new_cache(B)
+    assert cache.keys.dtype == torch.bfloat16
+    whole = narrow(tokens)
+    narrow(tokens[:, :6], cache)
+    assert narrow(tokens[:, 6:], cache).dtype == torch.bfloat16
+    assert_close(narrow(tokens[:, 5:6], narrow.new_cache(B)).shape, whole[:, :1].shape)
+
+
+def test_a_cache_of_another_batch_is_named(model, tokens):
+    with pytest.raises(ValueError, match="made for batch_size=5, got tokens of 2"):
+        model(tokens, model.new_cache(5))
 
 
 def test_recording_ends_with_its_block_even_after_an_error(model, tokens):

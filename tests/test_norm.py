@@ -27,3 +27,17 @@ def test_bfloat16_is_computed_wide_and_returned_narrow():
     out = RMSNorm(4096).bfloat16()(x)
     assert out.dtype == torch.bfloat16
     assert_close(out, RMSNorm(4096)(x.float()).bfloat16(), rtol=0, atol=0)
+
+
+def test_bfloat16_is_rounded_before_the_weight():
+    x = torch.randn(3, 512).bfloat16()
+    norm = make_norm(512, 1e-5).bfloat16()
+    scale = torch.rsqrt(x.float().square().mean(-1, keepdim=True) + 1e-5)
+    by_hand = (x.float() * scale).bfloat16() * norm.weight
+    assert not torch.equal(by_hand, (x.float() * scale * norm.weight.float()).bfloat16())
+    assert_close(norm(x), by_hand, rtol=0, atol=0)
+
+
+def test_gradients_are_those_of_the_formula():
+    x = torch.randn(3, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(make_norm(8, 0.1).double(), x)

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from llama_lessons import packed
 from llama_lessons.config import LlamaConfig
+from llama_lessons.feed_forward import FeedForward
 from llama_lessons.model import Llama, record_attention
 from llama_lessons.packed import LARGEST, WORTHWHILE, PackedLlama, worth_packing
 
@@ -61,8 +62,45 @@ def test_no_copy_is_made_where_it_would_be_wrong_or_useless():
     assert not worth_packing(copy.deepcopy(model).bfloat16(), WORTHWHILE)
     with record_attention(model):
         assert not worth_packing(model, WORTHWHILE)
-    model.blocks[1].attention.wq = nn.Sequential(model.blocks[1].attention.wq)  # stands for an adapter
+
+
+class Relu(FeedForward):
+    """Another layer in the place of ours."""
+
+
+def own_forward(module):
+    module.forward = lambda x: x
+
+
+CHANGES = {
+    "an adapter": lambda m: setattr(m.blocks[1].attention, "wq", nn.Sequential(m.blocks[1].attention.wq)),
+    "a subclass": lambda m: setattr(m.blocks[2], "feed_forward", Relu(48, 40)),
+    "another norm": lambda m: setattr(m.blocks[0], "attention_norm", nn.LayerNorm(48)),
+    "a layer left out": lambda m: setattr(m.blocks[0], "attention", nn.Identity()),
+    "no last norm": lambda m: setattr(m, "norm", nn.Identity()),
+    "a bias": lambda m: setattr(m.blocks[0].attention, "wq", nn.Linear(48, 48)),
+    "another eps": lambda m: setattr(m.blocks[0].attention_norm, "eps", 0.5),
+    "a hook": lambda m: m.blocks[1].register_forward_hook(lambda *_: None),
+    "a hook before": lambda m: m.output.register_forward_pre_hook(lambda *_: None),
+    "a function of its own": lambda m: own_forward(m.blocks[1].feed_forward),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_model_that_somebody_changed_is_not_copied(change):
+    model = make_model()
+    CHANGES[change](model)
     assert not worth_packing(model, WORTHWHILE)
+
+
+def test_the_default_dtype_does_not_reach_the_copy():
+    model = make_model()
+    torch.set_default_dtype(torch.float64)
+    try:
+        packed_model = PackedLlama(model)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert packed_model.head.dtype == torch.float32
 
 
 def test_no_copy_of_more_than_the_limit_is_made(monkeypatch):

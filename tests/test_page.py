@@ -60,3 +60,4 @@ def test_setup_seeds_and_can_run_twice():
     first = torch.randn(3)
     page.setup()
     assert torch.equal(torch.randn(3), first)
+    assert repr(torch.tensor([1 / 3])) == "tensor([0.33])"

@@ -40,6 +40,23 @@ def test_rotation_keeps_length_and_dtype():
     assert rope_angles(torch.arange(3), 8).dtype == torch.float32
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_angles_do_not_depend_on_the_default_dtype(dtype):
+    wanted = rope_angles(torch.arange(4096), head_dim=128)
+    torch.set_default_dtype(dtype)
+    try:
+        found = rope_angles(torch.arange(4096), head_dim=128)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert_close(found, wanted, rtol=0, atol=0)
+
+
+def test_float64_is_not_narrowed():
+    x, angles = torch.randn(1, 3, 2, 4, dtype=torch.float64), torch.randn(3, 2, dtype=torch.float64)
+    there = rotate(x, angles.cos(), angles.sin())
+    assert_close(rotate(there, angles.cos(), -angles.sin()), x, rtol=0, atol=1e-14)
+
+
 def test_odd_head_dim_is_named_in_the_error():
     with pytest.raises(ValueError, match="even, got 7"):
         rope_angles(torch.arange(3), head_dim=7)

@@ -18,7 +18,7 @@ MODULES = (attention, feed_forward, generate, model, norm, packed, rope, samplin
 
 def call_everything() -> None:
     """Attention both ways, with and without a cache, prefill, chunk and single steps; sampling with all filters."""
-    llama = model.Llama(CONFIG)
+    llama = model.Llama(CONFIG).requires_grad_(False)
     tokens = torch.arange(10).view(2, 5)
     cache = llama.new_cache(batch_size=2)
     llama(tokens, cache)

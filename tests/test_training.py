@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.functional import log_softmax
 from torch.testing import assert_close
 
-from llama_lessons.batches import IGNORE, Batch
+from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
-from llama_lessons.training import Recipe, Trainer, make_optimizers, token_loss
+from llama_lessons.training import Recipe, Trainer, make_optimizers
 
 ROOT = Path(__file__).parents[1]
 CONFIG = LlamaConfig(dim=24, n_layers=2, n_heads=6, n_kv_heads=3, vocab_size=31, hidden_dim=20, max_seq_len=16)
@@ -40,16 +39,9 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
     assert shares[4 + 33] == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi / 3)) / 2)  # a third of the way
 
 
-def test_loss_is_the_sum_over_the_places_that_ask():
-    logits, targets = torch.randn(2, 3, 7), torch.tensor([[4, IGNORE, 0], [IGNORE, 6, 1]])
-    logs = log_softmax(logits, -1)
-    by_hand = -(logs[0, 0, 4] + logs[0, 2, 0] + logs[1, 1, 6] + logs[1, 2, 1])
-    assert_close(token_loss(logits, targets), by_hand)
-
-
 def test_one_step_is_adamw_by_hand():
     """The first step of AdamW moves every weight by lr * g / (|g| + eps), after decaying matrices by lr * decay."""
-    trainer = make_trainer(replace(RECIPE, n_steps=1, warmup_steps=0, clip=0.5))
+    trainer = make_trainer(replace(RECIPE, n_steps=1, warmup_steps=0, clip=0.5, weight_decay=0.3))
     before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
     batch = batch_at(0)
     (token_loss(trainer.model(batch.tokens), batch.targets) / 40).backward()
@@ -60,7 +52,7 @@ def test_one_step_is_adamw_by_hand():
     assert norm > 0.5
     for name, weight in trainer.model.named_parameters():
         gradient = gradients[name] * 0.5 / norm
-        decayed = before[name] * (1 - 3e-3 * 0.1) if weight.dim() == 2 else before[name]
+        decayed = before[name] * (1 - 3e-3 * 0.3) if weight.dim() == 2 else before[name]
         assert_close(weight.detach(), decayed - 3e-3 * gradient / (gradient.abs() + 1e-5), rtol=1e-4, atol=1e-6)
 
 
@@ -82,6 +74,35 @@ def test_muon_gets_the_matrices_of_the_blocks_and_adamw_the_rest():
     assert matrices == ["embedding.weight", "output.weight"]
     assert len(vectors) == 5
     assert [group["weight_decay"] for group in adamw.param_groups] == [0.1, 0.0]
+
+
+def test_muon_keeps_its_own_rate_and_decay():
+    trainer = make_trainer(replace(MUON, n_steps=1, warmup_steps=0, weight_decay=0.5))
+    weight = trainer.model.blocks[1].attention.wo.weight
+    before = weight.detach().clone()
+    list(trainer.run())
+    step = weight.detach() - before * (1 - 0.02 * 0.5)
+    sizes = torch.linalg.svdvals(step) / 0.02  # Muon turns the gradient into a step of size 1 in every direction it has
+    assert 0.8 < sizes.max() < 1.3
+    assert (sizes > 0.5).sum() > 10
+    assert trainer.optimizers[1].param_groups[0]["weight_decay"] == 0.5
+
+
+def test_bf16_computes_products_in_bfloat16_and_keeps_weights_in_float32():
+    trainer = make_trainer(replace(RECIPE, n_steps=1, bf16=True))
+    seen = []
+    trainer.model.output.register_forward_hook(lambda *args: seen.append(args[2].dtype))
+    list(trainer.run())
+    assert seen == [torch.bfloat16]
+    assert {weight.dtype for weight in trainer.model.parameters()} == {torch.float32}
+
+
+def test_a_batch_that_asks_for_nothing_is_an_error():
+    trainer = make_trainer()
+    trainer.batch_at = lambda step: Batch(torch.ones(2, 3, dtype=torch.int64), torch.full((2, 3), IGNORE))
+    with pytest.raises(ValueError, match="the batch of step 0 asks for nothing"):
+        next(trainer.run())
+    assert trainer.step == 0
 
 
 def test_frozen_weights_stay_out_of_the_optimizer():
