@@ -43,6 +43,14 @@ def test_an_untouched_stub_is_reported_and_stops_nothing(stub, capsys):
     assert capsys.readouterr().out.endswith(": not started\n")
 
 
+def test_a_librarys_not_implemented_is_a_mistake_and_no_stub():
+    def my_sum(a, b):
+        return torch.nn.Module()(a)  # whoever forgets `forward`
+
+    with pytest.raises(WrongAnswer, match="my_sum stopped with NotImplementedError"):
+        check(my_sum, lambda a, b: a + b, [(1, 2)], {})
+
+
 def test_a_right_answer_is_reported_with_the_number_of_examples(capsys):
     run(lambda a, b: b + a)
     assert "right, on all 4 examples" in capsys.readouterr().out

@@ -122,6 +122,12 @@ def test_half_a_character_is_named_and_does_no_harm(tokenizer: Tokenizer):
 def test_a_long_text_is_cut(tokenizer: Tokenizer):
     view = TokensView(tokenizer, "a" * 5000)
     assert view.note.endswith("2000 characters, 2000 bytes")
+    view.text = "b" * 5000  # as the browser sets it
+    assert view.note.endswith("2000 characters, 2000 bytes")
+    player = MergePlayer("ab" * 500, play)
+    assert sum(map(len, player.frames[0]["words"])) <= 300
+    player.text = "ba" * 500
+    assert sum(map(len, player.frames[0]["words"])) <= 300
 
 
 def test_the_history_of_a_piece_is_that_of_the_tokenizer(tokenizer: Tokenizer):

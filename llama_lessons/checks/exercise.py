@@ -41,8 +41,8 @@ def check(
     """Compare an answer with a reference on examples, and print the verdict if it is "right" or "not started".
 
     Args:
-        answer: what the reader wrote. It counts as not started if it raises NotImplementedError, has `...` for a body,
-            or gives `...`.
+        answer: what the reader wrote. It counts as not started if it raises NotImplementedError("your turn"), has
+            `...` for a body, or gives `...`.
         reference: computes the right result another way.
         examples: the arguments of each call, the simplest first.
         mistakes: a wrong answer for each mistake that we recognise; the key is what the reader is told.
@@ -74,7 +74,8 @@ def check(
 def same(found: Any, wanted: Any) -> bool:
     """Whether two results are equal: tensors in shape, type and, to 1e-4, in value; lists and tuples alike."""
     if isinstance(wanted, torch.Tensor):
-        alike = isinstance(found, torch.Tensor) and found.shape == wanted.shape and found.dtype == wanted.dtype
+        kind = isinstance(found, torch.Tensor) and (found.shape, found.dtype, found.device)
+        alike = kind == (wanted.shape, wanted.dtype, wanted.device)
         return alike and torch.allclose(found, wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
     if isinstance(wanted, dict):
         return (
@@ -97,9 +98,9 @@ def _call(name: str, answer: Callable, example: tuple) -> Any:
     arguments = deepcopy(example)
     try:
         result = answer(*arguments)
-    except NotImplementedError:
-        raise _NotStarted from None
     except Exception as error:  # whatever the reader's code may raise
+        if isinstance(error, NotImplementedError) and error.args == ("your turn",):
+            raise _NotStarted from None
         raise WrongAnswer(_failure(name, answer, example, error)) from error
     if result is ... or (result is None and _body_is_empty(answer)):
         raise _NotStarted
@@ -132,7 +133,9 @@ def _wrong_kind(found: Any, wanted: Any) -> str | None:
     if isinstance(wanted, torch.Tensor) and isinstance(found, torch.Tensor):
         if found.shape != wanted.shape:
             return f"Its shape is {tuple(found.shape)} and should be {tuple(wanted.shape)}."
-        return None if found.dtype == wanted.dtype else f"Its type is {found.dtype} and should be {wanted.dtype}."
+        if found.dtype != wanted.dtype:
+            return f"Its type is {found.dtype} and should be {wanted.dtype}."
+        return None if found.device == wanted.device else f"It is on {found.device} and should be on {wanted.device}."
     kind = (list, tuple) if isinstance(wanted, (list, tuple)) else type(wanted)
     if isinstance(found, kind) or (isinstance(wanted, float) and isinstance(found, int)):
         return None

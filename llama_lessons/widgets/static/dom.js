@@ -21,7 +21,7 @@ function textBox(model, trait, tag, attributes) {
   const box = control(tag, { spellcheck: "false", ...attributes });
   box.value = model.get(trait);
   box.addEventListener("input", () => {
-    model.set(trait, box.value);
+    model.set(trait, box.value.toWellFormed?.() ?? box.value); // half a character would not survive the way to Python
     model.save_changes();
   });
   model.on(`change:${trait}`, () => {

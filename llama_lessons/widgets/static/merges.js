@@ -7,7 +7,7 @@ function render({ model, el }) {
   const note = make("p", { role: "status" });
   const words = make("div", { class: "ll-words", role: "group", "aria-label": "the sentence as symbols" });
   const table = make("table", { class: "ll-pairs" });
-  const slider = control("input", { type: "range", min: 0, value: 0, "aria-label": "merge" });
+  const slider = control("input", { type: "range", min: 0, value: 0 });
   const back = control("button", {}, "Back");
   const play = control("button", {}, "Play");
   const next = control("button", {}, "Next");

@@ -8,6 +8,7 @@ function render({ model, el }) {
   const note = make("p", { class: "ll-note", role: "status" });
   const list = make("div", { class: "ll-tokens", role: "group", "aria-label": "Tokens: move with the arrow keys" });
   const card = make("div", { class: "ll-card", "aria-live": "polite" });
+  let chosen = null; // the button whose token the card describes
 
   function tokenButton(token, k) {
     const attributes = {
@@ -23,11 +24,15 @@ function render({ model, el }) {
   }
 
   function choose(k) {
-    const buttons = list.querySelectorAll("button");
-    buttons.forEach((button, place) => {
-      button.setAttribute("aria-pressed", String(place === k));
-      button.tabIndex = place === k ? 0 : -1;
-    });
+    if (chosen) {
+      chosen.setAttribute("aria-pressed", "false");
+      chosen.tabIndex = -1;
+    }
+    chosen = list.querySelectorAll("button")[k] ?? null;
+    if (chosen) {
+      chosen.setAttribute("aria-pressed", "true");
+      chosen.tabIndex = 0;
+    }
     const token = model.get("tokens")[k];
     if (token) card.replaceChildren(...describe(token));
     else card.replaceChildren(make("p", { class: "ll-faint" }, "Point at a token, or press Tab and the arrow keys."));
@@ -40,8 +45,8 @@ function render({ model, el }) {
       return token.piece === "<0x0A>" ? [button, make("span", { class: "ll-break" })] : [button];
     });
     list.replaceChildren(...nodes);
+    chosen = null;
     choose(-1);
-    if (nodes.length) nodes[0].tabIndex = 0;
   }
 
   list.addEventListener("keydown", (event) => {
