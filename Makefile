@@ -11,7 +11,7 @@ FIRST  = $(firstword $(sort $(wildcard notebooks/0*.ipynb)))
 PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 .DEFAULT_GOAL = help
-.PHONY: help lab test lint sync lessons student bench
+.PHONY: help lab test lint sync lessons student bench weights scores
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,12 @@ lessons: .venv/installed  ## run the lessons and save what they print
 
 student: .venv/installed  ## write the student edition, stubs for solutions, into student/
 	$(RUN) tools/make_student.py
+
+weights: .venv/installed  ## train the Valley's base model from its seed (an hour or more; goes on where it stopped)
+	$(RUN) -m llama_lessons.pretrain
+
+scores: .venv/installed  ## measure the base model on what was held out
+	$(RUN) tools/scores.py $(if $(SAVE),--save)
 
 bench: .venv/installed  ## measure tokens per second beside transformers
 	$(RUN) -m benchmarks.bench $(if $(SAVE),--save)

@@ -17,6 +17,7 @@ REPLACED = (  # what a checkpoint folder may hold, and so what saving to it agai
     "consolidated.*.pth",
     "tokenizer*",
     "special_tokens_map.json",
+    "README.md",  # the model card tells of the weights that it lies beside
 )
 
 
