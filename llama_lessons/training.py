@@ -28,7 +28,8 @@ class Recipe:
         final_lr: where the cosine ends, as a share of the peak.
         betas: AdamW's decay of the two running means.
         eps: AdamW's.
-        weight_decay: of matrices; vectors (the norms' weights) are not decayed.
+        weight_decay: of matrices; vectors (the norms' weights) are not decayed. A step shrinks a matrix by the share
+            lr * weight_decay; Muon's larger rate is made up for, so that it shrinks by the same.
         clip: largest norm of all gradients together.
         accumulate: parts that a batch is computed in, one after the other, to need less memory.
         muon_lr: learning rate of Muon for the matrices of the blocks; None trains them with AdamW as Llama 2 was.
@@ -191,4 +192,5 @@ def make_optimizers(model: Llama, recipe: Recipe) -> list[torch.optim.Optimizer]
     if not muon:
         return [adamw]
     group = {"params": muon, "peak_lr": recipe.muon_lr}
-    return [adamw, torch.optim.Muon([group], lr=recipe.muon_lr, weight_decay=recipe.weight_decay)]
+    decay = recipe.weight_decay * recipe.peak_lr / recipe.muon_lr  # a step decays by lr * decay: as much as AdamW's
+    return [adamw, torch.optim.Muon([group], lr=recipe.muon_lr, weight_decay=decay)]
