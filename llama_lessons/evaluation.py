@@ -44,7 +44,7 @@ class Score:
         share = n_right / n
         middle = (share + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return cls(share, n, middle - half, middle + half)
+        return cls(share, n, max(0.0, middle - half), min(1.0, middle + half))  # rounding may step over the ends
 
     def __str__(self) -> str:
         return f"{self.accuracy:.3f} ({self.low:.3f} to {self.high:.3f}, n={self.n})"

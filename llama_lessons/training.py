@@ -181,9 +181,10 @@ def make_optimizers(model: Llama, recipe: Recipe) -> list[torch.optim.Optimizer]
     Every group remembers its own peak learning rate under "peak_lr".
     """
     weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    use_muon = recipe.muon_lr is not None
-    muon = [w for name, w in weights if use_muon and name.startswith("blocks.") and w.dim() == 2]
-    rest = [w for name, w in weights if not (use_muon and name.startswith("blocks.") and w.dim() == 2)]
+    in_blocks = {name for name, weight in weights if name.startswith("blocks.") and weight.dim() == 2}
+    muons = in_blocks if recipe.muon_lr is not None else set()
+    muon = [weight for name, weight in weights if name in muons]
+    rest = [weight for name, weight in weights if name not in muons]
     groups = [
         {"params": [w for w in rest if w.dim() >= 2], "weight_decay": recipe.weight_decay, "peak_lr": recipe.peak_lr},
         {"params": [w for w in rest if w.dim() < 2], "weight_decay": 0.0, "peak_lr": recipe.peak_lr},

@@ -115,9 +115,16 @@ def test_another_way_of_answering_is_refused():
 
 @pytest.mark.parametrize(
     ("n_right", "n", "low", "high"),
-    [(81, 263, 0.255, 0.366), (0, 20, 0.0, 0.161), (20, 20, 0.839, 1.0)],  # the first: Newcombe 1998, table I
+    [
+        (81, 263, 0.255, 0.366),
+        (0, 36, 0.0, 0.096),
+        (0, 60, 0.0, 0.060),
+        (0, 20, 0.0, 0.161),
+        (20, 20, 0.839, 1.0),
+    ],  # the first: Newcombe 1998, table I
 )
 def test_the_interval_is_wilsons(n_right, n, low, high):
     score = Score.of(n_right, n)
     assert (round(score.low, 3), round(score.high, 3)) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))
     assert score.accuracy == n_right / n
+    assert 0 <= score.low <= score.high <= 1
