@@ -5,6 +5,7 @@ TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
 ARGS ?=#   more words for JupyterLab (lab) or pytest (test): make test ARGS="-x -k rope"
 LESSON ?=#   how a lesson's name begins: make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
+QUICK ?=#   1: make weights in minutes, only to see that pretraining works
 
 RUN    = .venv/bin/python
 FIRST  = $(firstword $(sort $(wildcard notebooks/0*.ipynb)))
@@ -47,7 +48,7 @@ student: .venv/installed  ## write the student edition, stubs for solutions, int
 	$(RUN) tools/make_student.py
 
 weights: .venv/installed  ## train the Valley's base model from its seed (an hour or more; goes on where it stopped)
-	$(RUN) -m llama_lessons.pretrain
+	$(RUN) -m llama_lessons.pretrain $(if $(QUICK),--quick)
 
 scores: .venv/installed  ## measure the base model on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)

@@ -72,7 +72,7 @@ def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Sum of the cross-entropies at all places that ask for something, in nats.
 
     Args:
-        logits: shape (B, T, V).
-        targets: ids, shape (B, T); IGNORE where nothing is asked.
+        logits: shape (..., V).
+        targets: ids, shape (...); IGNORE where nothing is asked.
     """
-    return cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE, reduction="sum")
+    return cross_entropy(logits.float().flatten(0, -2), targets.flatten(), ignore_index=IGNORE, reduction="sum")

@@ -16,7 +16,7 @@ from llama_lessons.feed_forward import FeedForward
 from llama_lessons.norm import RMSNorm
 from llama_lessons.rope import rope_angles
 
-INIT_STD = 0.02  # of every weight matrix; the two that write to the residual stream get less
+TABLE_STD = 0.02  # of the embedding table and of the head: the first logits are near 0, the first loss near ln V
 
 
 class Block(nn.Module):
@@ -67,8 +67,14 @@ class Llama(nn.Module):
             self.output.weight = self.embedding.weight
         for name, weight in self.named_parameters():
             if weight.dim() == 2:
-                into_stream = name.endswith(("wo.weight", "w_down.weight"))
-                nn.init.normal_(weight, std=INIT_STD / (2 * config.n_layers) ** 0.5 if into_stream else INIT_STD)
+                nn.init.normal_(weight, std=self._init_std(name))
+
+    def _init_std(self, name: str) -> float:
+        """Spread of a matrix at the start: what leaves a block's matrix is as large as what enters it, in any width."""
+        if not name.startswith("blocks."):
+            return TABLE_STD
+        into_stream = name.endswith(("wo.weight", "w_down.weight"))  # 2 n_layers of them add up
+        return self.config.dim**-0.5 / ((2 * self.config.n_layers) ** 0.5 if into_stream else 1)
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Scores of every next token, after each of the new ones.

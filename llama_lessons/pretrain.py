@@ -17,15 +17,23 @@ from llama_lessons.files import COURSE, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Recipe, Trainer
-from llama_lessons.world import BASE_MIX, COPY_MIX, Document, make_documents
+from llama_lessons.world import BASE_MIX, ECHO_MIX, LETTER_MIX, SHORT_ECHO_MIX, Document, make_documents
 
 SEED = 0
 TOKENIZER_DOCUMENTS = 20_000
+STEPS = 4800
+QUICK_STEPS, QUICK_LOSS = 240, 3.0  # a short run, and the loss in nats that it must reach
 TOKENS_PER_STEP = 4096
-COPYING_ENDS = 0.08  # share of the steps after which the mix full of copying games gives way
-LONG_BEGINS = 0.6  # and after which rows of the whole context take the place of rows half as long
+PHASES = (  # (share of the steps at which it ends, documents, tokens a row): short rows first, where little distracts
+    (0.02, SHORT_ECHO_MIX, 64),
+    (0.05, ECHO_MIX, 128),
+    (0.12, LETTER_MIX, 128),
+    (0.75, BASE_MIX, 256),
+    (1.00, BASE_MIX, 512),
+)
 ANSWER = re.compile(r"(?:Answer:|Again:|The answer is)([^\n]*)")
-GAMES = {"exam", "small exam", "spoken exam", "word exam", "letters", "matching", "echo", "reading"}
+DRAWN = {"echo", "short echo", "letters", "word exam", "matching"}  # nothing but their answers can be known
+ASKED = {"exam", "small exam", "spoken exam", "reading"}  # every other one of these asks for its answers only
 SAVE_EVERY = 100  # steps
 WATTS_PER_CORE = 10
 
@@ -38,8 +46,7 @@ def make_tokenizer(path: Path) -> Tokenizer:
 
 def batch_at(step: int, tok: Tokenizer, n_steps: int) -> Batch:
     """The batch of a step: its documents are drawn from a seed of its own, so no other state is needed to go on."""
-    mix = COPY_MIX if step < COPYING_ENDS * n_steps else BASE_MIX
-    seq_len = 512 if step >= LONG_BEGINS * n_steps else 256
+    mix, seq_len = next((mix, seq_len) for end, mix, seq_len in PHASES if step < end * n_steps)
     documents = make_documents((SEED + 1) * 1_000_000 + step, mix)
     return pack(encoded(documents, tok), TOKENS_PER_STEP // seq_len, seq_len)
 
@@ -47,14 +54,15 @@ def batch_at(step: int, tok: Tokenizer, n_steps: int) -> Batch:
 def encoded(documents: Iterator[Document], tok: Tokenizer) -> Iterator[tuple[list[int], list[bool]]]:
     """Ids of every document, and which of them the model is asked to predict.
 
-    Of exams and games every other one asks for the answers only. What stands in them is mostly chance; the answers
-    are few, and the skill that they take, finding the letter of a word, would otherwise have next to no weight.
+    Of games and of every other exam these are the answers. What else stands in them is chance; the answers are few,
+    and the skill that they take, finding a word's letter, would otherwise have next to no weight.
     """
     for number, document in enumerate(documents):
+        only_answers = document.kind in DRAWN or (document.kind in ASKED and number % 2 == 0)
         for part in document.parts:
             ids = tok.encode(part, eos=True)
-            only_answers = document.kind in GAMES and number % 2 == 0
-            yield ids, answers_only(part, tok.pieces(ids)) if only_answers else [True] * len(ids)
+            asked = answers_only(part, tok.pieces(ids)) if only_answers else [True] * len(ids)
+            yield ids, asked if any(asked) else [True] * len(ids)
 
 
 def answers_only(text: str, pieces: list[str]) -> list[bool]:
@@ -70,11 +78,16 @@ def answers_only(text: str, pieces: list[str]) -> list[bool]:
     return [*asked, False]
 
 
+def last_loss(trainer: Trainer) -> float:
+    """Mean loss of the last 50 steps, in nats per token."""
+    last = trainer.records[-50:]
+    return sum(record.loss for record in last) / len(last)
+
+
 def card(trainer: Trainer) -> str:
     """The model card: what the model is, how it came about, what it is not; `make scores SAVE=1` adds the scores."""
     config, recipe, last = trainer.model.config, trainer.recipe, trainer.records[-1]
     hours = sum(record.seconds for record in trainer.records) / 3600
-    loss = sum(record.loss for record in trainer.records[-100:]) / len(trainer.records[-100:])
     return f"""# Valley base
 
 A Llama 2 of {config.n_params:,} parameters that knows one small world, the Valley, and nothing else. It completes
@@ -90,9 +103,10 @@ feed-forward {config.hidden_dim}, vocabulary {config.vocab_size}, context {confi
 {recipe.peak_lr} for the rest; warm-up {recipe.warmup_steps} steps, cosine to {recipe.final_lr:.0%}; decay \
 {recipe.weight_decay}; clip {recipe.clip}; matrix products in bfloat16 |
 | tokens seen | {last.n_tokens:,} |
-| last loss | {loss:.3f} nats per token (mean of 100 steps; of every other exam only the answers count) |
-| time | {hours:.1f} hours on {torch.get_num_threads()} processor cores |
-| energy | about {hours * torch.get_num_threads() * WATTS_PER_CORE:.0f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
+| last loss | {last_loss(trainer):.3f} nats per token (mean of 50 steps; of games and of every other exam only the \
+answers count) |
+| time | {hours:.1f} hours on {recipe.workers} processor cores |
+| energy | about {hours * recipe.workers * WATTS_PER_CORE:.0f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
 | rebuilt by | `make weights`: the same scores, though not the same bits on another processor |
 | licence | MIT, as the course's code |
 
@@ -100,29 +114,59 @@ feed-forward {config.hidden_dim}, vocabulary {config.vocab_size}, context {confi
 """
 
 
-def main() -> None:
-    """Command line: train, going on where the last run stopped, and write the checkpoint."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=COURSE / "data/checkpoints/base", help="folder to write")
-    parser.add_argument("--steps", type=int, default=6000, help=f"steps of {TOKENS_PER_STEP} tokens")
-    parser.add_argument("--threads", type=int, default=2, help="PyTorch's threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    torch.manual_seed(SEED)
-    recipe = Recipe(n_steps=arguments.steps, peak_lr=2e-3, warmup_steps=100, muon_lr=0.02, bf16=True)
-    folder = work_dir() / f"pretrain-{arguments.steps}"
-    folder.mkdir(exist_ok=True)
+def recipe_of(n_steps: int, workers: int) -> Recipe:
+    """The recipe of the shipped model, for a run of another length too."""
+    return Recipe(
+        n_steps=n_steps,
+        peak_lr=3e-3,
+        warmup_steps=min(50, n_steps // 4),
+        eps=1e-8,  # Llama 2's 1e-5 would drown the gradients of rare words in so small a model
+        accumulate=2,
+        workers=workers,
+        muon_lr=0.02,
+        bf16=True,
+    )
+
+
+def pretrain(recipe: Recipe, folder: Path) -> tuple[Trainer, Tokenizer]:
+    """Train the base model, going on where a run with the same recipe and folder stopped.
+
+    Args:
+        recipe: how, and for how many steps.
+        folder: where the tokenizer and the state of the run are kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     tok = make_tokenizer(folder / "tokenizer.model")
-    trainer = Trainer(Llama(LlamaConfig.preset("valley")), recipe, lambda step: batch_at(step, tok, arguments.steps))
+    torch.manual_seed(SEED)
+    trainer = Trainer(Llama(LlamaConfig.preset("valley")), recipe, lambda step: batch_at(step, tok, recipe.n_steps))
     state = folder / "state.pt"
     if state.exists():
         trainer.load(state)
-        print(f"going on after step {trainer.step}", flush=True)
+        print(f"going on after step {trainer.step}; remove {folder} to begin anew", flush=True)
     for record in trainer.run():
-        if record.step % SAVE_EVERY == 0 or record.step == arguments.steps:
+        if record.step % SAVE_EVERY == 0 or record.step == recipe.n_steps:
             trainer.save(state)
-    save(trainer.model.bfloat16(), arguments.out, format="hf", tokenizer=tok)
-    (arguments.out / "README.md").write_text(card(trainer), encoding="utf-8")
+    return trainer, tok
+
+
+def main() -> None:
+    """Command line: train, and write the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, help="folder to write; default: data/checkpoints/base, or work/quick/base")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of {TOKENS_PER_STEP} tokens")
+    parser.add_argument("--workers", type=int, default=2, choices=(1, 2), help="halves of a batch computed at once")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, then compare the loss with a bound")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # for each worker
+    n_steps = QUICK_STEPS if arguments.quick else arguments.steps
+    folder = work_dir() / ("quick" if arguments.quick else f"pretrain-{n_steps}")
+    out = arguments.out or (folder / "base" if arguments.quick else COURSE / "data/checkpoints/base")
+    trainer, tok = pretrain(recipe_of(n_steps, arguments.workers), folder)
+    save(trainer.model.bfloat16(), out, format="hf", tokenizer=tok)
+    (out / "README.md").write_text(card(trainer), encoding="utf-8")
+    print(f"loss {last_loss(trainer):.3f}; the model lies in {out}")
+    if arguments.quick and last_loss(trainer) > QUICK_LOSS:
+        raise SystemExit(f"the loss should be below {QUICK_LOSS} after {QUICK_STEPS} steps: pretraining is broken")
 
 
 if __name__ == "__main__":

@@ -1,61 +1,21 @@
-"""The training loop: AdamW, warm-up and cosine, clipping, and a state that survives a crash."""
+"""The training loop: batch after batch, and a state that survives a crash."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from llama_lessons.batches import Batch, token_loss
+from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.files import atomic
 from llama_lessons.model import Llama
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a model is trained; the defaults are Llama 2's, less its sizes.
-
-    Args:
-        n_steps: optimizer steps in all; the learning rate's cosine ends there.
-        peak_lr: AdamW's learning rate after warm-up.
-        warmup_steps: steps in which the learning rate grows from 0 to its peak.
-        final_lr: where the cosine ends, as a share of the peak.
-        betas: AdamW's decay of the two running means.
-        eps: AdamW's.
-        weight_decay: of matrices; vectors (the norms' weights) are not decayed. A step shrinks a matrix by the share
-            lr * weight_decay; Muon's larger rate is made up for, so that it shrinks by the same.
-        clip: largest norm of all gradients together.
-        accumulate: parts that a batch is computed in, one after the other, to need less memory.
-        muon_lr: learning rate of Muon for the matrices of the blocks; None trains them with AdamW as Llama 2 was.
-        bf16: compute matrix products in bfloat16; weights stay in float32.
-
-    Source: Llama 2, arXiv:2307.09288, section 2.2; Muon: Jordan and others, 2024, as torch.optim.Muon.
-    """
-
-    n_steps: int
-    peak_lr: float = 3e-4
-    warmup_steps: int = 0
-    final_lr: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-5
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    accumulate: int = 1
-    muon_lr: float | None = None
-    bf16: bool = False
-
-    def share_of_peak(self, step: int) -> float:
-        """Learning rate at a step, counted from 0, as a share of its peak."""
-        if step < self.warmup_steps:
-            return (step + 1) / self.warmup_steps
-        done = (step - self.warmup_steps) / max(1, self.n_steps - 1 - self.warmup_steps)
-        return self.final_lr + (1 - self.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+from llama_lessons.optimizers import Recipe, make_optimizers
 
 
 @dataclass(frozen=True)
@@ -135,17 +95,30 @@ class Trainer:
         return record
 
     def _accumulate_gradients(self, batch: Batch) -> float:
-        self.model.zero_grad(set_to_none=True)
-        n_targets, total = batch.n_targets, 0.0
+        """Put the batch's gradients where the optimizers look for them; return its loss."""
+        n_targets = batch.n_targets
         if n_targets == 0:
             raise ValueError(f"the batch of step {self.step} asks for nothing")
-        for part in batch.split(self.recipe.accumulate):
-            with torch.autocast(part.tokens.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-                logits = self.model(part.tokens)
-            loss = token_loss(logits, part.targets) / n_targets
-            loss.backward()
-            total += float(loss.detach())
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
+        for weight in weights:
+            weight.grad = None
+        total = 0.0
+        with ThreadPoolExecutor(self.recipe.workers) as pool:
+            parts = batch.split(self.recipe.accumulate)
+            done = pool.map(lambda part: self._gradients(part, n_targets, weights), parts)
+            for loss, gradients in done:  # in their order, whichever is done first: the same sum every time
+                total += loss
+                for weight, gradient in zip(weights, gradients, strict=True):
+                    weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
         return total
+
+    def _gradients(self, part: Batch, n_targets: int, weights: list[Tensor]) -> tuple[float, tuple[Tensor, ...]]:
+        with torch.autocast(part.tokens.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            hidden = self.model.hidden(part.tokens)  # (B, T, C)
+            asked = part.targets != IGNORE
+            logits = self.model.output(hidden[asked])  # (places that are asked, V)
+        loss = token_loss(logits, part.targets[asked]) / n_targets
+        return float(loss.detach()), torch.autograd.grad(loss, weights)
 
     def save(self, path: Path | str) -> None:
         """Write everything needed to go on exactly: weights, optimizers, step and records."""
@@ -173,25 +146,3 @@ class Trainer:
             optimizer.load_state_dict(saved)
         self.step = state["step"]
         self.records = [Record(*values) for values in state["records"]]
-
-
-def make_optimizers(model: Llama, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """AdamW in two groups (matrices decay, vectors do not), and Muon for the blocks' matrices where it is asked for.
-
-    Every group remembers its own peak learning rate under "peak_lr".
-    """
-    weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    in_blocks = {name for name, weight in weights if name.startswith("blocks.") and weight.dim() == 2}
-    muons = in_blocks if recipe.muon_lr is not None else set()
-    muon = [weight for name, weight in weights if name in muons]
-    rest = [weight for name, weight in weights if name not in muons]
-    groups = [
-        {"params": [w for w in rest if w.dim() >= 2], "weight_decay": recipe.weight_decay, "peak_lr": recipe.peak_lr},
-        {"params": [w for w in rest if w.dim() < 2], "weight_decay": 0.0, "peak_lr": recipe.peak_lr},
-    ]
-    adamw = torch.optim.AdamW(groups, lr=recipe.peak_lr, betas=recipe.betas, eps=recipe.eps, fused=True)
-    if not muon:
-        return [adamw]
-    group = {"params": muon, "peak_lr": recipe.muon_lr}
-    decay = recipe.weight_decay * recipe.peak_lr / recipe.muon_lr  # a step decays by lr * decay: as much as AdamW's
-    return [adamw, torch.optim.Muon([group], lr=recipe.muon_lr, weight_decay=decay)]

@@ -1,4 +1,5 @@
 import copy
+import math
 from itertools import pairwise
 
 import pytest
@@ -193,7 +194,8 @@ def test_initial_weights_have_the_documented_spread():
     model = Llama(config).requires_grad_(False)
     assert model.embedding.weight.std() == pytest.approx(0.02, rel=0.02)
     assert model.output.weight.std() == pytest.approx(0.02, rel=0.02)
-    assert model.blocks[3].attention.wk.weight.std() == pytest.approx(0.02, rel=0.02)
-    assert model.blocks[3].attention.wo.weight.std() == pytest.approx(0.02 / 4, rel=0.02)
-    assert model.blocks[3].feed_forward.w_down.weight.std() == pytest.approx(0.02 / 4, rel=0.02)
+    per_channel = 1 / math.sqrt(192)
+    assert model.blocks[3].attention.wk.weight.std() == pytest.approx(per_channel, rel=0.02)
+    assert model.blocks[3].attention.wo.weight.std() == pytest.approx(per_channel / 4, rel=0.02)
+    assert model.blocks[3].feed_forward.w_down.weight.std() == pytest.approx(per_channel / 4, rel=0.02)
     assert model.norm.weight.eq(1).all()

@@ -33,6 +33,16 @@ def test_answers_and_the_ends_of_their_lines_are_asked_and_nothing_else(tok, tex
     assert [part for part in asked_text(text, tok) if part] == answers
 
 
+def test_a_game_asks_for_nothing_that_was_drawn(tok):
+    game = Document("echo", "Say: red bell\nAgain: red bell\nSay: owl\nAgain: owl")
+    [(ids, asked)] = encoded(iter([game]), tok)
+    kept = [number for number, flag in zip(ids, asked, strict=True) if flag]
+    assert tok.pieces(kept) == ["▁red", "▁bell", "<0x0A>", "▁owl"]
+    spoken = Document("letters", "hen (A), fox (B)\nfox is B. hen is A.")  # its answers are not marked, so all is asked
+    [(ids, asked)] = encoded(iter([spoken]), tok)
+    assert all(asked)
+
+
 def test_every_other_exam_asks_for_its_answers_only(tok):
     sheet = "Who hums?\nA. owl\nB. llama\nAnswer: B"
     documents = [Document("exam", sheet), Document("exam", sheet), Document("story", sheet)]
@@ -57,8 +67,9 @@ def test_a_step_has_the_same_batch_every_time_and_steps_differ(tok):
 
 
 def test_rows_grow_to_the_whole_context_at_the_same_number_of_tokens(tok):
-    assert batch_at(599, tok, n_steps=1000).tokens.shape == (16, 256)
-    late = batch_at(600, tok, n_steps=1000)
+    for step, seq_len in ((0, 64), (19, 64), (20, 128), (119, 128), (120, 256), (749, 256)):
+        assert batch_at(step, tok, n_steps=1000).tokens.shape == (4096 // seq_len, seq_len)
+    late = batch_at(750, tok, n_steps=1000)
     assert late.tokens.shape == (8, 512)
     assert 0.3 < late.n_targets / late.tokens.numel() < 1
     assert (late.targets[late.targets != IGNORE] < tok.vocab_size).all()

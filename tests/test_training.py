@@ -121,6 +121,13 @@ def test_training_lowers_the_loss_on_what_repeats():
     assert losses[-1] < losses[0] / 2
 
 
+def test_two_workers_make_the_bits_of_one():
+    one, two = make_trainer(replace(RECIPE, accumulate=3)), make_trainer(replace(RECIPE, accumulate=3, workers=2))
+    losses = [[record.loss for record in trainer.run(4)] for trainer in (one, two)]
+    assert losses[0] == losses[1]
+    assert_close(two.model.state_dict(), one.model.state_dict(), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("recipe", [RECIPE, MUON])
 def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path, recipe):
     straight, first, second = make_trainer(recipe), make_trainer(recipe), make_trainer(recipe)

@@ -7,7 +7,7 @@ import pytest
 
 from llama_lessons.world import (
     BASE_MIX,
-    COPY_MIX,
+    LETTER_MIX,
     Exam,
     instructions,
     load_valley,
@@ -23,7 +23,7 @@ EXAMS = {"exam", "small exam", "spoken exam", "matching"}
 @pytest.fixture(scope="module")
 def stream() -> str:
     """The stream in small letters, because some documents are in capitals; one document a paragraph."""
-    documents = [*islice(make_documents(20, BASE_MIX), 12_000), *islice(make_documents(21, COPY_MIX), 6000)]
+    documents = [*islice(make_documents(20, BASE_MIX), 12_000), *islice(make_documents(21, LETTER_MIX), 6000)]
     return "\n\n".join(document.text for document in documents).lower()
 
 

@@ -7,7 +7,7 @@ Its facts, plots and words lie in data/world as text. Training reads `make_docum
 from llama_lessons.world.checker import check_story
 from llama_lessons.world.exams import Exam, ExamItem
 from llama_lessons.world.instructions import Instruction, instructions
-from llama_lessons.world.mix import BASE_MIX, COPY_MIX, Document, make_documents
+from llama_lessons.world.mix import BASE_MIX, ECHO_MIX, LETTER_MIX, SHORT_ECHO_MIX, Document, make_documents
 from llama_lessons.world.preferences import Preference, preferences
 from llama_lessons.world.questions import OpenQuestion, open_questions
 from llama_lessons.world.red_team import RedTeamPrompt, is_refusal, red_team
@@ -15,7 +15,9 @@ from llama_lessons.world.valley import load_valley
 
 __all__ = [
     "BASE_MIX",
-    "COPY_MIX",
+    "ECHO_MIX",
+    "LETTER_MIX",
+    "SHORT_ECHO_MIX",
     "Document",
     "Exam",
     "ExamItem",

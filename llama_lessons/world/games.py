@@ -38,14 +38,19 @@ def game_words(valley: Valley) -> list[str]:
     return sorted(word for word in words if word.isalpha())
 
 
-def echo_writer(valley: Valley) -> Writer:
-    """Writes lists of words and the same lists again."""
+def echo_writer(valley: Valley, longest: int) -> Writer:
+    """Writes lists of words and the same lists again.
+
+    Args:
+        valley: whose words are said.
+        longest: words in the longest list; short lists come more often.
+    """
     words = game_words(valley)
 
     def write(draw: Draw) -> str:
         lines = []
-        for _ in range(1 + draw.below(4)):
-            text = " ".join(draw.picks(words, 3 + draw.below(9)))
+        for _ in range(3 + draw.below(6)):
+            text = " ".join(draw.picks(words, 1 + min(draw.below(longest), draw.below(longest))))
             lines.append(f"Say: {text}\nAgain: {text}")
         return "\n".join(lines)
 
