@@ -56,6 +56,7 @@ class Trainer:
     def __init__(self, model: Llama, recipe: Recipe, batch_at: Callable[[int], Batch]) -> None:
         self.model, self.recipe, self.batch_at = model, recipe, batch_at
         self.optimizers = make_optimizers(model, recipe)
+        self._workers = ThreadPoolExecutor(recipe.workers)  # kept: new threads each step would cost time and memory
         self.step = 0
         self.records: list[Record] = []
 
@@ -103,13 +104,12 @@ class Trainer:
         for weight in weights:
             weight.grad = None
         total = 0.0
-        with ThreadPoolExecutor(self.recipe.workers) as pool:
-            parts = batch.split(self.recipe.accumulate)
-            done = pool.map(lambda part: self._gradients(part, n_targets, weights), parts)
-            for loss, gradients in done:  # in their order, whichever is done first: the same sum every time
-                total += loss
-                for weight, gradient in zip(weights, gradients, strict=True):
-                    weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
+        parts = batch.split(self.recipe.accumulate)
+        done = self._workers.map(lambda part: self._gradients(part, n_targets, weights), parts)
+        for loss, gradients in done:  # in their order, whichever is done first: the same sum every time
+            total += loss
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
         return total
 
     def _gradients(self, part: Batch, n_targets: int, weights: list[Tensor]) -> tuple[float, tuple[Tensor, ...]]:
