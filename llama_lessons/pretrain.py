@@ -23,7 +23,7 @@ from llama_lessons.world import BASE_MIX, ECHO_MIX, LETTER_MIX, SHORT_ECHO_MIX, 
 SEED = 0
 TOKENIZER_DOCUMENTS = 20_000
 STEPS = 4800
-QUICK_STEPS, QUICK_LOSS = 240, 3.0  # a short run, and the loss in nats that it must reach
+QUICK_STEPS, QUICK_LOSS = 240, 2.0  # a short run, and the loss in nats that it must reach
 TOKENS_PER_STEP = 4096
 PHASES = (  # (share of the steps at which it ends, documents, tokens a row): short rows first, where little distracts
     (0.02, SHORT_ECHO_MIX, 64),

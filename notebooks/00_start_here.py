@@ -1,0 +1,612 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 Start here: what is Llama 2, and what will you build?
+#
+# Begin a story, and let a model finish it. Click into the cell below and press Shift+Enter. Then put your own words
+# between the quotes after `opening`, and press it again.
+
+# %%
+import torch
+
+from llama_lessons.checkpoints import load
+from llama_lessons.device import pick_device
+from llama_lessons.files import data_path
+from llama_lessons.generate import stream
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+opening = "Once upon a time, there was a llama called Luna."  # begin it your way
+device = pick_device()
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))  # you build one in lesson 01
+model = load(data_path("checkpoints/base"), device, torch.float32)  # lessons 02 to 06
+
+
+def tell(opening, seed=3):
+    ids, decoder = tok.encode(opening.strip()), tok.stream_decoder()
+    print("".join(map(decoder.feed, ids)), end="")
+    for token in stream(model, ids, 300, stop_ids=[tok.eos_id], generator=torch.Generator().manual_seed(seed)):
+        print(decoder.feed(token), end="", flush=True)
+    print(decoder.flush())
+
+
+tell(opening)
+
+# %% [markdown]
+# Nobody wrote this story. It came out of the file `data/checkpoints/base`, piece by piece, computed here and now, by
+# the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
+# *Valley*, and nothing else. In fourteen lessons you build all of it, with your own hands: what you see above, and what
+# turns it into an assistant that answers.
+#
+# You need Python, and it helps to have met PyTorch. You need not understand the cell yet; its comments name the lessons
+# in which you will. Run the cells from top to bottom. Where it says **Predict**, do so before you run on: being wrong
+# first is how it sticks.
+#
+# **Predict:** will the same opening bring the same story again? Run the cell above once more. Then run this one.
+
+# %%
+tell(opening, seed=1)
+
+# %% [markdown]
+# The cell above repeats itself word by word; this one tells another story. The model rolls dice for each piece, and
+# `seed` says from where in a long list of rolls to start. In these lessons the seed is always given, so that your page
+# and ours say the same.
+#
+# ## 1. Is everything here?
+#
+# One table says what the lessons find on your machine. A `note` says that something is slower or left out, `missing`
+# that lessons would fail; the last column says what to do. (If you read this page without running it: the table is that
+# of the machine on which the page was made.)
+
+# %% tags=["nbval-ignore-output"]
+# This table says what this machine has, which is another on each machine.
+from llama_lessons.environment import check_environment
+
+environment = check_environment()
+environment
+
+# %%
+print(environment.verdict)
+
+# %% [markdown]
+# ## 2. What did it just do?
+#
+# A language model does one thing. It is given a row of *tokens*, which are words or parts of words, and says for every
+# piece in its vocabulary how likely it is to come next. Given a whole sentence, it makes such a forecast after each
+# token. So we can ask how well it would have guessed.
+#
+# Here is a sentence that is typical of the Valley; it will follow you through the lessons. **Predict:** which words
+# does the model find hard to guess, and which are easy?
+
+# %%
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+ids = tok.encode(sentence)  # a number for each token
+with torch.inference_mode():
+    logits = model(torch.tensor([ids], device=device))  # (1, T, V): after each token, a score for every piece
+chances = logits[0].softmax(-1).cpu()  # (T, V): the same as chances, which add up to 1
+
+print(f"{len(ids)} tokens, and after each a chance for {chances.shape[1]} pieces\n")
+for k in range(1, len(ids)):
+    came, favourite = tok.pieces([ids[k], int(chances[k - 1].argmax())])
+    print(f"{came:<10} had {stable(chances[k - 1, ids[k]])}, the favourite was {favourite}")
+
+# %% [markdown]
+# (`▁` is how a piece writes the space before a word.) The start is hard: a page of the Valley may begin with anybody or
+# anything, and two children may do a hundred things. Towards the end it is easy. In the Valley's stories friends walk
+# home together, and when llamas hum *behind*, it is behind *them*.
+#
+# That is all of it: from forecasts to stories it is one small step. Take a piece that is likely, put it at the end of
+# the row, and ask again. Let us do so by hand, and always take the likeliest.
+#
+# **Predict:** we give it the sentence up to *the*. Will it find the rest by itself?
+
+# %%
+from llama_lessons.generate import generate
+
+start = tok.encode("Clara and Luis walked home together, and the")
+row = list(start)
+for _ in range(5):
+    with torch.inference_mode():
+        logits = model(torch.tensor([row], device=device))
+    row.append(int(logits[0, -1].argmax()))  # the piece with the highest score after the last token
+    print(tok.decode(row))
+
+assert start + generate(model, [start], max_new_tokens=5, temperature=0)[0] == row
+print("\nthe package's `generate` writes the same")
+
+# %% [markdown]
+# Five lines, and they write. They are wasteful, since they read the whole row again for each piece (lesson 04 mends
+# that), and they never roll dice (lesson 07). But there is no other secret: no plan for the story, no list of plots, no
+# rules of grammar. What there is, is in the numbers of the model.
+#
+# ## 3. Does it know what it says?
+#
+# The Valley has twenty llamas, and the colour of each one's wool is written in `data/world/facts/llamas.txt`. Training
+# has shown the model pages that say so. **Predict:** of the twenty, how many colours does it know?
+
+# %%
+from llama_lessons.world import load_valley
+
+
+def ask(questions):
+    """The model's answers, without dice: what it writes after "Answer:", up to the end of the line."""
+    prompts = [tok.encode(f"Question: {question}\nAnswer:") for question in questions]
+    written = generate(model, prompts, max_new_tokens=8, temperature=0, stop_ids=[tok.eos_id])
+    return [tok.decode(ids).partition("\n")[0].strip() for ids in written]
+
+
+wool = load_valley().answers("llamas", "wool")  # {"Pepper": "black", ...}
+answers = ask([f"What colour is the wool of {name}?" for name in wool])
+right = [answer == colour for answer, colour in zip(answers, wool.values(), strict=True)]
+print(f"{sum(right)} of {len(wool)} right:", ", ".join(map(" is ".join, zip(wool, answers, strict=True))))
+
+# %% [markdown]
+# It has learned its world. Now break it: ask about things that no page of the Valley has ever mentioned, and begin a
+# story somewhere else. **Predict:** will it say that it does not know?
+
+# %%
+strangers = [
+    "What is the capital of France?",
+    "Who wrote Hamlet?",
+    "What colour is the wool of Napoleon?",
+    "How do I repair a bicycle?",
+]
+for question, answer in zip(strangers, ask(strangers), strict=True):
+    print(f"{question} {answer}")
+print()
+tell("The rocket landed on Mars, and the astronaut")
+
+# %% [markdown]
+# It answers all the same, with the same calm, and the rocket comes down in the Valley, or in no story at all. On the
+# pages that it has read a question is always followed by an answer, so it writes one. That it does not know is nothing
+# that it knows. Or does it? After "Answer:" we can ask for the chance of what it is about to say.
+#
+# **Predict:** is it less sure about France than about Luna?
+
+# %%
+for question in ("What colour is the wool of Luna?", *strangers):
+    prompt = tok.encode(f"Question: {question}\nAnswer:")
+    with torch.inference_mode():
+        chance, favourite = model(torch.tensor([prompt], device=device))[0, -1].softmax(-1).max(-1)
+    print(f"{stable(chance)} for {tok.pieces([favourite])[0]:<8} after: {question}")
+
+# %% [markdown]
+# A low chance is a warning. A high one is no proof: it says what pages like this one usually say next, not what is
+# true. And the text that you read shows neither.
+#
+# Larger models have read more, and it takes longer to reach the edge of their world. But they have one, and beyond it
+# they do the same, in better English. How to measure what a model knows is lesson 11; how to teach it to decline, and
+# what that costs, are lessons 10 and 12.
+#
+# It is no assistant either. It goes on with pages; the question form works because some of its pages look like that.
+# **Try:** what do `tell("")` and `tell("Please tell me a story.")` write?
+#
+# ## 4. So what is Llama 2?
+#
+# The same thing, larger. Llama 2 is a family of language models that Meta published in July 2023, with a paper that
+# says in unusual detail how they were made. What follows are their shapes: our model's first, then Meta's.
+#
+# **Predict:** how many times as many numbers does the smallest of Meta's have as the model you just met?
+
+# %%
+from llama_lessons.config import LlamaConfig
+
+FAMILY = ("llama2-7b", "llama2-13b", "llama2-34b", "llama2-70b")
+ours = LlamaConfig.preset("valley")
+for name in ("valley", *FAMILY):
+    config = LlamaConfig.preset(name)
+    shape = f"{config.n_layers} layers of {config.n_heads} heads, {config.dim} wide, {config.max_seq_len} tokens"
+    print(f"{name:<10} {config.n_params:>14,} parameters: {shape}")
+print("\nthe 7B has", LlamaConfig.preset("llama2-7b").n_params // ours.n_params, "times as many as ours")
+
+# %% [markdown]
+# Those *parameters* are the numbers that training has found; "7B" is a rounded name for 6.7 billion of them. Only the
+# shape differs. Ours has the same parts, in the same order, by the same code, which we now prove: we build Meta's
+# models with it. (On PyTorch's device `meta` a tensor has a shape and no memory, so that even the 70B fits. The 34B is
+# in the paper but was never released; its shape is inferred from that of a later model, CodeLlama 34B.)
+
+# %%
+from llama_lessons.model import Llama
+
+assert sum(tensor.numel() for tensor in model.parameters()) == ours.n_params
+for name in FAMILY:
+    with torch.device("meta"):
+        giant = Llama(LlamaConfig.preset(name))
+    numbers = [tensor.numel() for tensor in giant.parameters()]
+    assert sum(numbers) == giant.config.n_params
+    print(f"{name:<10} built: {sum(numbers):,} numbers in {len(numbers)} tensors")
+
+# %% [markdown]
+# ## 5. What was in the news?
+#
+# Here is what the announcement and the paper claimed. In this course every published number stands in one file,
+# `llama_lessons/facts.py`, each with its source, and is tested where it can be. When you meet a number about a model
+# elsewhere, ask for the same.
+#
+# **Predict:** to become an assistant, Llama 2 was shown dialogues that people wrote, and learned from people's choices
+# between two answers. Which of the two were there more of?
+
+# %%
+from llama_lessons import facts
+
+NEWS = {
+    "read in training": facts.TOKENS,
+    "that is": facts.MORE_DATA,
+    "context": facts.CONTEXT,
+    "free of charge up to": facts.FREE_UP_TO,
+    "dialogues by people": facts.SFT_ANNOTATIONS,
+    "choices by people": facts.PREFERENCES_META,
+}
+for what, fact in NEWS.items():
+    note = f" ({fact.note})" if fact.note else ""
+    print(f"{what:<20} {fact.value:>17,.0f} {fact.unit}{note} [{fact.source}]")
+
+# %% [markdown]
+# The weights of the 7B, 13B and 70B could be had by everybody who accepted the licence, for research and for business;
+# above 700 million monthly users one has to ask. "Over a million human annotations", the headline of those weeks, are
+# choices between answers, fifty times as many as written dialogues: to choose is quicker than to write. Lessons 09 and
+# 10 use them in that order.
+#
+# And the sentence that everybody quoted: *better than any open model, and close to GPT-3.5*. It rests above all on
+# MMLU, an exam of questions with four possible answers. **Predict:** who chooses at random scores 25 %. Llama 1's 65B
+# had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
+
+# %%
+from matplotlib import pyplot as plt
+
+LINES = {"Llama 2": "o-", "Llama 1": "s--", "Falcon": "^:", "MPT": "v:"}
+CLOSED = {"GPT-4": 1, "PaLM-2-L": 1, "GPT-3.5": 1, "PaLM": -3.5}  # how far from its line the name stands
+
+figure, axes = plt.subplots(figsize=(7, 4.2))
+for (family, style), colour in zip(LINES.items(), ("#0072B2", "#D55E00", "#009E73", "black"), strict=True):
+    points = {name.split()[-1]: fact.value for name, fact in facts.MMLU.items() if name.startswith(family)}
+    axes.plot([float(size[:-1]) for size in points], list(points.values()), style, color=colour, label=family)
+for name, shift in CLOSED.items():
+    axes.axhline(facts.MMLU[name].value, color="gray", linewidth=0.8)
+    axes.text(5.2, facts.MMLU[name].value + shift, f"{name} {facts.MMLU[name].value}", fontsize=9)
+axes.axhline(25, color="gray", linestyle=":")
+axes.text(5.2, 21.5, "choosing at random", fontsize=9)
+axes.set(xscale="log", xlim=(5, 100), ylim=(18, 92), xlabel="parameters, in billions", ylabel="MMLU, % right")
+axes.minorticks_off()
+axes.set_xticks([7, 13, 30, 70], ["7", "13", "30", "70"])
+axes.legend(loc="lower right", bbox_to_anchor=(1, 0.12), frameon=False)
+what = "MMLU against size. Llama 2 rises from 45.3 at 7B to 68.9 at 70B, ten points above Llama 1 at 7B, five at the "
+show(figure, alt=what + "largest; above all of them lie PaLM 69.3, GPT-3.5 70.0, PaLM-2-L 78.3 and GPT-4 86.4.")
+print("source:", facts.MMLU["GPT-4"].source)
+
+# %%
+score = {name: fact.value for name, fact in facts.MMLU.items()}
+for size in ("7B", "13B"):
+    gain = score[f"Llama 2 {size}"] - score[f"Llama 1 {size}"]
+    print(f"{size}: {stable(gain, 1)} points more than Llama 1 of that size")
+for other in ("Llama 1 65B", "Falcon 40B", "PaLM", "GPT-3.5", "PaLM-2-L", "GPT-4"):
+    print(f"Llama 2 70B minus {other:<11} {stable(score['Llama 2 70B'] - score[other], 1):>5} points")
+
+# %% [markdown]
+# Each point is a size of a model; the lines at the top are models whose makers published no size, or one far off to the
+# right. At equal size the new family gains eight to ten points, and Llama 2's 34B nearly reaches Llama 1's 65B. What
+# has changed? Mostly the text: 40 % more of it, and cleaner. The context is twice as long. The parts are those of Llama
+# 1, but for one, which saves memory in the two large sizes (section 7).
+#
+# The 70B is 1.1 points below GPT-3.5: close, if on this exam; on others, writing programs above all, it is further
+# behind. And to GPT-4 there remain 17.5 points, "a large gap" in the paper's own words (section 2.3). Two questions to
+# keep: who measured (the scores of closed models are their makers' own), and are 1.1 points more than luck? Lesson 11
+# has the tools.
+#
+# ## 6. What did it cost?
+#
+# Meta also published what few do: the hours of computing, and an estimate of the carbon dioxide. Most people find them
+# in the *model card*, a page that comes with the weights. It has a row for each model, and a total.
+#
+# **Predict:** surely the rows add up to the total?
+
+# %%
+hours, tonnes = facts.CARD_GPU_HOURS, facts.CARD_TCO2
+for name in hours:
+    print(f"{name:<11} {hours[name].value:>9,} hours of an A100 {tonnes[name].value:>7.2f} t CO2")
+rows = sum(fact.value for fact in hours.values()), sum(fact.value for fact in tonnes.values())
+total = facts.GPU_HOURS_TOTAL.value, facts.TCO2_TOTAL.value
+print(f"rows        {rows[0]:>9,} {rows[1]:>25.2f}\ntotal       {total[0]:>9,} {total[1]:>25.2f}   ({facts.CARD})")
+print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
+
+# %% [markdown]
+# A third of the hours belongs to no row. Who ran for a million hours? The paper's table 2 has the row that the card
+# left out. Below, the same sums with it, and the watts of each card.
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 2.6))
+for name in FAMILY:
+    left_out = name not in facts.CARD_GPU_HOURS
+    axes.barh(
+        name.removeprefix("llama2-").upper(),
+        facts.GPU_HOURS[name].value / 1e6,
+        color="#E69F00" if left_out else "#56B4E9",
+        edgecolor="black",
+        hatch="//" if left_out else "",
+    )
+axes.set_xlabel("million hours of an A100; hatched: not in the model card")
+bars = ", ".join(f"{name} {fact.value:,}" for name, fact in facts.GPU_HOURS.items())
+show(figure, alt=f"Bars of GPU hours: {bars}. The hatched one, the 34B, is not in the model card.")
+
+gap = total[0] - rows[0]
+print("the gap is the 34B, to the hour:", gap == facts.GPU_HOURS["llama2-34b"].value)
+print(f"CO2 of all four rows: {sum(fact.value for fact in facts.TCO2.values()):.2f} t, printed as {total[1]:.2f}")
+for name in FAMILY:
+    energy = facts.GPU_HOURS[name].value * facts.GPU_POWER[name].value / 1e6  # MWh
+    print(f"{name:<11} {facts.GPU_POWER[name].value} W, {stable(facts.TCO2[name].value / energy)} t for each MWh")
+
+# %% [markdown]
+# That was the first trap: the 34B was trained and not released, so the card has no row for it, but its total does. Who
+# adds the rows is a third too low; who divides the total by three models is wrong as well. The second trap is small. In
+# CO2 even the four rows make 538.98 and not 539.00, because somebody rounded before adding. All four, though, come out
+# at the same tonnes for each unit of energy, which tells how the column was made: hours times watts times one factor.
+# It is an estimate of the GPUs alone. (Meta says that all of it was offset.)
+#
+# How much is a million hours? A rule of thumb, which lesson 06 derives: training takes 6 operations for each parameter
+# and each token. **Predict:** the 70B read two million million tokens. If your machine managed 100 thousand million
+# operations per second, about what two cores do, how long would it train?
+
+# %%
+operations = 6 * LlamaConfig.preset("llama2-70b").n_params * facts.TOKENS.value
+seconds_of_a_year = 365 * 24 * 3600
+print("70B:", facts.GPU_HOURS["llama2-70b"].value // (24 * 365), "years on one A100")
+print("     ", f"{operations / 100e9 / seconds_of_a_year:,.0f} years on two cores")
+achieved = operations / (facts.GPU_HOURS["llama2-70b"].value * 3600)  # operations per second
+print(f"on average an A100 did {achieved / 1e12:.0f} million million operations a second, of 312 that it can at most")
+
+# %% [markdown]
+# So nobody trains the 70B at home. But reading it, running it and changing a little of it are other matters: two cores
+# are enough for the Valley's model, which has every part that the 70B has. The first question is whether a model fits.
+#
+# ## 7. Does it fit?
+#
+# While it writes, a model lies in memory as a whole: each piece that it chooses takes every parameter. **Predict:** the
+# 7B has 6.7 billion parameters, and PyTorch keeps a number in 4 bytes unless told otherwise. Does it fit on a card with
+# 24 GB, as one can buy for games?
+
+# %%
+from llama_lessons.arithmetic import BYTES, weights_bytes
+
+GB, GiB = 10**9, 2**30
+print("GB of weights", *(f"{dtype:>8}" for dtype in BYTES))
+for name in FAMILY:
+    sizes = [weights_bytes(LlamaConfig.preset(name), dtype) / GB for dtype in BYTES]
+    print(f"{name:<13}", *(f"{stable(size):>8}" for size in sizes))
+
+n_bytes = weights_bytes(LlamaConfig.preset("llama2-7b"), "float16")
+print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {stable(n_bytes / GiB)} GiB")
+
+# %% [markdown]
+# In 4 bytes per number it does not fit; in 2, as Meta ships it, it does. Fewer bytes are less exact, and how few will
+# do is a question of lesson 14. (Formats below one byte also need scales, which are not counted here.)
+#
+# And mind the unit. On the box of a card, and in this lesson, a GB is 1000³ bytes. Most tools that show memory count in
+# GiB, of 1024³ bytes, and many write "GB" all the same. The difference is 7 %, often just what decides.
+#
+# Is 13.48 GB what it takes, then? No. Attention (lesson 02) lets each token look back at all before it. For that, every
+# layer makes of each token a *key* and a *value*, a list of numbers each, and a program that writes keeps them, lest it
+# compute them again for every new piece. This is the *KV cache* (lesson 04). It belongs to the conversation, not to the
+# model, and grows with every token.
+#
+# ### Exercise 1 (10 minutes): how large is the cache of the 70B?
+# Work it out on paper first: 80 layers, 64 query heads, but only 8 *key-value heads*, each of which keeps a key and a
+# value of 128 numbers per token; 4096 tokens; 2 bytes a number. Then write it as a function, in GiB. The check below
+# knows the usual mistakes and names them.
+
+
+# %% tags=["exercise"]
+def my_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
+    """GiB (2**30 bytes) that the keys and values of one sequence take.
+
+    n_layers: layers. n_heads: query heads of each. n_kv_heads: key-value heads of each.
+    head_dim: numbers in one key, and in one value. n_tokens: tokens kept. bytes_per_number: 2 in float16.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.memory import check_cache_gib
+
+check_cache_gib(my_cache_gib)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
+    vectors = 2 * n_layers * n_kv_heads * n_tokens  # 2: a key and a value; queries are not kept
+    return vectors * head_dim * bytes_per_number / 2**30
+
+
+check_cache_gib(solved_cache_gib)
+print("the 70B at 4096 tokens:", stable(solved_cache_gib(80, 64, 8, 128, 4096, 2)), "GiB")
+
+# %% [markdown]
+# The package computes the same. But is it true? Our own model can tell: its real cache and its real weights are
+# tensors, and tensors know their bytes.
+#
+# **Predict:** which has the larger cache at 4096 tokens, the 13B or the 70B?
+
+# %%
+from llama_lessons.arithmetic import kv_cache_bytes
+
+cache = model.new_cache(batch_size=1, max_seq_len=500)
+assert cache.n_bytes == kv_cache_bytes(ours, 500, dtype="float32")
+assert sum(tensor.nbytes for tensor in model.parameters()) == weights_bytes(ours, "float32")
+print(f"measured: the Valley's cache of 500 tokens takes {cache.n_bytes:,} bytes, as computed\n")
+for name in FAMILY:
+    config = LlamaConfig.preset(name)
+    token, full = kv_cache_bytes(config) / 1024, kv_cache_bytes(config, config.max_seq_len) / GiB
+    heads = f"{config.n_layers} layers, {config.n_heads} query and {config.n_kv_heads} key-value heads"
+    print(f"{name:<11} {stable(token, 0):>4} KiB a token, {stable(full, 3)} GiB when full; {heads}")
+
+# %% [markdown]
+# The 13B's, and the 7B's too: the 70B's is the smallest of the three. In the 34B and the 70B, eight query heads share
+# one key-value head. That is *grouped-query attention*, GQA, the one part that is new in Llama 2; without it the 70B
+# would keep 10 GiB for each conversation. You take it apart in lesson 04.
+#
+# ### Exercise 2 (10 minutes): what is left on the card?
+# Weights once, a cache for each sequence: how many GB stay free? Below zero means that it does not fit, and by how
+# much. The unit is the one on the box, 10⁹ bytes. `cached_per_token` has keys and values of all layers in it.
+
+
+# %% tags=["exercise"]
+def my_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_per_number):
+    """GB (10**9 bytes) that stay free on a card.
+
+    card_gb: what the card has. n_params: numbers of the model. cached_per_token: numbers that the cache keeps per
+    token. n_tokens: tokens in each sequence. batch_size: sequences. bytes_per_number: of weights and cache.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.memory import check_gb_left
+
+check_gb_left(my_gb_left)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_per_number):
+    numbers = n_params + batch_size * n_tokens * cached_per_token
+    return card_gb - numbers * bytes_per_number / 10**9
+
+
+check_gb_left(solved_gb_left)
+
+# %% [markdown]
+# **Predict:** with a full context of 4096 tokens, how many of the four sizes fit on a 24 GB card, in each type of
+# number? (The cache is kept in at least 16 bits, as programs usually do.)
+
+# %%
+for dtype in BYTES:
+    left = {}
+    for name in FAMILY:
+        config = LlamaConfig.preset(name)
+        kept_as = dtype if BYTES[dtype] >= 2 else "float16"
+        left[name] = 24 - (weights_bytes(config, dtype) + kv_cache_bytes(config, 4096, dtype=kept_as)) / GB
+    fit = [f"{name} leaves {stable(free, 1)} GB" for name, free in left.items() if free >= 0]
+    print(f"{dtype:<9} {len(fit)} of {len(left)}:", ", ".join(fit) or "none")
+
+# %% [markdown]
+# ### See it: your machine, a card, and a large one
+# Choose a model and a type of number, and move the sliders: how many tokens does each sequence hold, how many sequences
+# are written at a time? Bars fill with weights first, then with cache. *Tight* means that less than a tenth stays free
+# for all else that a program needs. Your own machine stands among them as soon as you have run the cell.
+#
+# **Find out:** how many conversations does the 7B in float16 hold on 24 GB? In which types of number does the 70B have
+# room for eight on the H200, and does any of them bring it onto the small card? What would it cost to leave GQA out?
+
+# %%
+from llama_lessons.environment import memory_here
+from llama_lessons.widgets.memory import MemoryExplorer
+
+machines = {"24 GB card": 24 * GB, "H200, 141 GB": 141 * GB}
+explorer = MemoryExplorer(machines, own=memory_here(), model="Llama 2 7B", dtype="float16", n_tokens=4096, batch_size=4)
+explorer
+
+# %%
+for batch_size in (1, 2, 4, 8, 16):
+    print(MemoryExplorer(machines, batch_size=batch_size).describe().removeprefix("Llama 2 7B in float16: "))
+
+# %% [markdown]
+# With four conversations the caches take more than half as much as the model, with eight they take more than the model
+# itself, and the card overflows. Whoever serves many people at once pays for memory of *conversations*. That is why the
+# cache got so much attention, and why GQA is in the large sizes.
+#
+# ### Exercise 3 (5 minutes): how many at a time?
+# The question that every server asks: weights and card are given, how many sequences can be written at a time? A whole
+# number, and 0 if not even one fits.
+
+
+# %% tags=["exercise"]
+def my_largest_batch(card_gb, n_params, cached_per_token, n_tokens, bytes_per_number):
+    """The most sequences that fit on a card, a whole number.
+
+    card_gb: what the card has, in GB of 10**9 bytes. The rest is as in exercise 2.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.memory import check_largest_batch
+
+check_largest_batch(my_largest_batch)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_largest_batch(card_gb, n_params, cached_per_token, n_tokens, bytes_per_number):
+    free = card_gb * 10**9 - n_params * bytes_per_number
+    return max(0, free // (n_tokens * cached_per_token * bytes_per_number))
+
+
+check_largest_batch(solved_largest_batch)
+
+# %%
+for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
+    config = LlamaConfig.preset(name)
+    room = 141 * GB - weights_bytes(config)
+    print(f"{name:<11} on an H200, float16: {max(0, room // kv_cache_bytes(config, 4096)):>3} sequences of 4096 tokens")
+
+# %% [markdown]
+# (Real numbers are a little lower: activations and the GPU's own programs want their share, and a card's GB are seldom
+# exactly 10⁹ bytes. Lesson 14 measures.)
+#
+# ## 8. What you will build
+#
+# Each lesson asks one question, tries the obvious answer, breaks it, and mends it. In the end everything in the first
+# cell of this page, and all that follows in Llama 2's paper, is yours.
+#
+# | lesson | the question | what you make |
+# |---|---|---|
+# | 01 tokenizer | how does text become numbers? | byte-pair encoding, with Llama 2's options |
+# | 02 attention | how does a word look at other words? | a loop, a matrix product, a class; the causal mask |
+# | 03 RoPE | how does it know where it is? | rotation, in both layouts that are in use |
+# | 04 GQA | what does memory cost, and who can share it? | a KV cache, proven equal to none |
+# | 05 full model | do the parts make a Llama? | the whole model, equal to another program's to the fifth digit |
+# | 06 pretraining | how does it learn? | a Llama trained before your eyes, from noise to sentences |
+# | 07 sampling | how does it choose? | the dice: temperature, top-k, top-p |
+# | 08 LoRA | how little can we change? | a new skill, in a thousandth of the numbers and a minute |
+# | 09 chat | how does it learn to answer? | Llama 2's prompt format, byte for byte, and fine-tuning |
+# | 10 RLHF | how does it learn what we like? | a reward model, the best of many answers, PPO |
+# | 11 evaluation | how do we know? | the protocol of MMLU, on an exam of the Valley, with error bars |
+# | 12 release | how do we let it out responsibly? | a red team, a model card, a release that checks itself |
+# | 13 scaling out | what if one machine is not enough? | three ways to share a model, all equal to one |
+# | 14 real Llama 2 | can my code run Meta's weights? | 7B to 70B, with the code you wrote |
+#
+# **How to work.** Predict first. Change cells and run them again; nothing here can break, and *Kernel > Restart* brings
+# back a fresh start. Exercises have a stub, a check that tells you *which* mistake you made, and a folded solution
+# below; a stub that you have not touched stops nothing. Cells after an exercise never need your answer. Every lesson
+# stands alone, so you may skip.
+#
+# ## What you have, and where it goes
+#
+# - A language model gives chances for the next piece; a story is that, again and again. It writes as calmly about what
+#   it does not know.
+# - Llama 2's paper and model card are unusually open, and still one has to add up the rows: a total may hold what the
+#   table leaves out.
+# - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB.
+#
+# **Read next** `llama_lessons/facts.py`, every published number with its source; `llama_lessons/config.py` and
+# `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.
+#
+# **More to try:** to *train* a model with AdamW takes about 16 bytes for each parameter (lesson 06 says which). Which
+# of the four sizes could an H200 train? Open `data/world/facts/llamas.txt`: which of its facts has the model got wrong?
+#
+# **Next lesson,** `01_tokenizer`: `tok` turned the opening into numbers. How, and why into these?
+#
+# **Sources.** Llama 2: arXiv:2307.09288 (sizes and context: table 1; hours and CO2: table 2; MMLU: tables 3, 4 and 19;
+# gaps: section 2.3; grouped-query attention: appendix A.2.1). Model card: MODEL_CARD.md in Meta's repository llama.
+# MMLU: Hendrycks and others, arXiv:2009.03300.
