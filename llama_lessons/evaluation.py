@@ -72,7 +72,14 @@ def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Te
 
     Returns:
         For each pair, in nats, float32: one number per token of what follows.
+
+    Raises:
+        ValueError: a part of a pair is empty, or both exceed the model's max_seq_len.
     """
+    room = model.config.max_seq_len
+    for read, follows in texts:
+        if not read or not follows or len(read) + len(follows) > room:
+            raise ValueError(f"texts must hold 1 to {room} tokens, got {len(read)} and {len(follows)} that follow")
     found: list[Tensor] = [torch.empty(0)] * len(texts)
     by_length = sorted(range(len(texts)), key=lambda k: sum(map(len, texts[k])))  # rows of a batch are alike in length
     for start in range(0, len(texts), ROWS):
@@ -144,5 +151,7 @@ def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: Sequence[S
     answers = []
     for continuations in choices:
         means = [float(next(scores).mean()) for _ in continuations]
+        if not all(map(math.isfinite, means)):
+            raise ValueError("the model's scores are not finite: its weights are damaged")
         answers.append(means.index(max(means)))
     return answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from collections.abc import Iterator
 from copy import deepcopy
 from itertools import islice
@@ -166,6 +167,8 @@ def main() -> None:
     n_steps = QUICK_STEPS if arguments.quick else arguments.steps
     folder = work_dir() / ("quick" if arguments.quick else f"pretrain-{n_steps}")
     out = arguments.out or (folder / "base" if arguments.quick else COURSE / "data/checkpoints/base")
+    if arguments.quick:
+        shutil.rmtree(folder, ignore_errors=True)  # always from the start: it is a check
     trainer, tok = pretrain(recipe_of(n_steps, arguments.workers), folder)
     save(trainer.model.bfloat16(), out, format="hf", tokenizer=tok)
     (out / "README.md").write_text(card(trainer), encoding="utf-8")

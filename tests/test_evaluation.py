@@ -1,3 +1,4 @@
+import copy
 import math
 
 import pytest
@@ -51,6 +52,27 @@ def test_perplexity_counts_every_predicted_token_alike(model):
 def test_perplexity_of_too_short_a_text_is_an_error(model):
     with pytest.raises(ValueError, match="at least two tokens"):
         perplexity(model, [[1, 2], [1]])
+
+
+def test_texts_longer_than_the_model_can_read_are_an_error(model):
+    room = model.config.max_seq_len
+    assert perplexity(model, [[1] * room]) > 1
+    with pytest.raises(ValueError, match=f"1 to {room} tokens, got 1 and {room} that follow"):
+        perplexity(model, [[1] * (room + 1)])
+
+
+def test_more_texts_than_are_read_at_once_keep_their_order(model):
+    texts = [([1, *range(3, 3 + k % 7)], [5 + k % 11, 4]) for k in range(75)]
+    for (read, follows), found in zip(texts, log_probs(model, texts), strict=True):
+        assert found.tolist() == pytest.approx(by_hand(model, read, follows), abs=1e-4)
+
+
+def test_a_damaged_model_is_not_scored(model, tok):
+    damaged = copy.deepcopy(model)
+    with torch.no_grad():
+        damaged.norm.weight[0] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        choose(damaged, tok, ["The"], [["old", "red"]])
 
 
 def test_the_likeliest_choice_per_token_is_chosen(model, tok):

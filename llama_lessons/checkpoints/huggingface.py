@@ -139,6 +139,7 @@ def _write_weights(model: Llama, folder: Path) -> None:
         name = "model.safetensors" if len(shards) == 1 else f"model-{n:05d}-of-{len(shards):05d}.safetensors"
         tensors = {key: _their_rows(key, weights[key], model.config) for key in shard}
         save_file(tensors, folder / name, metadata={"format": "pt"})
+        (folder / name).chmod((folder / "config.json").stat().st_mode)  # safetensors lets nobody else read it
         placed |= dict.fromkeys(shard, name)
     if len(shards) > 1:
         index = {"metadata": {"total_size": n_bytes}, "weight_map": placed}
