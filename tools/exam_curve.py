@@ -1,6 +1,6 @@
 """Measure the snapshots of a pretraining run: what it knows by text and by letter, step by step.
 
-python tools/exam_curve.py            the run of `make weights`, into data/tables/exam_curve.csv
+python -m tools.exam_curve            the run of `make weights`, into data/tables/exam_curve.csv
 """
 
 from __future__ import annotations
