@@ -155,15 +155,15 @@ right = [answer == colour for answer, colour in zip(answers, wool.values(), stri
 print(f"{sum(right)} of {len(wool)} right:", ", ".join(map(" is ".join, zip(wool, answers, strict=True))))
 
 # %% [markdown]
-# It has learned its world. Now break it: ask about things that no page of the Valley has ever mentioned, and begin a
-# story somewhere else. **Predict:** will it say that it does not know?
+# It has learned its world. Now break it: ask what no page of the Valley has ever answered, and begin a story somewhere
+# else. **Predict:** will it say that it does not know?
 
 # %%
 strangers = [
     "What is the capital of France?",
     "Who wrote Hamlet?",
-    "What colour is the wool of Napoleon?",
-    "How do I repair a bicycle?",
+    "What is the sound of a tiger?",
+    "How old is the moon?",
 ]
 for question, answer in zip(strangers, ask(strangers), strict=True):
     print(f"{question} {answer}")
@@ -185,8 +185,9 @@ for question in ("What colour is the wool of Luna?", *strangers):
     print(f"{stable(chance)} for {tok.pieces([favourite])[0]:<8} after: {question}")
 
 # %% [markdown]
-# A low chance is a warning. A high one is no proof: it says what pages like this one usually say next, not what is
-# true. And the text that you read shows neither.
+# Often it is less sure, and a low chance is a warning. But a high one is no proof: it says what comes next on pages
+# that look like this one, not what is true. (To the Valley, *old* is a word that has an opposite.) And in the text that
+# you read, you see neither.
 #
 # Larger models have read more, and it takes longer to reach the edge of their world. But they have one, and beyond it
 # they do the same, in better English. How to measure what a model knows is lesson 11; how to teach it to decline, and
@@ -215,9 +216,10 @@ print("\nthe 7B has", LlamaConfig.preset("llama2-7b").n_params // ours.n_params,
 
 # %% [markdown]
 # Those *parameters* are the numbers that training has found; "7B" is a rounded name for 6.7 billion of them. Only the
-# shape differs. Ours has the same parts, in the same order, by the same code, which we now prove: we build Meta's
-# models with it. (On PyTorch's device `meta` a tensor has a shape and no memory, so that even the 70B fits. The 34B is
-# in the paper but was never released; its shape is inferred from that of a later model, CodeLlama 34B.)
+# shape differs, and that ours uses one table for reading and for answering, where Meta's have two. The parts are the
+# same, in the same order, by the same code, which we now prove: we build Meta's models with it. (On PyTorch's device
+# `meta` a tensor has a shape and no memory, so that even the 70B fits. The 34B is in the paper but was never released;
+# its shape is inferred from that of a later model, CodeLlama 34B.)
 
 # %%
 from llama_lessons.model import Llama
@@ -257,13 +259,13 @@ for what, fact in NEWS.items():
 
 # %% [markdown]
 # The weights of the 7B, 13B and 70B could be had by everybody who accepted the licence, for research and for business;
-# above 700 million monthly users one has to ask. "Over a million human annotations", the headline of those weeks, are
-# choices between answers, fifty times as many as written dialogues: to choose is quicker than to write. Lessons 09 and
-# 10 use them in that order.
+# above 700 million monthly users one has to ask. The announcement's "over one million human annotations" are nearly all
+# choices between answers, fifty times as many as dialogues that people wrote: to choose is quicker than to write. In
+# lesson 09 you train on the one, in lesson 10 on the other.
 #
-# And the sentence that everybody quoted: *better than any open model, and close to GPT-3.5*. It rests above all on
-# MMLU, an exam of questions with four possible answers. **Predict:** who chooses at random scores 25 %. Llama 1's 65B
-# had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
+# And the claim that everybody repeated: better than the other open models, and close to GPT-3.5. It rests above all on
+# MMLU, an exam of questions with four possible answers each. **Predict:** who chooses at random scores 25 %. Llama 1's
+# 65B had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
 
 # %%
 from matplotlib import pyplot as plt
@@ -325,7 +327,7 @@ print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
 
 # %% [markdown]
 # A third of the hours belongs to no row. Who ran for a million hours? The paper's table 2 has the row that the card
-# left out. Below, the same sums with it, and the watts of each card.
+# left out. Below, the same sums with it, and the watts of one GPU.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
@@ -351,10 +353,10 @@ for name in FAMILY:
 
 # %% [markdown]
 # That was the first trap: the 34B was trained and not released, so the card has no row for it, but its total does. Who
-# adds the rows is a third too low; who divides the total by three models is wrong as well. The second trap is small. In
-# CO2 even the four rows make 538.98 and not 539.00, because somebody rounded before adding. All four, though, come out
-# at the same tonnes for each unit of energy, which tells how the column was made: hours times watts times one factor.
-# It is an estimate of the GPUs alone. (Meta says that all of it was offset.)
+# adds the rows is almost a third too low; who divides the total by three models is wrong as well. The second trap is
+# small. In CO2 even the four rows make 538.98 and not 539.00, presumably because each was rounded first. All four,
+# though, come out at the same tonnes for each unit of energy, which tells how the column was made: hours times watts
+# times one factor. It is an estimate of the GPUs alone. (Meta says that all of it was offset.)
 #
 # How much is a million hours? A rule of thumb, which lesson 06 derives: training takes 6 operations for each parameter
 # and each token. **Predict:** the 70B read two million million tokens. If your machine managed 100 thousand million
@@ -374,9 +376,9 @@ print(f"on average an A100 did {achieved / 1e12:.0f} million million operations 
 #
 # ## 7. Does it fit?
 #
-# While it writes, a model lies in memory as a whole: each piece that it chooses takes every parameter. **Predict:** the
-# 7B has 6.7 billion parameters, and PyTorch keeps a number in 4 bytes unless told otherwise. Does it fit on a card with
-# 24 GB, as one can buy for games?
+# While it writes, a model lies in memory as a whole: each piece that it chooses takes nearly all parameters.
+# **Predict:** the 7B has 6.7 billion parameters, and PyTorch keeps a number in 4 bytes unless told otherwise. Does it
+# fit on a card with 24 GB, as one can buy for games?
 
 # %%
 from llama_lessons.arithmetic import BYTES, weights_bytes
@@ -392,7 +394,7 @@ print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {st
 
 # %% [markdown]
 # In 4 bytes per number it does not fit; in 2, as Meta ships it, it does. Fewer bytes are less exact, and how few will
-# do is a question of lesson 14. (Formats below one byte also need scales, which are not counted here.)
+# do is a question of lesson 14. (int8 and int4 also need scales, which are not counted here.)
 #
 # And mind the unit. On the box of a card, and in this lesson, a GB is 1000³ bytes. Most tools that show memory count in
 # GiB, of 1024³ bytes, and many write "GB" all the same. The difference is 7 %, often just what decides.
@@ -487,24 +489,27 @@ def solved_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, by
 check_gb_left(solved_gb_left)
 
 # %% [markdown]
-# **Predict:** with a full context of 4096 tokens, how many of the four sizes fit on a 24 GB card, in each type of
-# number? (The cache is kept in at least 16 bits, as programs usually do.)
+# **Predict:** with one full context of 4096 tokens, how many of the four sizes fit on a 24 GB card, in each type of
+# number? (Here the cache has the type of the weights.)
 
 # %%
+from llama_lessons.checks.memory import gb_left
+
 for dtype in BYTES:
-    left = {}
+    fit = []
     for name in FAMILY:
         config = LlamaConfig.preset(name)
-        kept_as = dtype if BYTES[dtype] >= 2 else "float16"
-        left[name] = 24 - (weights_bytes(config, dtype) + kv_cache_bytes(config, 4096, dtype=kept_as)) / GB
-    fit = [f"{name} leaves {stable(free, 1)} GB" for name, free in left.items() if free >= 0]
-    print(f"{dtype:<9} {len(fit)} of {len(left)}:", ", ".join(fit) or "none")
+        kept = kv_cache_bytes(config, dtype="int8")  # at one byte each, the numbers that are kept per token
+        left = gb_left(24, config.n_params, kept, config.max_seq_len, 1, BYTES[dtype])
+        fit += [f"{name} leaves {stable(left, 1)} GB"] if left >= 0 else []
+    print(f"{dtype:<9} {len(fit)} of {len(FAMILY)}:", ", ".join(fit) or "none")
 
 # %% [markdown]
 # ### See it: your machine, a card, and a large one
 # Choose a model and a type of number, and move the sliders: how many tokens does each sequence hold, how many sequences
 # are written at a time? Bars fill with weights first, then with cache. *Tight* means that less than a tenth stays free
-# for all else that a program needs. Your own machine stands among them as soon as you have run the cell.
+# for all else that a program needs. (The cache is kept in at least 16 bits, as programs usually do.) Your own machine
+# stands among them as soon as you have run the cell.
 #
 # **Find out:** how many conversations does the 7B in float16 hold on 24 GB? In which types of number does the 70B have
 # room for eight on the H200, and does any of them bring it onto the small card? What would it cost to leave GQA out?
@@ -513,7 +518,7 @@ for dtype in BYTES:
 from llama_lessons.environment import memory_here
 from llama_lessons.widgets.memory import MemoryExplorer
 
-machines = {"24 GB card": 24 * GB, "H200, 141 GB": 141 * GB}
+machines = {"24 GB card": 24 * GB, "H200": 141 * GB}
 explorer = MemoryExplorer(machines, own=memory_here(), model="Llama 2 7B", dtype="float16", n_tokens=4096, batch_size=4)
 explorer
 
@@ -555,10 +560,13 @@ def solved_largest_batch(card_gb, n_params, cached_per_token, n_tokens, bytes_pe
 check_largest_batch(solved_largest_batch)
 
 # %%
+from llama_lessons.checks.memory import largest_batch
+
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     config = LlamaConfig.preset(name)
-    room = 141 * GB - weights_bytes(config)
-    print(f"{name:<11} on an H200, float16: {max(0, room // kv_cache_bytes(config, 4096)):>3} sequences of 4096 tokens")
+    kept = kv_cache_bytes(config, dtype="int8")
+    most = largest_batch(141, config.n_params, kept, config.max_seq_len, BYTES["float16"])
+    print(f"{name:<11} on an H200, in float16: {most:>3} sequences of {config.max_seq_len} tokens")
 
 # %% [markdown]
 # (Real numbers are a little lower: activations and the GPU's own programs want their share, and a card's GB are seldom
@@ -578,7 +586,7 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # | 05 full model | do the parts make a Llama? | the whole model, equal to another program's to the fifth digit |
 # | 06 pretraining | how does it learn? | a Llama trained before your eyes, from noise to sentences |
 # | 07 sampling | how does it choose? | the dice: temperature, top-k, top-p |
-# | 08 LoRA | how little can we change? | a new skill, in a thousandth of the numbers and a minute |
+# | 08 LoRA | how little can we change? | a new skill in under a minute |
 # | 09 chat | how does it learn to answer? | Llama 2's prompt format, byte for byte, and fine-tuning |
 # | 10 RLHF | how does it learn what we like? | a reward model, the best of many answers, PPO |
 # | 11 evaluation | how do we know? | the protocol of MMLU, on an exam of the Valley, with error bars |
@@ -603,7 +611,8 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.
 #
 # **More to try:** to *train* a model with AdamW takes about 16 bytes for each parameter (lesson 06 says which). Which
-# of the four sizes could an H200 train? Open `data/world/facts/llamas.txt`: which of its facts has the model got wrong?
+# of the four sizes could an H200 train? Change a colour in `data/world/facts/llamas.txt`, restart, and run section 3
+# again: who is wrong now, the model or the file? (Then change it back.)
 #
 # **Next lesson,** `01_tokenizer`: `tok` turned the opening into numbers. How, and why into these?
 #

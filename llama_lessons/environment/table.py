@@ -62,7 +62,8 @@ class Environment:
         return "\n".join([*lines, self.verdict])
 
     def _repr_html_(self) -> str:
-        rows = ["".join(f"<td>{escape(cell)}</td>" for cell in finding.cells) for finding in self.findings]
-        head = "".join(f"<th>{cell}</th>" for cell in HEAD)
+        left = ' style="text-align: left"'  # JupyterLab would put it to the right, as numbers
+        rows = ["".join(f"<td{left}>{escape(cell)}</td>" for cell in finding.cells) for finding in self.findings]
+        head = "".join(f"<th{left}>{cell}</th>" for cell in HEAD)
         table = "".join(f"<tr>{row}</tr>" for row in [head, *rows])
         return f"<table>{table}</table><p>{escape(self.verdict)}</p>"
