@@ -1,0 +1,75 @@
+"""One query and one key under a magnifying glass: where each pair of their channels points, and what they score."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from llama_lessons.widgets.rope_ways import Turn, Way
+
+LONGEST = 1.25  # of a hand: a wrong turn may stretch it, and it should stay in its clock
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A query and a key of one head, not turned yet, and where they stand.
+
+    Args:
+        query: shape (D,).
+        key: shape (D,).
+        place: where the query stands, in tokens from the start.
+        distance: how many tokens before it the key stands.
+        query_alone: whether the query's token was read alone, behind a cache, and not together with a text.
+        key_alone: likewise for the key.
+    """
+
+    query: Tensor
+    key: Tensor
+    place: int
+    distance: int
+    query_alone: bool = False
+    key_alone: bool = False
+
+    def turned(self, way: Way, theta: float) -> tuple[Tensor, Tensor]:
+        """The query at its place, (D,), and the key at every place up to it, the nearest first, (place + 1, D)."""
+        width, places = len(self.query), torch.arange(self.place + 1)
+        together = way.angles(places, width, theta)  # (place + 1, D//2)
+        alone = way.angles(places[-1:], width, theta)  # (1, D//2)
+        query = _turn(way.turn_query, self.query[None], alone if self.query_alone else together[-1:])
+        if self.key_alone:
+            together = torch.cat([way.angles(place, width, theta) for place in places[:, None]])
+        keys = _turn(way.turn_key, self.key.expand(len(places), -1), together)
+        return query[0], keys.flip(0)
+
+    def scores(self, way: Way, theta: float) -> Tensor:
+        """The score at every distance, scaled as attention does: shape (place + 1,)."""
+        query, keys = self.turned(way, theta)
+        return keys @ query / math.sqrt(len(query))
+
+    def hands(self, way: Way, theta: float) -> Tensor:
+        """For each pair of neighbouring channels the query's hand, the key's, and their share of the score.
+
+        Returns:
+            Shape (D//2, 5): x and y of either hand, which has length 1 if its pair is as long as before it was
+            turned; then the pair's part of the score. The parts add up to the score.
+        """
+        query, keys = self.turned(way, theta)
+        key = keys[self.distance]
+        share = (query * key).unflatten(0, (-1, 2)).sum(1, keepdim=True) / math.sqrt(len(query))
+        return torch.cat((_hand(query, self.query), _hand(key, self.key), share), dim=1)
+
+
+def _turn(turn: Turn, rows: Tensor, angles: Tensor) -> Tensor:
+    """Rows (N, D), turned by angles (N, D//2)."""
+    return turn(rows[None, :, None], angles.cos(), angles.sin())[0, :, 0]
+
+
+def _hand(turned: Tensor, before: Tensor) -> Tensor:
+    """Pairs (D,) in units of their length before they were turned, shape (D//2, 2)."""
+    pairs = turned.unflatten(0, (-1, 2))
+    hands = pairs / before.unflatten(0, (-1, 2)).norm(dim=1, keepdim=True).clamp(min=1e-9)
+    length = hands.norm(dim=1, keepdim=True)
+    return hands * (length.clamp(max=LONGEST) / length.clamp(min=1e-9))

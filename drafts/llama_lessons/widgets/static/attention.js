@@ -1,0 +1,218 @@
+// Chooses which map is drawn and asks Python for it; the maps are the model's own, and nothing is computed here.
+
+const KEEP = 16e6; // bytes of maps kept, so that going back is quick
+const AHEAD = 40e3; // bytes of a map that is fetched before it is asked for
+const PAUSE = 700; // milliseconds between two tokens
+const STEPS = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
+
+function render({ model, el }) {
+  const root = make("div", { class: "ll-view ll-attention" });
+  const maps = makeStore(model);
+  const thumbs = new Map(); // run -> { side, bytes }
+  const state = { step: 0, preview: null, column: false, cell: null, small: 0 };
+  const parts = makeParts(model);
+  let panels = [];
+  let waiting = null;
+  let colours = null;
+
+  const runs = () => model.get("runs");
+  const shape = () => model.get("shape");
+  const written = (run) => run.pieces.length - run.n_prompt;
+  const lastStep = () => Math.max(...runs().map(written));
+  const shown = (run) => run.n_prompt + Math.min(state.step, written(run));
+  const token = () => state.preview ?? model.get("token");
+
+  function schedule() {
+    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
+  }
+
+  function put(changes) {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+    schedule();
+  }
+
+  function choose(k) {
+    state.preview = null;
+    put({ token: k });
+  }
+
+  function preview(k) {
+    state.preview = k;
+    if (k === null) state.cell = null;
+    schedule();
+  }
+
+  function go(layer, head) {
+    const { layers, heads } = shape();
+    put({ layer: Math.min(Math.max(layer, 0), layers - 1), head: Math.min(Math.max(head, 0), heads - 1) });
+  }
+
+  function goStep(step) {
+    state.step = Math.min(Math.max(step, 0), lastStep());
+    choose(runs()[0].n_prompt - 1 + Math.min(state.step, written(runs()[0])));
+  }
+
+  function rebuild() { // other texts, or other maps of them
+    maps.clear();
+    thumbs.clear();
+    panels.forEach((panel) => panel.stop());
+    panels = runs().map((run, k) => makePanel(k, run, { choose, preview, point, leave }));
+    panels.forEach((panel) => panel.words.box.addEventListener("moved", schedule));
+    root.classList.toggle("ll-two", panels.length > 1);
+    parts.maps.replaceChildren(...panels.map((panel) => panel.figure));
+    parts.texts.replaceChildren(...panels.map((panel) => panel.text));
+    parts.small.replaceChildren(...(panels.length > 1 ? smallChoice() : []));
+    Object.assign(state, { step: lastStep(), preview: null, cell: null, small: Math.min(state.small, panels.length - 1) });
+    parts.player.hidden = lastStep() === 0;
+    schedule();
+  }
+
+  function smallChoice() {
+    return panels.map((_, k) => {
+      const input = control("input", { type: "radio", name: `${parts.name}-small`, ...(k === state.small ? { checked: "" } : {}) });
+      input.addEventListener("change", () => { state.small = k; schedule(); });
+      return make("label", {}, input, ` text ${k + 1}`);
+    });
+  }
+
+  function point(run, query, key) {
+    state.cell = { run, place: [query, key] };
+    preview(state.column ? key : query);
+  }
+
+  function leave() {
+    preview(null);
+  }
+
+  function draw() {
+    colours ??= readColours(root);
+    const [layer, head] = [model.get("layer"), model.get("head")];
+    parts.sayHead(layer, head, shape());
+    parts.sayStep(state.step, lastStep(), runs()[0]);
+    parts.note.textContent = model.get("note");
+    drawSmall(layer, head);
+    const whole = panels.map((panel) => drawPanel(panel, layer, head)).every(Boolean);
+    root.setAttribute("aria-busy", String(!whole));
+    if (!whole) return;
+    root.dataset.drawn = [model.get("version"), layer, head, token(), state.step].join(" ");
+    maps.ahead(panels.length, layer, head, shape());
+  }
+
+  function drawSmall(layer, head) {
+    const small = thumbs.get(state.small);
+    const places = thumbPlaces(shape(), 300);
+    if (!small) maps.wish({ kind: "thumbs", run: state.small });
+    else if (parts.painted !== small) {
+      drawThumbs(parts.thumbs, shape(), small, places, colours);
+      parts.painted = small;
+    }
+    const at = { left: places.x(head) - 2, top: places.y(layer) - 2, width: places.tile + 3, height: places.tile + 3 };
+    for (const [name, value] of Object.entries(at)) parts.mark.style[name] = `${value}px`;
+  }
+
+  function drawPanel(panel, layer, head) {
+    const bytes = maps.get(panel.number, layer, head);
+    if (!bytes) return false; // the old map stays until the new one has come
+    const run = panel.run;
+    const n = run.pieces.length;
+    const view = { shown: shown(run), token: token(), column: state.column };
+    if (state.cell?.run === panel.number) view.cell = state.cell.place;
+    const size = panels.length > 1 ? 405 : 500;
+    const same = panel.drawn?.bytes === bytes && panel.drawn.shown === view.shown && panel.drawn.colours === colours;
+    if (!same) drawMap(panel.canvas, run, bytes, view.shown, size, colours);
+    panel.drawn = { bytes, shown: view.shown, colours };
+    drawChoice(panel.above, run, view, size, colours);
+    const weights = new Uint8Array(n);
+    const hues = [];
+    for (let k = 0; k < n; k++) {
+      const [query, key] = state.column ? [k, view.token] : [view.token, k];
+      if (query < view.shown && key < n) weights[k] = weightAt(bytes, n, query, key);
+      hues.push(colours.kinds[key > query ? 2 : query < run.n_prompt ? 0 : 1]);
+    }
+    panel.words.draw(weights, view.token, view.shown, hues);
+    if (state.preview === null || state.cell) panel.words.reveal(view.token); // not while one points at the words
+    panel.say(weights, view, state.column, bytes);
+    return true;
+  }
+
+  function receive(content, buffers) {
+    if (content.version !== model.get("version")) return;
+    const raw = buffers[0];
+    const bytes = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
+    if (content.kind === "thumbs") thumbs.set(content.run, { side: content.side, bytes });
+    else maps.put(content, bytes);
+    schedule();
+  }
+
+  parts.connect({ go, goStep, step: () => state.step, lastStep, shape, direction: (column) => { state.column = column; schedule(); } });
+  model.on("msg:custom", receive);
+  model.on("change:version", rebuild);
+  for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
+  const theme = new MutationObserver(() => { colours = parts.painted = null; schedule(); });
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
+  root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps), parts.texts, parts.note);
+  el.append(root);
+  rebuild();
+  return () => { // neither timers nor observers must outlive the view
+    parts.stop();
+    theme.disconnect();
+    cancelAnimationFrame(waiting);
+    panels.forEach((panel) => panel.stop());
+    model.off("msg:custom", receive);
+    model.off("change:version", rebuild);
+  };
+}
+
+// The maps that have come, the oldest forgotten first, and the wishes that are on their way.
+function makeStore(model) {
+  const kept = new Map();
+  const asked = new Set();
+  let size = 0;
+  const key = (run, layer, head) => `${run} ${layer} ${head}`;
+
+  function wish(content) {
+    const name = JSON.stringify(content);
+    if (asked.has(name)) return;
+    asked.add(name);
+    model.send(content);
+  }
+
+  function get(run, layer, head) {
+    const bytes = kept.get(key(run, layer, head));
+    if (!bytes) wish({ kind: "map", run, layer, head });
+    return bytes;
+  }
+
+  function put({ run, layer, head }, bytes) {
+    kept.set(key(run, layer, head), bytes);
+    size += bytes.length;
+    for (const [name, old] of kept) {
+      if (size <= KEEP || old === bytes) break;
+      kept.delete(name);
+      size -= old.length;
+      const [r, l, h] = name.split(" ").map(Number);
+      asked.delete(JSON.stringify({ kind: "map", run: r, layer: l, head: h }));
+    }
+  }
+
+  function ahead(nRuns, layer, head, shape) { // the neighbours of the map that is shown
+    for (let run = 0; run < nRuns; run++) {
+      if (kept.get(key(run, layer, head)).length > AHEAD) continue;
+      for (const [down, right] of Object.values(STEPS)) {
+        const inside = layer + down >= 0 && layer + down < shape.layers && head + right >= 0 && head + right < shape.heads;
+        if (inside) get(run, layer + down, head + right);
+      }
+    }
+  }
+
+  function clear() {
+    kept.clear();
+    asked.clear();
+    size = 0;
+  }
+
+  return { wish, get, put, ahead, clear };
+}
+
+export default { render };

@@ -1,0 +1,192 @@
+// Drawing of maps on canvases. A weight is a byte: 0 is nothing, 255 all of a token's attention.
+
+const SHADE = Uint8Array.from({ length: 256 }, (_, weight) => Math.round(Math.sqrt(weight / 255) * 255)); // small ones show
+const FORBIDDEN = 26; // opacity of the future, where nothing should be
+const LABELLED = 32; // tokens of a map that has its words written beside it
+const GAP = 5; // pixels between groups of heads that share keys and values
+
+// The weight that token `query` gives to token `key`. A map up to the diagonal has T(T+1)/2 bytes, a whole one T*T.
+function weightAt(bytes, n, query, key) {
+  if (bytes.length === n * n) return bytes[query * n + key];
+  return key > query ? 0 : bytes[(query * (query + 1)) / 2 + key];
+}
+
+function percent(weight) {
+  return `${Math.round(weight / 2.55)} %`;
+}
+
+// The colours of a view as [r, g, b]; they change with the theme.
+function readColours(root) {
+  const style = getComputedStyle(root);
+  const read = (name) => style.getPropertyValue(name).trim();
+  const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
+  return {
+    kinds: ["--ll-together", "--ll-single", "--ll-future"].map((name) => parse(read(name))),
+    line: style.color,
+    font: `11px ${read("--ll-code")}`,
+  };
+}
+
+// An empty canvas of a size in pixels of the page; it is not made anew if it has that size.
+function fitCanvas(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== columns || canvas.height !== rows) {
+    canvas.width = columns;
+    canvas.height = rows;
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  pen.imageSmoothingEnabled = false;
+  return pen;
+}
+
+// Pixels of one map, one per weight; rows after `shown` are empty.
+function paintMap(bytes, n, nPrompt, shown, colours) {
+  const image = new ImageData(n, n);
+  const pixels = image.data;
+  for (let query = 0; query < shown; query++) {
+    for (let key = 0; key < n; key++) {
+      const future = key > query;
+      const weight = weightAt(bytes, n, query, key);
+      const colour = colours.kinds[future ? 2 : query < nPrompt ? 0 : 1];
+      const at = 4 * (query * n + key);
+      const empty = future && weight === 0;
+      pixels[at] = empty ? 128 : colour[0];
+      pixels[at + 1] = empty ? 128 : colour[1];
+      pixels[at + 2] = empty ? 128 : colour[2];
+      pixels[at + 3] = empty ? FORBIDDEN : SHADE[weight];
+    }
+  }
+  return image;
+}
+
+function toCanvas(image) {
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+// Where a map of n tokens lies on a canvas `size` pixels wide, with room for words if there are few.
+function mapPlace(n, size) {
+  const margin = n <= LABELLED ? 84 : 4;
+  return { margin, side: size - margin - 4, cell: (size - margin - 4) / n };
+}
+
+// The weights and words of a map; what a reader points at is drawn on another canvas, above this one.
+function drawMap(canvas, run, bytes, shown, size, colours) {
+  const n = run.pieces.length;
+  const { margin, side, cell } = mapPlace(n, size);
+  const pen = fitCanvas(canvas, size, size);
+  pen.drawImage(toCanvas(paintMap(bytes, n, run.n_prompt, shown, colours)), margin, margin, side, side);
+  pen.strokeStyle = colours.line;
+  pen.fillStyle = colours.line;
+  if (n <= LABELLED) writeWords(pen, run.pieces.slice(0, shown), margin, cell, colours);
+  if (run.n_prompt >= shown) return;
+  pen.setLineDash([3, 3]);
+  pen.strokeRect(margin, margin + run.n_prompt * cell, side, 0);
+  pen.setLineDash([]);
+}
+
+function drawChoice(canvas, run, view, size, colours) {
+  const { margin, side, cell } = mapPlace(run.pieces.length, size);
+  const pen = fitCanvas(canvas, size, size);
+  pen.strokeStyle = colours.line;
+  if (view.token < view.shown) {
+    const along = margin + view.token * cell - 0.5;
+    if (view.column) pen.strokeRect(along, margin - 0.5, cell + 1, view.shown * cell + 1);
+    else pen.strokeRect(margin - 0.5, along, side + 1, cell + 1);
+  }
+  if (view.cell) pen.strokeRect(margin + view.cell[1] * cell - 2, margin + view.cell[0] * cell - 2, cell + 4, cell + 4);
+}
+
+function writeWords(pen, pieces, margin, cell, colours) {
+  pen.font = colours.font.replace("11px", `${Math.min(11, cell)}px`);
+  pieces.forEach((piece, k) => {
+    const middle = margin + (k + 0.5) * cell;
+    pen.textBaseline = "middle";
+    pen.textAlign = "right";
+    pen.fillText(piece, margin - 5, middle, margin - 6);
+    pen.save();
+    pen.translate(middle, margin - 5);
+    pen.rotate(-Math.PI / 2);
+    pen.textAlign = "left";
+    pen.fillText(piece, 0, 0, margin - 6);
+    pen.restore();
+  });
+}
+
+// Where the thumbnail of a head stands; heads that share keys and values stand together.
+function thumbPlaces(shape, width) {
+  const size = shape.heads / shape.groups;
+  const gaps = size > 1 ? (shape.groups - 1) * GAP : 0;
+  const left = 22;
+  const top = size > 1 ? 20 : 4;
+  const tile = Math.max(6, Math.min(44, Math.floor((width - left - gaps) / shape.heads)));
+  const x = (head) => left + head * tile + (size > 1 ? Math.floor(head / size) * GAP : 0);
+  const y = (layer) => top + layer * tile;
+  return { tile, x, y, size, width: x(shape.heads - 1) + tile + 2, height: y(shape.layers) + 2 };
+}
+
+// Pixels of all thumbnails, each in its place: a row for each layer, a column for each head.
+function paintThumbs({ side, bytes }, { layers, heads }, [red, green, blue]) {
+  const image = new ImageData(side * heads, side * layers);
+  const pixels = image.data;
+  for (let k = 0; k < bytes.length; k++) {
+    const tile = Math.floor(k / side ** 2);
+    const row = Math.floor(tile / heads) * side + Math.floor((k % side ** 2) / side);
+    const at = 4 * (row * image.width + (tile % heads) * side + (k % side));
+    pixels[at] = red;
+    pixels[at + 1] = green;
+    pixels[at + 2] = blue;
+    pixels[at + 3] = SHADE[bytes[k]];
+  }
+  return image;
+}
+
+function drawThumbs(canvas, shape, thumbs, places, colours) {
+  const pen = fitCanvas(canvas, places.width, places.height);
+  const { side } = thumbs;
+  const all = toCanvas(paintThumbs(thumbs, shape, colours.kinds[0]));
+  const { tile, x, y } = places;
+  pen.imageSmoothingEnabled = true;
+  pen.strokeStyle = colours.line;
+  pen.fillStyle = colours.line;
+  pen.font = colours.font;
+  pen.textAlign = "left";
+  pen.textBaseline = "middle";
+  for (let layer = 0; layer < shape.layers; layer++) {
+    if (tile > 11) pen.fillText(String(layer), 4, y(layer) + tile / 2);
+    for (let head = 0; head < shape.heads; head++) {
+      pen.drawImage(all, head * side, layer * side, side, side, x(head), y(layer), tile - 1, tile - 1);
+    }
+  }
+  if (tile > 11) drawGrid(pen, shape, places);
+  if (places.size > 1) drawGroups(pen, shape, places);
+}
+
+function drawGrid(pen, shape, { tile, x, y }) {
+  pen.globalAlpha = 0.3;
+  for (let layer = 0; layer < shape.layers; layer++) {
+    for (let head = 0; head < shape.heads; head++) pen.strokeRect(x(head) - 0.5, y(layer) - 0.5, tile, tile);
+  }
+  pen.globalAlpha = 1;
+}
+
+function drawGroups(pen, shape, places) {
+  pen.textAlign = "center";
+  for (let group = 0; group < shape.groups; group++) {
+    const from = places.x(group * places.size);
+    const to = places.x((group + 1) * places.size - 1) + places.tile - 2;
+    pen.beginPath();
+    pen.moveTo(from, 18);
+    pen.lineTo(from, 14);
+    pen.lineTo(to, 14);
+    pen.lineTo(to, 18);
+    pen.stroke();
+    if (to - from > 28) pen.fillText(`kv ${group}`, (from + to) / 2, 7);
+  }
+}

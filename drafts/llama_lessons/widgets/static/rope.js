@@ -1,0 +1,131 @@
+// Sliders and menus choose two tokens and a way to turn; Python computes what it means, and this shows it.
+
+const MAP = 430; // pixels along the map
+
+function render({ model, el }) {
+  const sizes = model.get("shape");
+  const clocks = makeClocks(sizes.pairs);
+  const curve = makeCurve();
+  const weights = make("canvas", { role: "img" });
+  const choice = make("canvas", { "aria-hidden": "true" }); // lies on the other one
+  const sentence = make("p", { class: "ll-sentence", role: "status" });
+  const written = make("p", { class: "ll-written-text" });
+  const usual = make("p", { class: "ll-written-text" });
+  const verdict = make("p");
+  const note = make("p", { class: "ll-note", role: "alert" });
+  const root = make("div", { class: "ll-view ll-attention ll-rope" });
+  let waiting = null;
+  let painted = null; // the weights that the map shows
+  let colours = null;
+
+  function put(changes) {
+    for (const [name, value] of Object.entries(changes)) model.set(name, value);
+    model.save_changes();
+  }
+
+  const piece = (k) => model.get("run").pieces[k] ?? "";
+  const last = () => model.get("run").pieces.length - 1;
+  const query = () => Math.min(model.get("query"), last());
+  const key = () => Math.min(model.get("key"), query());
+
+  const sliders = [
+    slider("Token that looks: ", () => piece(query()), last, query, (k) => put({ query: k, key: Math.min(key(), k) })),
+    slider("Token that it looks at: ", () => piece(key()), query, key, (k) => put({ key: k })),
+    slider("Tokens before the text: ", () => model.get("shift"), () => sizes.shift, () => model.get("shift"), (n) => put({ shift: n })),
+    slider("Layer ", () => model.get("layer"), () => sizes.layers - 1, () => model.get("layer"), (n) => put({ layer: n })),
+    slider("Head ", () => model.get("head"), () => sizes.heads - 1, () => model.get("head"), (n) => put({ head: n })),
+  ];
+  const menu = control("select", {}, ...model.get("ways").map((name) => make("option", { value: name }, name)));
+  menu.addEventListener("change", () => put({ way: menu.value }));
+
+  choice.addEventListener("click", (event) => {
+    const { margin, cell } = mapPlace(last() + 1, MAP);
+    const [right, down] = [event.offsetX, event.offsetY].map((at) => Math.floor((at - margin) / cell));
+    if (right >= 0 && right <= down && down <= last()) put({ query: down, key: right });
+  });
+
+  function schedule() {
+    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
+  }
+
+  function draw() {
+    const run = model.get("run");
+    menu.value = model.get("way");
+    sliders.forEach((one) => one.draw());
+    clocks.draw(model.get("scene").hands);
+    curve.draw(model.get("scene"));
+    sentence.textContent = model.get("scene").sentence;
+    note.textContent = model.get("note");
+    usual.replaceChildren(make("b", {}, "As trained: "), run.usual);
+    written.replaceChildren(make("b", {}, "Now: "), run.same, make("mark", {}, run.rest));
+    verdict.textContent = `Now: ${run.verdict}.`;
+    drawWeights(run);
+  }
+
+  function drawWeights(run) {
+    const raw = model.get("weights");
+    const bytes = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
+    const n = run.pieces.length;
+    if (bytes.length !== n * n) return; // the map of another text: its own is on the way
+    if (!root.isConnected) return; // it has no colours yet; `size` draws again when it has
+    if (painted !== raw) {
+      colours = readColours(root);
+      drawMap(weights, run, bytes, n, MAP, colours);
+      painted = raw;
+    }
+    drawChoice(choice, run, { shown: n, token: query(), column: false, cell: [query(), key()] }, MAP, colours);
+    const weight = percent(weightAt(bytes, n, query(), key()));
+    weights.setAttribute("aria-label", `Attention map of this head; here ${piece(query())} gives ${piece(key())} ${weight}.`);
+  }
+
+  for (const trait of ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"]) {
+    model.on(`change:${trait}`, schedule);
+  }
+  const theme = new MutationObserver(() => { painted = null; schedule(); });
+  const size = new ResizeObserver(schedule);
+  size.observe(root);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
+  const text = labelled("Your text", textBox(model, "prompt", "input", { type: "text", maxlength: 300 }));
+  const legend = make("p", { class: "ll-legend" }, hand("ll-query-hand", "query"), hand("ll-key-hand", "key"), hand("ll-usual", "as trained"));
+  root.append(
+    make("div", { class: "ll-rope-inputs" }, text, labelled("Turning", menu)),
+    make("div", { class: "ll-rope-sliders" }, ...sliders.map((one) => one.label)),
+    sentence,
+    make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, legend), curve.box),
+    make("div", { class: "ll-rope-board" }, make("div", { class: "ll-rope-map" }, weights, choice), make("div", { class: "ll-texts" }, verdict, usual, written, note)),
+  );
+  el.append(root);
+  draw();
+  return () => { // the observers must not outlive the view
+    theme.disconnect();
+    size.disconnect();
+    cancelAnimationFrame(waiting);
+    for (const trait of ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"]) {
+      model.off(`change:${trait}`, schedule);
+    }
+  };
+}
+
+// A slider whose label says what is chosen.
+function slider(name, value, most, place, choose) {
+  const input = control("input", { type: "range", min: 0 });
+  const said = make("b");
+  const label = make("label", { class: "ll-label" }, make("span", {}, name, said), input);
+  input.addEventListener("input", () => choose(Number(input.value)));
+  return {
+    label,
+    draw() {
+      input.max = most();
+      input.value = place();
+      input.setAttribute("aria-valuetext", String(value()));
+      said.textContent = String(value());
+    },
+  };
+}
+
+function hand(kind, name) {
+  const line = shape("line", { class: kind, x1: 1, x2: 25, y1: 6, y2: 6 });
+  return make("span", {}, shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, line), name);
+}
+
+export default { render };

@@ -1,0 +1,961 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 Attention: how does a word look at other words?
+#
+# After lesson 01 a text is a list of ids. The first thing a Llama does with an id is to fetch a row of numbers from a
+# table, the *embedding*: 192 numbers in the Valley's model, 4096 in Llama 2 7B. From then on a text is a stack of rows,
+# one for each token. But a table gives the same row for an id wherever the id stands, and words do not mean the same
+# wherever they stand. In
+#
+# > Clara and Luis walked home together, and the llamas hummed behind them.
+#
+# the row of *them* does not know that it means Clara and Luis. To find that out, rows must look at other rows. There is
+# exactly one place in a Llama where they do, and it is called *attention*. All the rest, whatever the size of the
+# model, treats each row by itself.
+#
+# In this lesson you build it: by loops, on numbers that you can check by hand; then by matrices; then as the class that
+# a Llama is made of. You take away each of its parts to see what it was for. At last you look at a model that was
+# really trained, find out by measuring which of its heads does what, and break it.
+#
+# You need to know Python and a little PyTorch: tensors, their shapes, `@`. Where it says **Predict**, do so before you
+# run on.
+
+# %%
+import torch
+
+from llama_lessons.checkpoints import load
+from llama_lessons.files import data_path
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+_ = torch.set_grad_enabled(False)  # we look at a model; lesson 06 trains one
+model = load(data_path("checkpoints/base"), dtype=torch.float32)
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+ids = tok.encode(sentence)
+pieces = tok.pieces(ids)
+x = model.embedding(torch.tensor(ids))  # (T, C)
+print(" ".join(pieces))
+print(len(ids), "tokens, so the stack of rows has the shape", tuple(x.shape))
+one, other = (k for k, piece in enumerate(pieces) if piece == "▁and")
+after = model.hidden(torch.tensor([ids]))[0]  # (T, C): what has become of the rows at the end of the model
+print("the rows of the two *and* are equal at the start:", torch.equal(x[one], x[other]))
+print("and at the end of the model:", torch.equal(after[one], after[other]))
+
+# %% [markdown]
+# The first *and* joins two people, the second joins two sentences. At the end of the model their rows differ, so each
+# has heard from its neighbours on the way. How?
+#
+# ## 1. Which words matter to this one?
+#
+# Take the end of the sentence, and rows so small that we can follow every number. They have four channels, and for once
+# we decide what each of them means: *is an animal*, *is something done*, *is a place*, *points at something*. (In a
+# trained model nobody decides, and no channel has a name.)
+#
+# The simplest way to hear from everybody is the average of all rows. But then every word hears the same, a porridge of
+# everything: an average has no question. A word should hear more from those that matter to it, so each pair of words
+# needs a number, a *score*, that says how much.
+#
+# The cheapest score of two rows is their *dot product*: multiply channel by channel and add up. It is large when both
+# rows are large in the same channels. To mix rows, scores must become *weights*: positive, with a sum of 1. Dividing by
+# the sum will not do, since scores can be negative or all zero. The *softmax* does: raise e to each score, which makes
+# it positive, then divide by the sum.
+#
+# **Predict:** what does *them* hear from the average of all five rows? And with dot products of the rows as scores,
+# whom does it hear most from?
+
+# %%
+from math import exp
+
+words = ["the", "llamas", "hummed", "behind", "them"]
+#        nothing       an animal     something done a place      points at something
+rows = [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+
+
+def dot(a, b):
+    return sum(p * q for p, q in zip(a, b, strict=True))
+
+
+def softmax(scores):
+    powers = [exp(score) for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def mix(weights, rows):
+    return [dot(weights, channel) for channel in zip(*rows, strict=True)]
+
+
+print("average:       ", mix([1 / 5] * 5, rows))
+scores = [dot(rows[4], row) for row in rows]
+print("scores of them:", scores)
+print("weights:       ", stable(softmax(scores)))
+print("it hears:      ", stable(mix(softmax(scores), rows)))
+
+# %% [markdown]
+# From itself. Check one by hand: e is 2.72 and e to the 0 is 1, so *them* gets 2.72 / (2.72 + 4) = 0.40 of its own
+# attention and each of the others 0.15. A dot product of raw rows measures *likeness*, and here nothing is as like a
+# word as the word itself. It also works both ways: whoever likes is liked as much.
+#
+# But *them* does not look for words like itself. It looks for somebody to point at. So give each word three rows in
+# place of one:
+#
+# - a **query**: what it looks for,
+# - a **key**: what it can be found by,
+# - a **value**: what it hands over when it is found.
+#
+# Each is made from the word's row by a matrix. In a model the three matrices, `wq`, `wk` and `wv`, are learned; here we
+# write them. Something done looks for an animal, a place looks for something done, and a pointer looks for an animal
+# twice as hard. Keys are the rows as they are. The values have two channels, *legs* and *sound*: to be found by one
+# thing and hand over another is the point of having both.
+#
+# **Predict:** how many legs will *them* have? (A score of 2 makes e² = 7.39.)
+
+# %%
+wq = [  # what an animal, something done, a place, a pointer look for:
+    [0, 0, 0, 0],
+    [1, 0, 0, 0],
+    [0, 1, 0, 0],
+    [2, 0, 0, 0],
+]
+wk = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+wv = [[4, 0], [0, 1], [0, 0], [0, 0]]  # an animal hands over four legs, something done a sound
+
+
+def times(row, matrix):
+    return [dot(row, column) for column in zip(*matrix, strict=True)]
+
+
+def attend_by_loops(rows):
+    queries, keys, values = ([times(row, matrix) for row in rows] for matrix in (wq, wk, wv))
+    new = []
+    for query in queries:
+        weights = softmax([dot(query, key) for key in keys])
+        new.append(mix(weights, values))
+    return new
+
+
+for word, (legs, sound) in zip(words, attend_by_loops(rows), strict=True):
+    print(f"{word:<7} legs {stable(legs)}  sound {stable(sound)}")
+
+# %% [markdown]
+# *them* gives 7.39 / (7.39 + 4) = 0.65 of its attention to *llamas*, and so gets 0.65 × 4 = 2.60 legs. *hummed* has
+# found out, too, who hummed, and *behind* has heard a sound. *the* and *llamas* look for nothing: all their scores are
+# 0, their weights are equal, and they are back at the average.
+#
+# That is attention, all of it: *score every pair, make weights of the scores, mix the values*. (Yes, our pointer found
+# the llamas, where a reader of the whole sentence would say Clara and Luis. It cannot know better: it sees five words,
+# and looks for animals.)
+#
+# ## 2. The same, all at once
+#
+# Loops over numbers are slow in Python, and a GPU does thousands of such products at the same time if one asks for them
+# together. Stack the queries to a matrix `q` of shape (T, D), T tokens and D channels, likewise keys and values. Then
+# all scores are one product, and all mixtures another. **Predict** the shape of each line, then run it.
+
+# %%
+X, WQ, WK, WV = (torch.tensor(matrix, dtype=torch.float32) for matrix in (rows, wq, wk, wv))
+q, k, v = X @ WQ, X @ WK, X @ WV
+scores = q @ k.T  # row t: how much token t wants to hear from each of the others
+weights = scores.softmax(dim=-1)
+new = weights @ v
+for name, matrix in {"q": q, "k": k, "v": v, "scores": scores, "weights": weights, "new": new}.items():
+    print(f"{name:<8}{tuple(matrix.shape)}")
+torch.testing.assert_close(new, torch.tensor(attend_by_loops(rows)))
+print("row sums: ", stable(weights.sum(-1)))
+print("column sums:", stable(weights.sum(-2)))
+
+# %% [markdown]
+# The same numbers in four lines. `dim=-1` matters: each *row* is one token's attention and sums to 1. A column says how
+# much a word is looked at by all, and may sum to anything: *llamas* are popular.
+#
+# Here are these very weights in numbers, and in the view that stays with us for the whole lesson. Point at a word, or
+# press Tab and the arrow keys: lines run to the words it looks at, thicker for more. The map shows all of them at once,
+# a row for each word. Choose *what looks at it* to turn the lines around.
+
+# %%
+from llama_lessons.widgets.attention import AttentionView
+
+for word, row in zip(words, weights, strict=True):
+    print(f"{word:<7}{stable(row)}  looks most at {words[row.argmax()]}")
+AttentionView([weights[None]], words)  # a list of layers, here one; a layer's weights have the shape (heads, T, T)
+
+# %% [markdown]
+# In the view some cells have another colour. There a word looks at a word that comes after it, which is our next
+# problem.
+#
+# ## 3. No peeking: the causal mask
+#
+# A Llama is trained to say, at *every* place of a text, which token comes next. All places are asked at once, which
+# makes training cheap: a text of 4096 tokens is 4096 exercises in one pass. But the answer at *behind* is *them*. If
+# *behind* may look at *them*, it need not learn anything, and when the model writes by itself, there is no *them* to
+# look at.
+#
+# So no row may depend on a later one. Here is the test for it, which we shall use all through the course: **poke the
+# last token, and watch which rows move.** We take a random row for each token of the sentence, and random matrices:
+# what the test finds does not depend on the numbers.
+#
+# **Predict:** how many of the 15 rows move?
+
+# %%
+generator = torch.Generator().manual_seed(2)
+n_tokens, n_channels = x.shape
+x = torch.randn(n_tokens, n_channels, generator=generator)
+WQ, WK, WV = (torch.randn(n_channels, 32, generator=generator) / 40 for _ in range(3))
+
+
+def attend(x, to_weights):
+    return to_weights((x @ WQ) @ (x @ WK).T) @ (x @ WV)
+
+
+def moved(to_weights):
+    poked = x.clone()
+    poked[-1] += 1
+    change = (attend(poked, to_weights) - attend(x, to_weights)).abs().amax(-1)  # (T,)
+    return [piece for piece, moves in zip(pieces, change > 1e-6, strict=True) if moves]
+
+
+def no_mask(scores):
+    return scores.softmax(-1)
+
+
+print(len(moved(no_mask)), "of", n_tokens, "rows move:", *moved(no_mask))
+
+# %% [markdown]
+# All of them, as expected. Two repairs come to mind:
+#
+# - **Zero after the softmax:** make the weights, then delete those on the future. (`tril` keeps the lower triangle: the
+#   columns up to the diagonal.)
+# - **−∞ before the softmax:** set the *scores* of the future to minus infinity. e to the −∞ is 0, so the softmax gives
+#   the future nothing, and shares the 1 among the rest.
+#
+# **Predict:** both leave no weight on the future. Which rows move now?
+
+
+# %%
+def zero_after(scores):
+    return scores.softmax(-1).tril()
+
+
+def infinity_before(scores):
+    past = torch.ones_like(scores).tril().bool()
+    return scores.masked_fill(~past, -torch.inf).softmax(-1)
+
+
+for to_weights in (zero_after, infinity_before):
+    weights = to_weights((x @ WQ) @ (x @ WK).T)
+    print(f"{to_weights.__name__}: {len(moved(to_weights))} rows move; the first three rows sum to", end=" ")
+    print(stable(weights.sum(-1)[:3]), "and give the last token", stable(weights[:-1, -1].sum()))
+
+# %% [markdown]
+# Deleting comes too late. The softmax has already divided by a sum that holds e to the scores of the future, so every
+# row still knows something of what comes: how much of its attention has gone missing. A model would learn to read that.
+# With −∞ only the last row moves, and it is the last token's own.
+#
+# ### Break it: three masks that are nearly right
+# - Delete after the softmax, then divide each row by what is left of it. On paper that is the same as −∞ before.
+#   **Predict:** is it the same on a computer, also if a score of the future is very large?
+# - The mask has two neighbours that look just like it, `tril(1)` and `tril(-1)`. **Predict:** which rows move with
+#   each, and what is in row 0?
+
+
+# %%
+def zero_after_and_divide(scores):
+    weights = zero_after(scores)
+    return weights / weights.sum(-1, keepdim=True)
+
+
+scores = (x @ WQ) @ (x @ WK).T
+print("divided, equal:", torch.allclose(zero_after_and_divide(scores), infinity_before(scores), atol=1e-6))
+large = scores + 200 * torch.eye(n_tokens)[-1]  # everybody would love to look at the last token
+print("with a large score in the future, row 0 divided:", stable(zero_after_and_divide(large)[0, :3]))
+print("with a large score in the future, row 0 masked: ", stable(infinity_before(large)[0, :3]))
+
+for shift in (1, -1):
+
+    def off_by_one(scores, shift=shift):
+        past = torch.ones_like(scores).tril(shift).bool()
+        return scores.masked_fill(~past, -torch.inf).softmax(-1)
+
+    print(f"tril({shift}): row 0 {stable(off_by_one(scores)[0, :3])}, rows that move:", *moved(off_by_one))
+
+# %% [markdown]
+# 0 / 0 is *nan*, not a number, and from there it spreads to everything: a right formula can be a wrong program.
+#
+# `tril(1)` lets each token see one token ahead: exactly the answer that it is asked for. In training the loss looks
+# marvellous, and the model has learned nothing of use. No error says so; only the poke does. `tril(-1)` forbids a token
+# to see itself. Row 0 then has nobody to look at, and a softmax of nothing but −∞ is nan. Here the poke is blind: a
+# comparison with nan is always false.
+#
+# ## 4. Why divide by √d?
+#
+# The paper that made attention famous (arXiv:1706.03762) divides all scores by √D, the square root of the width of a
+# query. A dot product is a sum of D products. If queries and keys are like random numbers with variance 1, as they are
+# when training begins, each product has variance 1 as well, and independent variances add up.
+#
+# **Predict:** what is the variance of a score for D = 4, 64, 1024? And after dividing by √D?
+
+# %%
+spread = {}
+for width in (4, 16, 64, 256, 1024):
+    q, k = torch.randn(2, 10_000, width, generator=generator)
+    scores = (q * k).sum(-1)  # 10 000 dot products
+    spread[width] = scores.var(), (scores / width**0.5).var()
+    print(f"D = {width:<5} variance {stable(spread[width][0], 0):>5}; divided by √D {stable(spread[width][1], 1)}")
+
+# %% [markdown]
+# The variance of a score is D, so its size is about √D: 11 for Llama 2, whose heads have 128 channels. What is wrong
+# with large scores? The softmax turns differences into ratios. A score that leads by 11 is worth e¹¹, 60 000 times the
+# other: nearly all the weight falls on one token, whichever chance has chosen. And then nothing can be learned: where a
+# weight is 0 or 1, moving the score a little changes nothing, so the gradient is 0.
+#
+# Let us measure both, for rows of 64 tokens: the largest weight, and how much a row's weight on its first token changes
+# when the scores move (the sum of the gradients' sizes).
+
+# %%
+from matplotlib import pyplot as plt
+
+figure, (left, right) = plt.subplots(1, 2)
+for scaled, line in ((False, "s--"), (True, "o-")):
+    name, largest, change = "divided by √D" if scaled else "as they are", [], []
+    for width in spread:
+        q, k = torch.randn(2, 500, 64, width, generator=generator)
+        scores = (q[:, :1] @ k.mT)[:, 0] / (width**0.5 if scaled else 1)  # (500, 64); mT: last two axes exchanged
+        with torch.enable_grad():
+            weights = scores.requires_grad_().softmax(-1)
+            (slope,) = torch.autograd.grad(weights[:, 0].sum(), scores)
+        largest.append(weights.amax(-1).mean().item())
+        change.append(64 * slope.abs().sum(-1).mean().item())  # 64: an even weight is 1/64
+    left.plot(list(spread), largest, line, color="#0072B2" if scaled else "#D55E00", label=name)
+    right.plot(list(spread), change, line, color="#0072B2" if scaled else "#D55E00")
+    print(f"{name:<14}largest weight {stable(largest)}, change {stable(change, 1)}")
+for axes, title in ((left, "largest weight of a row"), (right, "what a score can change")):
+    axes.set(xscale="log", xlabel="D, channels of a query", title=title, ylim=(0, None))
+left.legend(frameon=False)
+what = "As D grows from 4 to 1024, undivided, the largest weight rises to nearly 1 and the gradient falls towards 0; "
+show(figure, alt=what + "divided by the root of D, both stay where they are.")
+
+# %% [markdown]
+# Undivided, the choice is made before training has begun, and the wider the heads the harder it is to unmake. Divided,
+# every width starts with soft weights and a gradient that works.
+#
+# Note what the scale is *not*: a limit to what a model can say. Divide `wq` by √D in place of the scores, and the
+# results are the same to the last digit but rounding. The scale is there for the start of training, and for steps of
+# the same size to do the same at every width. In section 8 we take it away from a trained model, and see how much it
+# minds.
+#
+# ### Exercise 1 (15 minutes): one head of attention
+# Now all of it: scores, scale, mask, softmax, mixture. Without loops, if you can. The check compares with loops, and
+# knows many mistakes by name.
+
+
+# %% tags=["exercise"]
+def my_attention(q, k, v):
+    """Causal attention of one head.
+
+    q, k: queries and keys, float tensors of shape (T, D).
+    v: values, shape (T, Dv).
+    Returns a tensor of shape (T, Dv): row t mixes the values of tokens 0 ... t.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.attention import check_attention
+
+check_attention(my_attention)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_attention(q, k, v):
+    scores = q @ k.T / q.shape[-1] ** 0.5
+    past = torch.ones_like(scores).tril().bool()
+    return scores.masked_fill(~past, -torch.inf).softmax(-1) @ v
+
+
+check_attention(solved_attention)
+
+# %% [markdown]
+# ## 5. Heads: several questions at once
+#
+# A softmax gives each token one set of weights, so it can ask one question. But *hummed* may want to know who hummed,
+# where, and whether a comma just ended another sentence. Averaging three answers would be porridge again. So let
+# several attentions run side by side, each with queries, keys and values of its own: the *heads*.
+#
+# This need not cost more. Make queries of C channels as before, and cut them into H heads of D = C / H channels. Llama
+# 2 7B has C = 4096 and 32 heads of 128; the Valley's model has C = 192 and 6 heads of 32. Each head attends with its
+# own slice, and the results are put side by side: C channels again.
+#
+# To cut is one line, and a famous trap. Here are queries that can be recognised: channel c of token t is 100 t + c. We
+# want head 1 of 3 tokens and 2 heads of 4 channels. **Predict:** which of the two lines gives it, `view(H, T, D)` or
+# `view(T, H, D)` with a transpose? Then poke the first of six tokens, and in another run the last. Which rows should
+# move, and which do?
+
+# %%
+from llama_lessons.attention import causal_attention  # (B, H, T, D) three times -> (B, H, T, D): scaled, masked, fused
+
+q = 100 * torch.arange(3)[:, None] + torch.arange(8)  # (T, C)
+print(q.view(2, 3, 4)[1], "view(H, T, D)")
+print(q.view(3, 2, 4).transpose(0, 1)[1], "view(T, H, D), then transpose")
+
+
+def attend_in_heads(x, right):  # (T, C) -> (T, C)
+    heads = x.view(6, 2, 4).transpose(0, 1) if right else x.view(2, 6, 4)
+    new = causal_attention(heads[None], heads[None], heads[None])[0]
+    return (new.transpose(0, 1) if right else new).reshape(6, 8)
+
+
+tokens = torch.randn(6, 8, generator=generator)
+for right in (True, False):
+    for token in (0, 5):
+        poked = tokens.clone()
+        poked[token] += 1
+        change = (attend_in_heads(poked, right) - attend_in_heads(tokens, right)).abs().amax(-1) > 1e-6
+        print("right" if right else "wrong", f"cut, token {token} poked, rows that move:", *change.nonzero().flatten())
+
+# %% [markdown]
+# Both have the shape (2, 3, 4), and no error comes. But memory is one long row of numbers, and `view` only counts off.
+# `view(H, T, D)` gives head 1 the second half of *all numbers*: the tokens 1 and 2, in bits. First cut each token's own
+# channels, which lie together; then move the axes.
+#
+# The wrong cut passes the test for the future: poke the last token, and only its own row moves. But one of its heads
+# has the early tokens and the other the late ones, so the second half of the text never hears of the first. Poke early
+# tokens, too: a model that leaks is found by the last one, a model that is deaf by the first.
+#
+# ### Exercise 2 (15 minutes): cut, attend, put together
+# Use `causal_attention`, which you have just met: it is the package's version of exercise 1, for any number of texts
+# (B) and heads (H) at once.
+
+
+# %% tags=["exercise"]
+def my_heads(q, k, v, n_heads):
+    """Causal attention in several heads.
+
+    q, k, v: float tensors of shape (B, T, C): B texts of T tokens, C channels.
+    n_heads: into how many heads the C channels are cut: head 0 has the first C / n_heads of them.
+    Returns a tensor of shape (B, T, C): the heads' results, side by side in the order of the heads.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.attention import check_heads
+
+check_heads(my_heads)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_heads(q, k, v, n_heads):
+    q, k, v = (part.unflatten(-1, (n_heads, -1)).transpose(1, 2) for part in (q, k, v))  # (B, H, T, D)
+    return causal_attention(q, k, v).transpose(1, 2).flatten(2)  # (B, T, C)
+
+
+check_heads(solved_heads)
+
+# %% [markdown]
+# ## 6. The output projection, and the class
+#
+# Side by side, head 0 owns the channels 0 to 31, head 1 the next 32, and neither can say anything in the other's
+# channels. Yet what they find is *added* to the row of the token (lesson 05), where anybody should be able to read it.
+# So one more matrix follows, `wo`, of shape (C, C): it lets every head write to every channel.
+#
+# There is a second way to see the same product. Cut `wo` into one slice for each head. **Predict:** is "put the heads
+# side by side, then multiply by `wo`" the same as "multiply each head by its slice, then add up"?
+#
+# And is the class right? We compare it with two others: PyTorch's own function, and the package's `Attention`, which
+# all later lessons use. That one also knows *where* each token stands, by turning queries and keys by an angle (lesson
+# 03); we stop its clocks, with all angles 0.
+
+
+# %%
+class MyAttention(torch.nn.Module):
+    """Causal attention with several heads: (B, T, C) -> (B, T, C). Keeps its weights, to be looked at."""
+
+    def __init__(self, dim, n_heads):
+        super().__init__()
+        self.n_heads = n_heads
+        self.wq, self.wk, self.wv, self.wo = (torch.nn.Linear(dim, dim, bias=False) for _ in range(4))
+
+    def heads(self, x):
+        q, k, v = (w(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for w in (self.wq, self.wk, self.wv))
+        scores = q @ k.mT / q.shape[-1] ** 0.5  # (B, H, T, T)
+        past = torch.ones(x.shape[1], x.shape[1]).tril().bool()
+        self.weights = scores.masked_fill(~past, -torch.inf).softmax(-1)
+        return self.weights @ v  # (B, H, T, D)
+
+    def forward(self, x):
+        return self.wo(self.heads(x).transpose(1, 2).flatten(2))
+
+
+# %%
+from torch.nn.functional import scaled_dot_product_attention
+
+from llama_lessons.attention import Attention
+from llama_lessons.config import LlamaConfig
+
+mine = MyAttention(dim=192, n_heads=6)
+out = mine(x[None])
+slices = mine.wo.weight.split(192 // 6, dim=1)  # a Linear keeps its matrix as (out, in): a head's slice is 32 columns
+parts = [head @ part.T for head, part in zip(mine.heads(x[None])[0], slices, strict=True)]  # each (T, C)
+print("the sum of", len(parts), "parts is the same:", torch.allclose(out[0], sum(parts), atol=1e-5))
+
+split = [w(x[None]).unflatten(-1, (6, 32)).transpose(1, 2) for w in (mine.wq, mine.wk, mine.wv)]
+theirs = scaled_dot_product_attention(*split, is_causal=True)
+print("equal to PyTorch's:", torch.allclose(mine.heads(x[None]), theirs, atol=1e-5))
+shape = {"vocab_size": 2048, "hidden_dim": 512, "max_seq_len": 512}
+package = Attention(LlamaConfig(dim=192, n_layers=1, n_heads=6, n_kv_heads=6, **shape))
+package.load_state_dict(mine.state_dict())  # the same four matrices, under the same names
+stopped = torch.ones(n_tokens, 16), torch.zeros(n_tokens, 16)  # cosines and sines of angles that are all 0
+print("equal to the package's:", torch.allclose(out, package(x[None], *stopped), atol=1e-5))
+
+# %% [markdown]
+# So a head is a reader and a writer of its own: it looks where its `wq` and `wk` tell it, takes what its `wv` picks up,
+# and adds to the row what its slice of `wo` makes of that. In section 9 we switch single heads off, by setting that
+# slice to zero.
+#
+# PyTorch's function and the package's are *fused*: they walk over the map in tiles and never keep it (FlashAttention,
+# arXiv:2205.14135). There is a reason. For one text of 4096 tokens Llama 2 7B has 32 layers × 32 heads = 1024 maps of
+# 4096 × 4096 weights; at two bytes each that is 32 GiB, where the model itself is 12.6 GiB. So a fused function has no
+# weights to give you, and the package computes them openly only where you ask to see them, with `record_attention`.
+#
+# ### One thing it cannot do
+# **Predict:** we exchange *Clara* and *Luis*. Does the row of the last token change, after our attention? And at the
+# end of the trained model?
+
+# %%
+swapped = tok.encode(sentence.replace("Clara", "X").replace("Luis", "Clara").replace("X", "Luis"))
+print(" ".join(tok.pieces(swapped)))
+here, there = (mine(model.embedding(torch.tensor([text])))[0, -1] for text in (ids, swapped))
+print("our attention, last row unchanged:", torch.allclose(here, there, atol=1e-5))
+here, there = (model.hidden(torch.tensor([text]))[0, -1] for text in (ids, swapped))
+print("the trained model, last row unchanged:", torch.allclose(here, there, atol=1e-5))
+
+# %% [markdown]
+# A weighted sum does not know in which order it was added up. To our attention a sentence is a bag of words; only the
+# mask has a notion of before. The trained model can tell the two apart, because its queries and keys are turned
+# according to their places. That is lesson 03.
+#
+# ## 7. Reading at once, writing one by one
+#
+# When a model *writes*, there are two kinds of work. First it reads the prompt, all tokens at once: a whole triangle of
+# weights (*prefill*). Then it adds a token, reads that one, adds the next (*decoding*). A new token needs just *one
+# more row*: its own query against the keys of all before. Old rows cannot change; the mask has seen to that. So keys
+# and values are kept in a *cache* (lesson 04), and the mask must fit: T new tokens of S altogether.
+#
+# **Predict:** we read 12 tokens at once and then three one by one. Are the maps the same as if all 15 had been read at
+# once?
+
+# %%
+from llama_lessons.model import record_attention
+
+with record_attention(model) as at_once:
+    model(torch.tensor([ids]))
+with record_attention(model) as in_steps:
+    cache = model.new_cache()
+    for part in (ids[:12], ids[12:13], ids[13:14], ids[14:]):
+        model(torch.tensor([part]), cache)
+print("layers:", len(at_once), " weights of a layer, (B, H, T, S):", tuple(at_once[0].shape))
+same = [torch.allclose(a, b, atol=1e-4) for a, b in zip(at_once, in_steps, strict=True)]
+print("the same map in every layer:", all(same))
+
+# %% [markdown]
+# The triangle read at once and the triangle grown row by row are one. A model's reading does not depend on how its text
+# was handed to it, which is what makes a cache possible.
+#
+# ### Exercise 3 (10 minutes): the mask for new tokens
+# A decoding step has one query and S keys. A prompt may also come in chunks: T new tokens, after others that are in the
+# cache. PyTorch's `is_causal=True` is a trap here. It places the triangle at the *top left* corner, as if the new
+# tokens were the first ones: a single new token would see the very first key, and nothing else. Several programs have
+# had to be mended for it. Write the mask that is right.
+
+
+# %% tags=["exercise"]
+def my_mask(n_new, n_all):
+    """Which of all tokens each new token may look at.
+
+    n_new: how many tokens are new (T).
+    n_all: how many there are with them (S); the new ones are the last.
+    Returns a bool tensor of shape (T, S), True where the new token may look.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.attention import check_mask
+
+check_mask(my_mask)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_mask(n_new, n_all):
+    return torch.ones(n_new, n_all, dtype=torch.bool).tril(n_all - n_new)
+
+
+check_mask(solved_mask)
+
+# %% [markdown]
+# ## 8. A trained model, and how it breaks
+#
+# Now look at the Valley's model. It has learned from stories, encyclopaedia entries, exams and word games, and none of
+# its numbers was written by hand. It is a Llama 2, so two things are in it that our class has not: positions, and query
+# heads that *share* keys and values (*grouped-query attention*, GQA, lesson 04).
+#
+# The view below reads two texts at once and then lets the model write on. It can also attend wrongly. A *way to attend*
+# is a function from queries and keys to weights, and here are four, made of the mistakes that you know: no scale; a
+# mask off by one; the mask after the softmax; and the triangle at the wrong corner, which does no harm until the model
+# *writes*.
+
+# %%
+from functools import partial
+
+from llama_lessons.widgets.attention_live import LiveAttention
+
+
+def wrongly(q, k, scale=True, ahead=0, late=False, corner=False):
+    """Queries (B, H, T, D), keys (B, Hkv, S, D) -> weights (B, H, T, S), with the mistakes that are asked for."""
+    n_new, n_all = q.shape[2], k.shape[2]
+    k = k.repeat_interleave(q.shape[1] // k.shape[1], dim=1)  # heads of a group use the same keys
+    scores = q @ k.mT / (q.shape[3] ** 0.5 if scale else 1)
+    past = torch.ones_like(scores).tril(0 if corner else n_all - n_new + ahead).bool()
+    return scores.softmax(-1) * past if late else scores.masked_fill(~past, -torch.inf).softmax(-1)
+
+
+ways = {
+    "without 1/√D": partial(wrongly, scale=False),
+    "mask off by one: sees the next token": partial(wrongly, ahead=1),
+    "mask after the softmax": partial(wrongly, late=True),
+    "mask at the wrong corner": partial(wrongly, corner=True),
+}
+
+# %% [markdown]
+# Point at words and cells; walk over the small maps with the arrow keys; step through the writing with *Play*. Things
+# to find:
+#
+# 1. Small maps: diagonals, columns, stairs. A bright first column is a head that looks at `<s>`. A softmax has to give
+#    its 1 to somebody, and a head that has found nothing puts it there (arXiv:2309.17453 calls it an *attention sink*).
+# 2. *Play*: the prompt is one triangle, each new token a row below the dashed line. No old row ever changes.
+# 3. Who is *them*? Which heads look from *them* at the two names, and which tokens look at the names most?
+# 4. Two texts: *Clara* and *Luis* have changed places. Whom does the model write about then?
+# 5. `kv`: heads under one bracket share keys and values. Do they look at the same words? (Their queries are their own.)
+# 6. *Attending*: choose each mistake, and watch the maps and what the model writes. **Predict** first: which mistakes
+#    change the text, and which change only the maps?
+
+# %%
+prompts = [
+    f"{names} walked home together, and the llamas hummed behind them. Nobody"
+    for names in ("Clara and Luis", "Luis and Clara")
+]
+live = LiveAttention(model, tok, prompts, max_new_tokens=14, ways=ways, layer=1)
+live
+
+# %%
+with record_attention(model) as maps:  # the third question in numbers
+    model(torch.tensor([ids]))
+names = [pieces.index("▁Clara"), pieces.index("▁Luis")]
+for t in range(pieces.index("▁llamas"), len(pieces)):
+    share = torch.stack([layer[0, :, t, names].sum(-1) for layer in maps])  # (layers, heads)
+    layer, head = divmod(share.argmax().item(), 6)
+    print(f"{pieces[t]:<8} gives the names at most {stable(100 * share.max(), 0):>3} %, in layer {layer}, head {head}")
+
+# %% [markdown]
+# Is it *them* that looks hardest at Clara and Luis? It need not be. We asked what the word means; but a row is not
+# there to understand its word, it is there to say what comes *next*. The names are wanted by the row that may soon have
+# to write one.
+#
+# Now the sixth question, without eyes. For each way to attend: how much weight lies on the future, what do the rows sum
+# to at least, what does the model write, and what is its *loss*: how surprised is it by each next token, in nats, on
+# stories, and on a game in which random words come once and then again? **Predict:** which mistake cannot change the
+# loss? And which may make it *better*?
+
+# %%
+from itertools import islice
+
+from torch.nn.functional import cross_entropy
+
+from llama_lessons.attention import causal_weights
+from llama_lessons.widgets.attention_live import attending, read
+from llama_lessons.world import make_documents
+
+pages = {}
+for kind in ("story", "echo"):
+    texts = (tok.encode(page.text)[:100] for page in make_documents(7, {kind: 1.0}))
+    pages[kind] = torch.tensor(list(islice((text for text in texts if len(text) == 100), 8)))  # (8, 100)
+for name, way in {"as trained": causal_weights, **ways}.items():
+    maps, written, _ = read(model, tok.encode(prompts[0]), 14, [tok.eos_id], way)
+    future = max(layer.triu(1).max().item() for layer in maps)
+    least = min(layer.sum(-1).min().item() for layer in maps)
+    print(f"{name}\n    on the future {stable(future, 1)}; smallest sum of a row {stable(least, 1)};", end=" ")
+    for kind, ids_of in pages.items():
+        with attending(way), record_attention(model):
+            logits = model(ids_of)[:, :-1]
+        loss = cross_entropy(logits.flatten(0, 1), ids_of[:, 1:].flatten()).item()
+        print(f"{kind} {stable(100 * loss, 0)}", end="; ")
+    print(f"nats for a hundred tokens\n    writes {tok.decode(written)!r}")
+
+# %% [markdown]
+# No way raised an error, and each wrote something, most of them something good. That is what makes such mistakes
+# expensive: a text that reads well proves nothing, so they must be *tested* for.
+#
+# - A mask after the softmax shows in sums below 1.
+# - A look ahead shows in weight above the diagonal, and in a loss that is too good to be true: compare the games, where
+#   random words cannot be guessed. The model was trained with the right mask and makes little use of the future; one
+#   that is *trained* with the wrong mask has a wonderful loss, and is worthless.
+# - The missing scale shows in neither. Where a head's choice is clear already, larger scores only make it clearer, and
+#   a trained model may hardly mind. A comparison with another program finds it, such as the one in section 6.
+# - The wrong corner cannot show in the loss: that is measured on whole texts, where the corner is right. It comes to
+#   light when the model writes, token by token, with a cache. So test decoding against reading at once, as in section
+#   7.
+#
+# ## 9. What do the heads do?
+#
+# In pictures one sees what one hopes to see. So let us say first what we look for, as a number between 0 and 1, and
+# then measure all heads.
+#
+# - A **previous-token head** looks at the token before. Its score: the mean weight just below the diagonal.
+# - An **induction head** continues what was there before (Olsson and others, arXiv:2209.11895). At *Clara* it looks for
+#   an earlier *Clara* and attends to the token *after* it, to say that one next. Its score: take a text in which words
+#   repeat; for each token that has occurred before, the weight on the token after its last occurrence; the mean of all.
+#
+# The second score wants a text in which nothing but repetition helps: words drawn at random, and the same words once
+# more. If a head finds its way there, it does not know the words by heart: it looks.
+#
+# ### Exercise 4 (15 minutes): the induction score
+
+
+# %% tags=["exercise"]
+def my_induction_score(weights, ids):
+    """How much each head attends to what came after the last time that this token was seen.
+
+    weights: float tensor of shape (H, T, T): row t holds the weights of token t.
+    ids: a list of T token ids. No token follows itself at once.
+    Returns a tensor of shape (H,): the mean over all tokens that have occurred before.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.attention import check_induction_score
+
+check_induction_score(my_induction_score)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_induction_score(weights, ids):
+    last, found = {}, []
+    for t, token in enumerate(ids):
+        if token in last:
+            found.append(weights[:, t, last[token] + 1])
+        last[token] = t
+    return torch.stack(found).mean(0)
+
+
+check_induction_score(solved_induction_score)
+
+# %% [markdown]
+# Now the text. One kind of page in the Valley is a game: *Say:* some words, *Again:* the same words. We draw twelve
+# words that are one token each, sixteen times. The drawing is new, so the model cannot have seen these lists. And for a
+# verdict, let us set a bar: half of all its attention.
+
+# %%
+from llama_lessons.world import load_valley
+
+answers = sorted({fact.answer for fact in load_valley().facts if fact.answer.isalpha()})
+answers = [word for word in answers if len(tok.encode(word, bos=False)) == 1]
+games = []
+for _ in range(16):
+    chosen = torch.randperm(len(answers), generator=generator)[:12]
+    text = " ".join(answers[k] for k in chosen)
+    games.append(tok.encode(f"Say: {text}\nAgain: {text}"))
+games = torch.tensor(games)  # (16, T)
+print(tok.decode(games[0].tolist()))
+
+
+def measure(score):
+    """The mean of a score over all games, for every head: (layers, heads)."""
+    with record_attention(model) as maps:
+        model(games)
+    rows = [[score(weights, ids) for weights, ids in zip(layer, games.tolist(), strict=True)] for layer in maps]
+    return torch.stack([torch.stack(row).mean(0) for row in rows])
+
+
+# %%
+from llama_lessons.checks.attention import induction_score
+
+kinds = {
+    "previous token": lambda weights, ids: weights.diagonal(-1, 1, 2).mean(-1),
+    "induction": induction_score,
+    "first token": lambda weights, ids: weights[:, 1:, 0].mean(-1),
+}
+even = torch.ones(1, games.shape[1], games.shape[1]).tril()
+even = even / even.sum(-1, keepdim=True)  # (1, T, T): what looks at all tokens alike
+scores, best = {}, {}
+for name, score in kinds.items():
+    scores[name] = measure(score)
+    layer, head = best[name] = divmod(scores[name].argmax().item(), 6)
+    found, alike = (100 * top.max().item() for top in (scores[name], score(even, games[0].tolist())))
+    verdict = f"{(scores[name] > 0.5).sum()} of 36 heads over the bar"
+    print(f"{name}: the best is layer {layer}, head {head} with {stable(found, 0)} %; {verdict};", end=" ")
+    print(f"looking at all alike gives {stable(alike, 0)} %")
+
+# %%
+figure, panels = plt.subplots(1, 3)
+for axes, (name, score) in zip(panels, scores.items(), strict=True):
+    axes.imshow(score, cmap="Blues", vmin=0, vmax=1)
+    axes.set(title=name, xlabel="head", xticks=range(6), yticks=range(6))
+    layer, head = best[name]
+    axes.plot(head, layer, "o", color="#D55E00", markerfacecolor="none", markersize=16)
+panels[0].set_ylabel("layer")
+places = ", ".join(f"{name} at layer {layer}, head {head}" for name, (layer, head) in best.items())
+show(figure, alt=f"Three grids of 6 layers and 6 heads, darker for a higher score; a ring marks the best: {places}.")
+
+# %% [markdown]
+# The rings mark the best head of each kind. The best is not always good: where no head is over the bar, the lines above
+# say so, and the model has no such head. Now look at the best induction head at work, on the first game. Begin at the
+# end: at each word of the second list the line should run to the word *after* it in the first list, the one that comes
+# next. Then change layer and head to the best previous-token head: its map is one line below the diagonal.
+
+# %%
+with record_attention(model) as maps:
+    model(games[:1])
+layer, head = best["induction"]
+game = tok.pieces(games[0].tolist())
+for t in range(len(game) - 4, len(game) - 1):
+    k = maps[layer][0, head, t].argmax().item()
+    print(f"{game[t]} looks most at {game[k]}, which stands behind {game[k - 1]}; the next word is {game[t + 1]}")
+AttentionView(maps, game, n_kv_heads=model.config.n_kv_heads, layer=layer, head=head, token=len(game) - 3)
+
+# %% [markdown]
+# ### A map is not a reason
+# That a head looks at the right word does not prove that the model *uses* it (arXiv:1902.10186 is a well-known
+# warning). To know, take it away. Section 6 said how: set the head's slice of `wo` to zero, and it writes nothing,
+# while all others work as before. The measure is the loss on the second list, in nats for each token: how surprised the
+# model is by the words that it could simply copy.
+#
+# **Predict:** there are 36 heads. Take them away one at a time: for how many does the loss rise by more than a tenth of
+# a nat? Will the head with the best induction score be the one that is missed most?
+
+# %%
+from contextlib import contextmanager
+
+n_words, width = 12, model.config.head_dim
+
+
+@contextmanager
+def silenced(heads):
+    """The model without what some heads write, each named as (layer, head)."""
+    parts = [model.blocks[k].attention.wo.weight[:, h * width : (h + 1) * width] for k, h in heads]
+    kept = [part.clone() for part in parts]
+    try:
+        for part in parts:
+            part.zero_()
+        yield
+    finally:
+        for part, own in zip(parts, kept, strict=True):
+            part.copy_(own)
+
+
+def loss_of(start):
+    """The mean loss of the twelve words from a place on, in nats."""
+    logits = model(games)[:, start - 1 : start - 1 + n_words]
+    return cross_entropy(logits.flatten(0, 1), games[:, start : start + n_words].flatten()).item()
+
+
+# %%
+second = games.shape[1] - n_words
+print("first list:", stable(loss_of(3), 1), "nats a word; second list:", stable(loss_of(second), 1))
+base, rise = loss_of(second), torch.zeros(6, 6)
+for layer in range(6):
+    for head in range(6):
+        with silenced([(layer, head)]):
+            rise[layer, head] = loss_of(second) - base
+order = rise.flatten().argsort(descending=True)
+for k in order[:4].tolist():
+    layer, head = divmod(k, 6)
+    print(f"without layer {layer}, head {head}: {stable(rise[layer, head], 1)} nats more;", end=" ")
+    print(f"its induction score {stable(100 * scores['induction'][layer, head], 0)} %,", end=" ")
+    print(f"previous-token score {stable(100 * scores['previous token'][layer, head], 0)} %")
+print("heads whose loss costs more than 0.1 nats:", (rise > 0.1).sum().item(), "of 36")
+place = 1 + order.tolist().index(best["induction"][0] * 6 + best["induction"][1])
+print("the head of the best induction score is number", place, "of those that are missed")
+
+# %% [markdown]
+# (The first list cannot be guessed, and in training only the second list of such games counted.) Compare the numbers of
+# each line. Heads share the work, so a head with a high score may hardly be missed, because others do the same; and a
+# head of low score may be missed badly, because others depend on it. A score finds candidates. Only taking away tells
+# who matters.
+#
+# Who could an induction head depend on? To find the token *after* an earlier *Clara*, it needs a key that says "before
+# me stood Clara", and no token's own row says that. Some head in an earlier layer must have written it there: a
+# previous-token head. So take away *all* previous-token heads of the earlier layers at once, those over the bar. To be
+# fair, also take away as many other heads, drawn at random, and do that ten times.
+#
+# **Predict:** what becomes of the best induction head's score, and of the loss on the second list?
+
+# %%
+layer, head = best["induction"]
+below = [(k, h) for k in range(layer) for h in range(6)]
+noting = [place for place in below if scores["previous token"][place] > 0.5]
+others = [place for place in below if place not in noting]
+print("previous-token heads below layer", layer, "as (layer, head):", noting)
+
+
+def without(heads):
+    with silenced(heads):
+        return 100 * measure(induction_score)[layer, head].item(), loss_of(second)
+
+
+draws = [torch.randperm(len(others), generator=generator)[: len(noting)].tolist() for _ in range(10)]
+drawn = [without([others[k] for k in draw]) for draw in draws]
+for name, (score, loss) in {
+    "with all heads": without([]),
+    f"without these {len(noting)}": without(noting),
+    f"without {len(noting)} others, the middle of ten draws": [
+        sorted(column)[5] for column in zip(*drawn, strict=True)
+    ],
+}.items():
+    print(f"{name}: score of layer {layer}, head {head} {stable(score, 0)} %, loss {stable(loss, 1)} nats")
+
+# %% [markdown]
+# This is a circuit of two parts: heads that note who came before, and heads that search those notes. It is one of the
+# simplest things that no single head can do, and it was found in models of many sizes (arXiv:2209.11895). It is how a
+# model says again what it was told: the name of a person in a story, for example. The numbers above say how far it is
+# so in *this* model; train another one (lesson 06), and other heads will do it.
+#
+# ## What you have, and where it goes
+#
+# - Attention: score every pair by query and key, make weights by a softmax, mix the values.
+# - The mask is −∞ before the softmax. Poke a token and watch: a late one finds leaks, an early one finds deafness.
+# - 1/√D keeps scores at size 1 at every width, so that training can begin.
+# - Heads ask several questions; cut each token's own channels. Each head adds its part through its slice of `wo`.
+# - New tokens are the last of all: their rows continue the triangle.
+# - A map shows where a head looks. A score finds heads, taking them away tells if they matter.
+#
+# **Read next** `llama_lessons/attention.py`: `causal_weights` is your exercise 1, `causal_attention` the fused version
+# with the mask of exercise 3, `Attention` the class of section 6 with what lessons 03 and 04 add. `record_attention`
+# stands at the end of `llama_lessons/model.py`.
+#
+# **More to try:** type a sentence of your own into the live view. Write a way to attend of your own, say with scores
+# divided by 10, and add it to `ways`. Take away two heads at a time. Find a head that looks at the last comma, by a
+# score of yours.
+#
+# **Next lesson,** `03_rope`: our attention cannot tell *Clara helped Luis* from *Luis helped Clara*. The trained one
+# can.
+#
+# **Sources.** Vaswani and others, *Attention Is All You Need*, arXiv:1706.03762: scaled dot products (section 3.2.1;
+# its footnote 4 is our variance), heads and the output projection (3.2.2). Llama 2: arXiv:2307.09288, section 2.2.
+# Heads as parts that add up, previous-token and induction heads: Elhage and others, *A Mathematical Framework for
+# Transformer Circuits* (2021), and Olsson and others, arXiv:2209.11895.

@@ -1,0 +1,933 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 RoPE: how does a word know where it is?
+#
+# The attention of lesson 02 scores every pair of tokens by what they *are*: the row of one, turned into a query, meets
+# the row of the other, turned into a key. Nothing in it says *where* they are. So it cannot tell *Clara helped Luis*
+# from *Luis helped Clara*, and of our sentence
+#
+# > Clara and Luis walked home together, and the llamas hummed behind them.
+#
+# it sees a bag of words. Yet a Llama has no other place where tokens meet, so what it knows about order must come in
+# right there.
+#
+# Llama 2 does it by turning. Queries and keys are turned like the hands of a clock, further and further along the text,
+# and when two of them meet, all that matters is the angle between them: the distance of the two words. This is called
+# *rotary position embedding*, RoPE (arXiv:2104.09864). It takes ten lines, has no weights, and is behind one of the
+# best-known bugs that people meet when they carry a Llama from one program to another. You write it, look at the hands
+# of a trained model, break it in nine ways, and reproduce the bug from beginning to end.
+#
+# You need to know Python, a little PyTorch, and what queries, keys and scores are (lesson 02). Where it says
+# **Predict**, do so before you run on.
+
+# %%
+import torch
+
+from llama_lessons.checkpoints import load
+from llama_lessons.files import data_path
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+_ = torch.set_grad_enabled(False)  # we look at a model; lesson 06 trains one
+model = load(data_path("checkpoints/base"), dtype=torch.float32)
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+config = model.config
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+ids = tok.encode(sentence)
+pieces = tok.pieces(ids)
+print(len(ids), "tokens:", " ".join(pieces))
+print(f"{config.n_layers} layers of {config.n_heads} heads; queries and keys of {config.head_dim} numbers")
+
+# %% [markdown]
+# ## 1. Shuffle the words
+#
+# The package's attention takes, besides the rows, the cosines and sines of some angles. Those are the clocks. With all
+# angles 0 (cosines 1, sines 0) they stand still, and it is the attention of lesson 02. Let us shuffle the sentence,
+# except for `<s>` at its start and the full stop at its end, and watch the row of the full stop: it sees all words.
+#
+# **Predict:** the weights are those of a trained model. Does the row of the full stop change, after the first layer's
+# attention? After all six layers?
+
+# %%
+from llama_lessons.rope import rope_angles
+
+
+def last_row(ids, running, whole=False):
+    """The last token's row after the first attention, or after all layers, with clocks that run or stand still."""
+    angles = rope_angles(torch.arange(len(ids)) * running, config.head_dim)  # (T, D//2)
+    rows = model.embedding(torch.tensor([ids]))  # (1, T, C)
+    if not whole:
+        first = model.blocks[0]
+        return first.attention(first.attention_norm(rows), angles.cos(), angles.sin())[0, -1]
+    for block in model.blocks:
+        rows = block(rows, angles.cos(), angles.sin())
+    return rows[0, -1]
+
+
+order = torch.randperm(len(ids) - 2, generator=torch.Generator().manual_seed(3)) + 1
+shuffled = [ids[0], *(ids[k] for k in order), ids[-1]]
+print(" ".join(tok.pieces(shuffled)))
+for running in (False, True):
+    for whole in (False, True):
+        same = torch.allclose(last_row(ids, running, whole), last_row(shuffled, running, whole), atol=1e-3)
+        what = "after all layers" if whole else "after the first attention"
+        print(f"clocks {'run' if running else 'stand still'}, {what}: {'unchanged' if same else 'changed'}")
+
+# %% [markdown]
+# With clocks at a standstill the first attention cannot know that the sentence is nonsense: a weighted sum does not
+# remember in which order it was added up. With running clocks it can.
+#
+# And why does the whole model notice, even when its clocks stand still? Because of the *mask*. The second word sees one
+# word before it, the third sees two. So the rows of the words *before* the full stop do change when we shuffle, and in
+# the next layer the full stop can read that from them. Some models live on that alone (arXiv:2203.16634). But "how many
+# came before me" is a poor way to find the word next door. We want distance.
+#
+# ## 2. The obvious repair: add a number
+#
+# A token stands at place 0, 1, 2, ... Why not add the place to the token's row? Or, as the Transformer paper did, add
+# the sines and cosines of some angles that grow with the place, which never become large?
+#
+# We let the first head of the first layer score *hummed* against *llamas*, the word next to it, and move the two
+# through a long text. What the two words are does not change, and the distance does not change, so the score should not
+# either. **Predict** for each of the three ways: will it?
+
+# %%
+attention, width = model.blocks[0].attention, config.head_dim
+WQ, WK = attention.wq.weight[:width], attention.wk.weight[:width]  # (D, C): the first head's rows
+rows = model.embedding(torch.tensor(tok.encode("llamas hummed", bos=False)))  # (2, C)
+rows = rows / rows.std()  # numbers of size 1
+
+
+def add_nothing(row, place):
+    return row
+
+
+def add_place(row, place):
+    return row + place
+
+
+def add_sines(row, place):  # Attention Is All You Need, section 3.5
+    angles = rope_angles(torch.tensor([place]), config.dim)[0]  # (C//2,)
+    return row + torch.stack((angles.sin(), angles.cos()), -1).flatten()
+
+
+for mark in (add_nothing, add_place, add_sines):
+    queries = torch.stack([WQ @ mark(rows[1], place + 1) for place in range(1000)])  # (1000, D)
+    keys = torch.stack([WK @ mark(rows[0], place) for place in range(1000)])
+    scores = (queries * keys).sum(-1) / width**0.5
+    print(f"{mark.__name__:<11} lowest score {stable(scores.min(), 0):>9}, highest {stable(scores.max(), 0):>9}")
+
+# %% [markdown]
+# The place, added, drowns the words: at place 1000 every word is a thousand with a trifle on top. (Dividing the place
+# by the length of the text would keep it small, but then *next door* is 1/15 in our sentence and 1/4096 in a book.)
+# Sines stay small, and the score still wanders. For when something is *added* to both rows, the score has four parts:
+# word with word, word with place, place with word, place with place. Only the last one depends on the distance alone.
+# The two in the middle depend on where one is, and the model must learn to live with them.
+#
+# GPT-2 *learned* a table of rows to add, one for each place. It has the same four parts, and an end: a model with 1024
+# rows has no place 1025, and what it learned about places 5 and 6 it learns anew for 500 and 501.
+#
+# So here is what to wish for. *The row keeps its length*, so that nothing drowns. *A score depends on the distance*,
+# not on where in the text the two words stand. *No last place.*
+#
+# ## 3. Do not add, turn
+#
+# Take a query and a key of just two numbers. They are arrows in a plane, and their dot product is
+#
+# > length of one × length of the other × cosine of the angle between them.
+#
+# Now turn each arrow by an angle that is its place: one radian (57°) for each token. **Predict:** in three of the four
+# panels below the distance is 2, in one it is 1. Which scores are equal?
+
+# %%
+import math
+
+from matplotlib import pyplot as plt
+
+
+def turn(arrow, angle):
+    x, y = arrow
+    return x * math.cos(angle) - y * math.sin(angle), x * math.sin(angle) + y * math.cos(angle)
+
+
+def dot(a, b):
+    return a[0] * b[0] + a[1] * b[1]
+
+
+q, k = (2, 1), (1, 3)
+figure, panels = plt.subplots(1, 4, sharex=True, sharey=True)
+for axes, (query_at, key_at) in zip(panels, ((5, 3), (7, 5), (1005, 1003), (5, 4)), strict=True):
+    arrows = turn(q, query_at), turn(k, key_at)
+    print(f"q at {query_at}, k at {key_at}: score {stable(dot(*arrows))}, q is {stable(math.hypot(*arrows[0]))} long")
+    for (x, y), name, style in zip(arrows, "qk", ("-", "--"), strict=True):
+        axes.plot([0, x], [0, y], style, color="#0072B2" if name == "q" else "#D55E00", linewidth=3)
+        axes.text(1.2 * x, 1.2 * y, name, ha="center", va="center")
+    axes.set(title=f"{query_at} and {key_at}", xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+what = "Two arrows, q and k. At places 5 and 3, 7 and 5, 1005 and 1003 the two are turned as a whole; "
+show(figure, alt=what + "at 5 and 4 the angle between them is another.")
+
+# %% [markdown]
+# Three equal scores, and q is as long as ever. From panel to panel the whole picture has turned, like a photograph on a
+# table. Only in the last one has an arrow been turned without the other.
+#
+# ### The proof
+# Call S(m, n) the score of a query at place m and a key at place n. Let both places grow by one. Then both arrows are
+# turned once more, by the same angle. Turning leaves lengths and angles as they are, so it leaves the score: S(m + 1, n
+# + 1) = S(m, n). Read it backwards, n times, until the key stands at place 0: S(m, n) = S(m − n, 0). The score depends
+# on m − n and on nothing else. That is all, and it holds for every query and every key.
+#
+# It rests on one thing, that a turn leaves dot products alone. And that rests on cos² + sin² = 1: (xc − ys)(x'c − y's)
+# + (xs + yc)(x's + y'c) = (xx' + yy')(c² + s²).
+#
+# A computer rounds, and *nearly equal* proves nothing. So let it calculate with fractions: the angle whose cosine is
+# exactly 3/5 and whose sine is exactly 4/5 (yes, 9 + 16 = 25). The cell tries all pairs of places up to 60 and collects
+# the scores that occur at each distance.
+
+# %%
+from fractions import Fraction
+
+c, s = Fraction(3, 5), Fraction(4, 5)
+
+
+def all_turns(arrow, n):
+    """An arrow at places 0 ... n - 1, without any rounding."""
+    found = [arrow]
+    while len(found) < n:
+        x, y = found[-1]
+        found.append((x * c - y * s, x * s + y * c))
+    return found
+
+
+queries, keys = all_turns((2, 1), 60), all_turns((1, 3), 60)
+scores = {}
+for m in range(60):
+    for n in range(m + 1):
+        scores.setdefault(m - n, set()).add(dot(queries[m], keys[n]))
+print(sum(range(61)), "pairs of places,", len(scores), "distances")
+print("different scores at one distance:", max(map(len, scores.values())))
+print("at distance 2:", *scores[2])
+
+# %% [markdown]
+# At every distance there is one score, exactly. (And since a turn has an inverse, *turn one forward by m − n* is all
+# there is: a query may be turned forward, or the key back.)
+#
+# ## 4. One hand is not enough
+#
+# A hand comes round. At one radian a token it is back where it was after 2π tokens, which is no whole number, but soon
+# there is a place that comes close. **Predict:** at which distance does the hand of such a clock stand within 2 degrees
+# of where it stood at distance 0?
+
+# %%
+full = 2 * math.pi
+close = [d for d in range(1, 1000) if abs(d - full * round(d / full)) < math.radians(2)]
+print(close)
+print("44 tokens are", stable(44 / full, 3), "turns; 710 are", stable(710 / full, 3))
+
+# %% [markdown]
+# To this hand, 44 tokens back is the same as here, and 710 cannot be told apart from it by any means. (It is an old
+# acquaintance: 355/113, the best small fraction for π.) A clock for all of the day has more than one hand: seconds to
+# tell moments apart, hours to tell morning from evening.
+#
+# So a query of D numbers is cut into D/2 pairs, each an arrow of its own, and each turns at its own speed. Pair k turns
+# by
+#
+# > θ to the power −2k/D radians for each token, with θ = 10 000.
+#
+# Pair 0 has speed 1. From then on each pair is slower than the one before by the same factor, and the last one nearly
+# stands: its speed is nearly 1/θ. **Predict:** the Valley's model has D = 32, so 16 pairs. How many tokens does the
+# slowest need to come round?
+
+# %%
+for pair in range(width // 2):
+    speed = config.rope_theta ** (-2 * pair / width)  # radians per token
+    rounds = f"{stable(full / speed, 0):>6} tokens for a turn"
+    print(f"pair {pair:<2} turns {stable(math.degrees(speed))} degrees a token, {rounds}")
+
+figure, panels = plt.subplots(4, 1, sharex=True, sharey=True)
+for axes, pair in zip(panels, (0, 3, 6, 9), strict=True):
+    angles = torch.arange(0, 200) * config.rope_theta ** (-2 * pair / width)
+    axes.plot(angles.cos(), color="#0072B2")
+    axes.plot(angles.sin(), "--", color="#D55E00")
+    axes.set(ylabel=f"pair {pair}", yticks=[])
+panels[-1].set_xlabel("place in tokens; cosine solid, sine dashed")
+show(
+    figure, alt="Cosine and sine over 200 places for pairs 0, 3, 6, 9: each wave is several times as long as the last."
+)
+
+# %% [markdown]
+# From top to bottom each wave is about five times as long as the one above. It is like the digits of a number: the last
+# one changes at every step and tells neighbours apart, the first hardly ever changes and tells the beginning of a book
+# from its end. All together they say where you are.
+#
+# ### Exercise 1 (10 minutes): the angles
+# For every place and every pair, the angle. Without loops, if you can. The check compares with loops, and knows the
+# usual mistakes by name.
+
+
+# %% tags=["exercise"]
+def my_angles(positions, head_dim, theta):
+    """Angle by which each pair of channels turns at each position.
+
+    positions: an int tensor of shape (T,): the tokens' places, counted from 0.
+    head_dim: channels of a query (D), an even number.
+    theta: base of the speeds, such as 10 000.
+    Returns a float32 tensor of shape (T, D//2), in radians.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.rope import check_angles
+
+check_angles(my_angles)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_angles(positions, head_dim, theta):
+    speed = theta ** (-torch.arange(0, head_dim, 2) / head_dim)  # (D//2,)
+    return positions[:, None].float() * speed  # (T, D//2)
+
+
+check_angles(solved_angles)
+
+# %% [markdown]
+# `rope_angles`, which we have used already, is the package's version.
+#
+# ### Break it: count in bfloat16
+# Models are often run in *bfloat16*, a number of 16 bits of which 8 are for the digits. Weights do not mind.
+# **Predict:** how many different places are there among 0 ... 4095, Llama 2's window, if one counts in bfloat16?
+
+# %%
+places = torch.arange(4096)
+print(len(places.bfloat16().unique()), "different places of", len(places))
+print("place 1001 is rounded to", places[1001].bfloat16().item())
+print("the package's angles are", rope_angles(places, width).dtype)
+
+# %% [markdown]
+# From 256 on, neighbours begin to share a place. Nothing fails, the model only gets vague about who stood where, in
+# long texts. So angles are computed in float32 whatever the model's type, and only what was turned is made narrow
+# again.
+#
+# ## 5. Turn a whole query
+#
+# In a model, queries come as a tensor of shape (B, T, H, D): B texts, T tokens, H heads of D channels. Which channels
+# make a pair? Meta's code takes *neighbours*: 0 with 1, 2 with 3, and so on. (There is another way; section 8.) Every
+# head turns alike, and every text; only the token and the pair matter. The tables of cosines and sines, shape (T,
+# D//2), are made once and used in every layer.
+#
+# ### Exercise 2 (15 minutes): the rotation
+
+
+# %% tags=["exercise"]
+def my_rotate(x, cos, sin):
+    """Turn neighbouring channels (0, 1), (2, 3), ... of every head.
+
+    x: queries or keys, a float tensor of shape (B, T, H, D).
+    cos, sin: tables of shape (T, D//2): a row for each token, a column for each pair.
+    Returns a tensor of shape (B, T, H, D).
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.rope import check_rotate
+
+check_rotate(my_rotate)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_rotate(x, cos, sin):
+    cos, sin = cos[:, None], sin[:, None]  # (T, 1, D//2): the same for every head
+    first, second = x[..., 0::2], x[..., 1::2]
+    turned = first * cos - second * sin, first * sin + second * cos
+    return torch.stack(turned, dim=-1).flatten(-2)  # the two of a pair side by side again
+
+
+check_rotate(solved_rotate)
+
+# %% [markdown]
+# There is a shorter way to write the same. A pair of numbers is a *complex number*, and to turn it by an angle is to
+# multiply it by cos + i sin. The package's `rotate` does so, as Meta's code does.
+#
+# What is turned: queries and keys, in every layer, after they have been made by `wq` and `wk`. What is not: the values.
+# A score is made by *two* places, and where both are turned, the common part cancels. A value meets no partner. Turned,
+# it would carry its absolute place into the sum, and nothing would ever turn it back.
+#
+# Now the whole model. We let its text begin at place 1000 in place of 0. **Predict:** does any of the logits, the
+# scores of the next token, change?
+
+# %%
+from llama_lessons.rope import rotate
+from llama_lessons.widgets.rope_ways import Way, turning
+
+
+def angles_later(positions, head_dim, theta):
+    return rope_angles(positions + 1000, head_dim, theta)
+
+
+tokens = torch.tensor([ids])
+usual = model(tokens)
+with turning(model, Way(angles=angles_later)):  # inside, the model turns in another way
+    later = model(tokens)
+print("the largest logit is", stable(usual.max(), 0), "- all equal to 1e-2:", torch.allclose(usual, later, atol=1e-2))
+
+# %% [markdown]
+# It does not notice. That is worth remembering for two reasons. A Llama has no idea whether it reads the first page or
+# the tenth, it only knows what stands how far from what. And if you make the mistake to count from 1, *no test can find
+# it*, for it is none: where all places move together, there is nothing to find. (People who seed programs with mistakes
+# to try out their tests call this an *equivalent mutant*.) But woe if they do not move together.
+#
+# ## 6. The hands of a trained model
+#
+# Now look at the Valley's model, and break it. A `Way` says how to turn: which angles, what to do to a query, what to a
+# key; what it does not say is done right. Here are nine ways. Read them, and **predict** for each what it does to the
+# text. One of them does nothing at all; which?
+
+# %%
+from llama_lessons.checks.rope_mistakes import halves  # turns channel i with i + D/2 in place of its neighbour
+
+
+def from_zero(positions, head_dim, theta):  # every call counts anew, whatever the cache holds
+    return rope_angles(torch.arange(len(positions)), head_dim, theta)
+
+
+def sign_forgotten(x, cos, sin):
+    first, second, cos, sin = x[..., 0::2], x[..., 1::2], cos[:, None], sin[:, None]
+    return torch.stack((first * cos + second * sin, first * sin + second * cos), dim=-1).flatten(-2)
+
+
+ways = {
+    "two halves in place of neighbours": Way(turn_query=halves, turn_key=halves),
+    "keys not turned": Way(turn_key=lambda x, cos, sin: x),
+    "offset of the cache ignored": Way(angles=from_zero),
+    "every pair at one speed": Way(angles=lambda *given: rope_angles(*given)[:, :1].expand(-1, width // 2)),
+    "speeds reversed": Way(angles=lambda *given: rope_angles(*given).flip(-1)),
+    "turned the wrong way": Way(angles=lambda *given: -rope_angles(*given)),
+    "a minus sign forgotten": Way(turn_query=sign_forgotten, turn_key=sign_forgotten),
+    "clocks stand still": Way(angles=lambda *given: 0 * rope_angles(*given)),
+    "all places 1000 further": Way(angles=angles_later),
+}
+
+# %% [markdown]
+# We want a head that lives on places. Lesson 02 has met such heads: a *previous-token head* looks at the token before.
+# We find the best one by its mean weight just below the diagonal of its map, and open the view there.
+#
+# Each clock is one pair of channels: the solid hand is that of the query, the dashed one of the key, and the bar under
+# it is what the pair adds to the score (an empty bar takes away). The curve is the score of these two vectors at any
+# distance. The map is this head's attention, and beside it stands what the model writes. Things to find:
+#
+# 1. *Tokens before the text*: all hands turn, the fast ones in a blur. Does the score change?
+# 2. *Token that it looks at*: walk back through the text. Which clocks tell near distances, and which hardly move?
+# 3. Where has the curve its peak? Compare with the map of the head.
+# 4. *Turning*: choose each mistake. For *keys not turned*, move the text again and watch the curve. For *two halves*
+#    and *a minus sign forgotten*, watch the length of the hands: the ring is as long as they should be.
+# 5. For *offset of the cache ignored*, compare rows of the prompt with rows of new tokens, below the dashed line.
+
+# %%
+from llama_lessons.model import record_attention
+from llama_lessons.widgets.rope import RopeView
+
+with record_attention(model) as maps:
+    model(tokens)
+before = torch.stack([layer[0].diagonal(-1, 1, 2).mean(-1) for layer in maps])  # (layers, heads)
+layer, head = divmod(before.argmax().item(), config.n_heads)
+print(
+    f"layer {layer}, head {head} gives {stable(100 * before.max(), 0)} % of its attention to the token before;", end=" "
+)
+print(f"the middle of all heads gives {stable(100 * before.median(), 0)} %")
+
+prompt = "Clara and Luis walked home together, and the llamas"
+view = RopeView(model, tok, prompt, ways, layer=layer, head=head)
+view
+
+# %% [markdown]
+# The next cells state in numbers what there is to see. First the curve: the head's query at each word of the sentence,
+# against the key of the word before it, if that stood at other distances. **Predict** the peak.
+
+# %%
+from llama_lessons.widgets.rope_pair import Pair
+from llama_lessons.widgets.rope_ways import read_turning
+
+x = read_turning(model, ids, max_new_tokens=0).inputs[layer]  # (T, C): what the layer's attention is given
+group = config.n_heads // config.n_kv_heads  # query heads that share a key head
+part = model.blocks[layer].attention
+q = part.wq(x).unflatten(-1, (-1, width))[:, head]  # (T, D), not turned yet
+k = part.wk(x).unflatten(-1, (-1, width))[:, head // group]
+pairs = [Pair(q[t], k[t - 1], place=40, distance=1) for t in range(1, len(ids))]
+curve = torch.stack([pair.scores(Way(), config.rope_theta) for pair in pairs]).mean(0)  # of distances 0 ... 40
+print("mean score at distance 0 ... 6: ", stable(curve[:7], 1))
+print("the highest is at distance", curve.argmax().item())
+moved = [Pair(pair.query, pair.key, 40, 6).hands(Way(), config.rope_theta)[:, 4] for pair in pairs]
+shares = torch.stack([pair.hands(Way(), config.rope_theta)[:, 4] for pair in pairs]).mean(0)
+gain = shares - torch.stack(moved).mean(0)  # what each pair has to do with it that the distance is 1 and not 6
+order = gain.argsort(descending=True).tolist()
+print("pairs that prefer distance 1 to distance 6, the strongest first:", order[:3])
+
+# %% [markdown]
+# Compare with the table of speeds above. Only a pair whose hand moves visibly in a few tokens can tell 1 from 6, so the
+# work is done by fast ones. The slow pairs are nearly free of place, and a head may use them to ask *what* rather than
+# *where*. In large models the same was found (arXiv:2410.06205).
+#
+# Now the text. For each way: what does the model write, and which is the first token that differs? And what is its
+# *surprise* on real stories, which it reads at once: the mean over their tokens, in nats, a hundred times? **Predict:**
+# which mistake does not show in the second number, though it ruins the first?
+
+# %%
+from itertools import islice
+
+from torch.nn.functional import cross_entropy
+
+from llama_lessons.widgets.rope_ways import first_difference
+from llama_lessons.world import make_documents
+
+
+def surprise(texts):
+    """How much the model is surprised by each token after the first: (B, T) -> (B, T - 1), in nats."""
+    return cross_entropy(model(texts[:, :-1]).mT, texts[:, 1:], reduction="none")
+
+
+stories = [tok.encode(story.text) for story in islice(make_documents(4242, {"story": 1.0}), 40)]
+stories = torch.tensor([story[:129] for story in stories if len(story) > 128][:24])  # (24, 129)
+wanted = read_turning(model, tok.encode(prompt), 20, [tok.eos_id]).written
+for name, way in {"as trained": Way(), **ways}.items():
+    written = read_turning(model, tok.encode(prompt), 20, [tok.eos_id], way).written
+    place = "nowhere" if written == wanted else f"token {first_difference(written, wanted) + 1}"
+    with turning(model, way):
+        nats = 100 * surprise(stories).mean()
+    print(f"{name}: surprise {stable(nats, 0)}; differs: {place}\n    {tok.decode(written)!r}")
+
+# %% [markdown]
+# Nothing crashed. Each mistake gives text, and most give English words. An ignored offset does not show in the
+# surprise: read at once, a story begins at place 0, as it should. *All places 1000 further* is no mistake at all. And
+# if some other way has come through these few words unharmed, look at its surprise: one good answer proves nothing.
+#
+# So how would you *notice*? Here are four tests that people write:
+#
+# - **length:** turning leaves every vector as long as it was;
+# - **shift:** moving the whole text changes no logit;
+# - **cache:** reading token by token gives the logits of reading at once;
+# - **reference:** reading at once gives the logits of another program.
+#
+# **Predict:** which of them catches *two halves in place of neighbours*?
+
+# %%
+draw = torch.Generator().manual_seed(0)
+vectors = torch.randn(2, 5, 3, width, generator=draw)
+
+
+def logits(way, shift=0, one_by_one=False):
+    moved = Way(lambda places, *rest: way.angles(places + shift, *rest), way.turn_query, way.turn_key)
+    with turning(model, moved):
+        cache = model.new_cache()
+        return torch.cat([model(part, cache) for part in tokens.split(1 if one_by_one else len(ids), dim=1)], dim=1)
+
+
+print("length shift  cache  reference")
+for name, way in ways.items():
+    angles = way.angles(torch.arange(5), width, config.rope_theta)
+    turned = way.turn_key(vectors, angles.cos(), angles.sin())
+    at_once = logits(way)
+    pairs = (turned.norm(dim=-1), vectors.norm(dim=-1)), (at_once, logits(way, 500)), (at_once, logits(way, 0, True))
+    passed = [torch.allclose(one, other, atol=1e-2) for one, other in (*pairs, (at_once, usual))]
+    print(*(f"{'ok' if good else 'CAUGHT':<6}" for good in passed), name)
+
+# %% [markdown]
+# Read it by columns. No test catches all. *Length* is kept by everything that is a turn. *Shift* holds for two halves,
+# for the wrong way, for any speeds: all of these are proper rotations, only not the ones that the weights were trained
+# with. An ignored offset shows with a cache and nowhere else, not even in a comparison with another program, if one
+# compares how they read a text at once. And two halves are found by the *reference* alone. Keep this in mind for
+# section 8.
+#
+# ## 7. With a cache
+#
+# When a model writes, the keys of old tokens are kept (lesson 04), and what is kept are keys that have been *turned*. A
+# turned key never changes: its place is its place. A new token must only know that it stands behind them. With n tokens
+# in the cache, the next one is at place n, not at 0.
+#
+# ### Exercise 3 (15 minutes): scores of new tokens
+# `turn_rows` turns a stack of vectors of one head by their places. Use it for what needs to be turned.
+
+
+# %% tags=["exercise"]
+def turn_rows(x, positions):
+    """Vectors (T, D), turned by their places (T,)."""
+    angles = rope_angles(positions, x.shape[-1])
+    return rotate(x[None, :, None], angles.cos(), angles.sin())[0, :, 0]
+
+
+def my_scores(q, k, cached):
+    """What every new query scores with all keys: the cached ones first, then the new ones.
+
+    q, k: queries and keys of T new tokens, not turned yet, float tensors of shape (T, D).
+    cached: keys of the S - T tokens before them, turned when they were new, shape (S - T, D).
+    Returns the dot products, neither scaled nor masked, shape (T, S).
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.rope import check_scores
+
+check_scores(my_scores)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_scores(q, k, cached):
+    places = len(cached) + torch.arange(len(q))
+    keys = torch.cat((cached, turn_rows(k, places)))
+    return turn_rows(q, places) @ keys.T
+
+
+check_scores(solved_scores)
+
+# %% [markdown]
+# With an empty cache an ignored offset is right, by chance: that is why such a mistake passes the first test and ruins
+# the first chat.
+#
+# ## 8. Two layouts, and the classic bug
+#
+# Which channels make a pair is a matter of taste, as long as everybody has the same. They do not. Meta's code, and the
+# paper, turn neighbours: 0 with 1, 2 with 3. Hugging Face's `transformers`, which most people use, turns channel i with
+# i + D/2: the first half of a head with its second half, which is quicker to write. Pair 0 is channels 0 and 1 for one,
+# 0 and 16 for the other, in a head of 32.
+#
+# Neither is wrong. A score is a sum over channels, and a sum does not mind the order. So one can *sort the channels* of
+# queries and keys: first all that were first of their pair (0, 2, 4, ...), then all second ones (1, 3, 5, ...). Then
+# the two of a pair stand D/2 apart, and turning halves does to them what turning neighbours did before. **Predict:**
+# are the turned vectors the same then? Are the scores?
+
+
+# %%
+def rotate_halves(x, cos, sin):
+    """As transformers does: channels (0, D/2), (1, D/2 + 1), ... turn together; (B, T, H, D)."""
+    cos, sin = torch.cat((cos, cos), dim=-1)[:, None], torch.cat((sin, sin), dim=-1)[:, None]  # (T, 1, D)
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+sorted_channels = [*range(0, width, 2), *range(1, width, 2)]
+angles = rope_angles(torch.arange(len(ids)), width)
+tables = angles.cos(), angles.sin()
+a, b = q[None, :, None], k[None, :, None]  # the head of section 6, in the shape that `rotate` wants: (1, T, 1, D)
+
+
+def all_scores(turn, a, b):
+    return turn(a, *tables)[0, :, 0] @ turn(b, *tables)[0, :, 0].T
+
+
+ours = all_scores(rotate, a, b)
+theirs = all_scores(rotate_halves, a[..., sorted_channels], b[..., sorted_channels])
+turned, other = rotate(a, *tables), rotate_halves(a[..., sorted_channels], *tables)
+print("vectors are equal:", torch.allclose(turned, other, atol=1e-4))
+print("scores are equal: ", torch.allclose(ours, theirs, atol=1e-3))
+mixed_up = all_scores(rotate_halves, a, b)
+print("scores are equal if one forgets to sort:", torch.allclose(ours, mixed_up, atol=1e-3))
+
+# %% [markdown]
+# The vectors differ, by their order, and nobody ever sees them; the scores are the same.
+#
+# No one sorts queries while a model runs. A channel of a query is made by a *row* of `wq` (a PyTorch `Linear` keeps its
+# matrix as outputs × inputs), so it is enough to sort the rows of `wq` and `wk` once, when the weights are written to a
+# file. That is what Hugging Face's conversion script did to Meta's weights, and what our `save` and `load` do.
+#
+# ### Exercise 4 (15 minutes): sort the rows
+# Two traps lie in wait. Each head is sorted by itself. And where query heads share keys (*grouped-query attention*,
+# lesson 04), `wk` has fewer heads than `wq`: it has `n_kv_heads` of them. Cut it into `n_heads`, and where the numbers
+# happen to come out even, no error tells you.
+
+
+# %% tags=["exercise"]
+def my_export(wq, wk, n_heads, n_kv_heads):
+    """Rows of wq and wk from Meta's order to Hugging Face's.
+
+    wq: rows of all query heads, one head after the other, shape (n_heads * D, C).
+    wk: rows of all key heads, shape (n_kv_heads * D, C).
+    Returns both matrices, with the rows of every head sorted: first the even ones, then the odd ones.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.rope import check_export
+
+check_export(my_export)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_export(wq, wk, n_heads, n_kv_heads):
+    def sort_rows(weight, heads):
+        by_pair = weight.unflatten(0, (heads, -1, 2))  # (heads, D//2, 2, C)
+        return by_pair.transpose(1, 2).flatten(0, 2)  # first and second of the pairs move outwards
+
+    return sort_rows(wq, n_heads), sort_rows(wk, n_kv_heads)
+
+
+check_export(solved_export)
+
+# %% [markdown]
+# ### The bug, from beginning to end
+# We write the Valley's model as a checkpoint of Hugging Face's and open it with `transformers`, another program by
+# other people. Then we write it once more, in the way that looks right: every weight under its new name, and nothing
+# else. And a third time, with rows that are sorted, but `wk` by the wrong number of heads.
+#
+# **Predict:** will `transformers` refuse the second and the third file?
+
+# %%
+import os
+
+from safetensors.torch import load_file, save_file
+
+from llama_lessons.checkpoints import save
+from llama_lessons.checkpoints.names import halves_from_pairs, translate
+from llama_lessons.files import work_dir
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # all it needs is in the folder
+import transformers
+
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
+
+
+def export(folder, heads_of_wq=None, heads_of_wk=None):
+    """Save the model for transformers, its rows sorted by so many heads; None: left as they are."""
+    save(model, folder, "hf", tokenizer=tok)
+    weights = load_file(folder / "model.safetensors")
+    for name, ours in model.named_parameters():
+        if name.endswith(("wq.weight", "wk.weight")):
+            heads = heads_of_wq if "wq" in name else heads_of_wk
+            rows = halves_from_pairs(ours.detach(), heads) if heads else ours.detach().clone()
+            weights[translate(name, "ours", "hf")] = rows
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+# %%
+folders = {name: work_dir() / "03_rope" / name.replace(" ", "_") for name in ("sorted", "not sorted", "wk by n_heads")}
+export(folders["sorted"], config.n_heads, config.n_kv_heads)
+export(folders["not sorted"])
+export(folders["wk by n_heads"], config.n_heads, config.n_heads)
+
+opening = tok.encode("Once upon a time")
+texts = {}
+for name, folder in folders.items():
+    program = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    answer = program.generate(torch.tensor([opening]), max_new_tokens=50, do_sample=False, pad_token_id=0)
+    texts[name] = answer[0, len(opening) :].tolist()
+    same = first_difference(texts[name], texts["sorted"])
+    where = f"differs from new token {same + 1} on" if texts[name] != texts["sorted"] else "the right one"
+    print(f"{name} ({where}):\n    {tok.decode(texts[name])!r}\n")
+
+# %% [markdown]
+# It refuses neither. Names, shapes, types: everything fits, and there is nothing else that a program could check. The
+# numbers lie in the wrong rows, that is all.
+#
+# Is the second one really our *two halves in place of neighbours*? **Predict:** does our own model, turning two halves,
+# write the same as `transformers` does from the file that was not sorted, to the last token? And does our `load`, which
+# sorts the rows back, read the first file as it was?
+
+# %%
+for name, way in (("sorted", Way()), ("not sorted", ways["two halves in place of neighbours"])):
+    ours = read_turning(model, opening, 50, [tok.eos_id], way).written
+    theirs = [token for token in texts[name] if token != tok.eos_id]
+    print(f"{name}: the {len(ours)} tokens of ours and of transformers are the same:", ours == theirs)
+again = load(folders["sorted"])
+print(
+    "read back:",
+    all(torch.equal(one, other) for one, other in zip(again.parameters(), model.parameters(), strict=True)),
+)
+
+# %% [markdown]
+# Two programs, one bug, token for token.
+#
+# ### How does it decay?
+# People who meet this bug say: *it begins quite well, and after some twenty tokens it is rubbish.* That is what makes
+# it so confusing; a model with wrong weights ought to be bad at once. Let us measure. We take 24 openings of stories
+# and let the model write on, turning right and turning halves. Then the model as trained reads both and tells how much
+# it is surprised by each token, in nats: 0 is *of course*, ln 2048 = 7.6 would be any token whatever.
+
+# %%
+from llama_lessons.generate import generate
+
+openings = stories[:, :8].tolist()
+nats = {}
+for name, way in (("neighbours", Way()), ("two halves", ways["two halves in place of neighbours"])):
+    with turning(model, way):
+        written = generate(model, openings, 60, temperature=0)
+    nats[name] = surprise(torch.cat((stories[:, :8], torch.tensor(written)), dim=1))[:, 7:]  # (24, 60)
+    tens = nats[name].unflatten(1, (6, 10)).mean((0, 2))
+    print(f"{name}: nats a token, new tokens 1-10, 11-20, ... 51-60:", stable(tens, 1))
+
+# %% [markdown]
+# Here the model *wrote*, and what it had written ruined what came after. To see the bug alone, let it read a text that
+# is good to the end, and ask at every place how well it guesses the next token. **Predict:** is it bad at the first
+# tokens already?
+
+# %%
+reading = {}
+for name, way in (("neighbours", Way()), ("two halves", ways["two halves in place of neighbours"])):
+    with turning(model, way):
+        reading[name] = surprise(stories).unflatten(1, (16, 8)).mean((0, 2))  # in steps of 8 tokens
+    print(f"{name}: tokens 1-8 {stable(reading[name][0], 1)}, 25-32 {stable(reading[name][3], 1)},", end=" ")
+    print(f"97-128 {stable(reading[name][12:].mean(), 1)} nats")
+worse = reading["two halves"] - reading["neighbours"]
+print("two halves cost more later than in the first 8 tokens:", (worse[4:] > 2 * worse[0]).all().item())
+
+figure, axes = plt.subplots()
+axes.plot(range(4, 128, 8), reading["two halves"], "s--", color="#D55E00", label="two halves")
+axes.plot(range(4, 128, 8), reading["neighbours"], "o-", color="#0072B2", label="neighbours, as trained")
+axes.set(xlabel="place in the story", ylabel="surprise, nats a token", ylim=(0, None))
+axes.legend(frameon=False)
+what = "Surprise over places 0 to 128 of real stories. As trained it falls; with two halves it begins close to that, "
+show(figure, alt=what + "and climbs steeply within the first thirty tokens.")
+
+# %% [markdown]
+# Both curves begin close together, and then one falls and the other climbs: the more text there is to look back at, the
+# worse. Think of the clocks. At distance 0 nothing is turned, and no layout matters. A token or two away most hands
+# have hardly moved, and to turn the wrong pair by nearly nothing does nearly nothing. With every token of distance more
+# hands have turned far enough to do harm, and more tokens compete for the attention.
+#
+# **Predict:** of the 16 pairs, how many have turned by more than a quarter of a turn at distance 2? At 20? Does Llama
+# 2, with 64 pairs, hold out longer? And what share of its attention does a token at place 2, or 20, give to the wrong
+# tokens?
+
+# %%
+from llama_lessons.attention import causal_weights
+
+story = stories[0, :128].tolist()
+tables = [table(rope_angles(torch.arange(128), width)) for table in (torch.cos, torch.sin)]
+lost = []
+for x, block in zip(read_turning(model, story, 0).inputs, model.blocks, strict=True):
+    queries, keys = (w(x)[None].unflatten(-1, (-1, width)) for w in (block.attention.wq, block.attention.wk))
+    right, wrong = (
+        causal_weights(*(turn(part, *tables).transpose(1, 2) for part in (queries, keys))) for turn in (rotate, halves)
+    )  # (1, H, T, T)
+    lost.append((right - wrong).abs().sum(-1).mean((0, 1)) / 2)  # (T,): what is taken from some is given to others
+lost = torch.stack(lost).mean(0)
+for distance in (1, 2, 5, 10, 20, 50, 100):
+    shares = []
+    for head_dim in (width, 128):
+        angles = [distance * config.rope_theta ** (-2 * pair / head_dim) for pair in range(head_dim // 2)]
+        shares.append(f"{sum(angle > math.pi / 2 for angle in angles):>2} of {head_dim // 2} pairs")
+    print(f"distance {distance:>3}: {' (in Llama 2 '.join(shares)}) past a quarter turn;", end=" ")
+    print(f"place {distance:>3}: {stable(100 * lost[distance], 0):>2} % of the attention goes wrong")
+
+# %% [markdown]
+# That is what we read above. At first there is little to look at, and it is seen nearly right. Later the words next
+# door are still in reach, so words end as words should and small phrases hold together; but the name, the plot, the
+# question, which stood twenty tokens ago, are lost: grammar without memory.
+#
+# And Llama 2 does not hold out longer. The *share* of the pairs that have turned is the same in a head of 32 and one of
+# 128, for it depends on θ alone: with 10 000, a good quarter at distance 20. The twenty tokens of the reports are no
+# accident.
+#
+# ## 9. Theta, and texts that are too long
+#
+# θ sets the slow end. Its slowest hand should not come round within a text, or the beginning would look like the end.
+# Models that shall read more have been given a larger θ: Code Llama 10⁶ (arXiv:2308.12950), Llama 3 500 000
+# (arXiv:2407.21783).
+#
+# And what does a score do far away? Take the simplest query and key, all ones, and let the distance grow. **Predict:**
+# does it fall for ever, and what does a larger θ change?
+
+# %%
+published = {"Llama 2": (10_000, 4096), "Code Llama": (1_000_000, 16_384), "Llama 3": (500_000, 8192)}
+for name, (theta, window) in published.items():
+    rounds = [full * theta ** (2 * pair / 128) for pair in range(64)]  # tokens for a turn
+    print(f"{name}: the slowest of 64 hands needs {round(rounds[-1]):,} tokens for a turn;", end=" ")
+    print(f"in a window of {window:,}, {sum(tokens > window for tokens in rounds)} never come round")
+
+distances = torch.arange(0, 513)
+figure, axes = plt.subplots()
+for theta, colour, style in ((100.0, "#D55E00", ":"), (10_000.0, "#0072B2", "-"), (1_000_000.0, "#009E73", "--")):
+    curve = rope_angles(distances, 128, theta).cos().mean(-1)
+    axes.plot(curve, style, color=colour, label=f"theta {theta:,.0f}")
+    print(f"theta {theta:>9,.0f}: score at distance 1, 10, 100, 500:", stable(curve[[1, 10, 100, 500]]))
+axes.set(xlabel="distance in tokens", ylabel="score (1 at distance 0)")
+axes.legend(frameon=False)
+what = "Score of two vectors of ones against distance up to 512. It falls quickly, then slowly, with ripples; "
+show(figure, alt=what + "the larger theta, the higher it stays.")
+
+# %% [markdown]
+# It falls, with ripples, and the larger θ the slower. RoFormer's authors call it long-term decay. Do not make too much
+# of it: it is a property of vectors of ones. A trained head can have its peak at any distance, as you saw in section 6.
+#
+# And what happens *beyond* the window? The slow hands come to angles that they never had in training. The Valley's
+# model was trained on texts of up to 512 tokens. We give it stories end to end, 2560 tokens of them, and measure its
+# surprise. Then with three repairs, none of which trains anything:
+#
+# - **places / 5:** so that 2560 look like 512 (*position interpolation*, arXiv:2306.15595);
+# - **θ × 5.6:** the slowest hand is slowed down by 5 (5.6 is 5 to the power 32/30), the fast ones hardly, so that
+#   neighbours stay neighbours;
+# - **θ × 30:** the same, with plenty to spare.
+#
+# **Predict:** which of them helps beyond 512, and what does each cost within?
+
+
+# %%
+def long_text(seed):
+    found, documents = [], make_documents(seed, {"story": 1.0})
+    while len(found) < 2561:
+        found += tok.encode(next(documents).text, eos=True)
+    return found[:2561]
+
+
+texts = torch.tensor([long_text(seed) for seed in range(100, 103)])  # (3, 2561)
+repairs = {
+    "as trained": Way(),
+    "places / 5": Way(angles=lambda *given: rope_angles(*given) / 5),
+    "theta x 5.6": Way(angles=lambda places, head_dim, theta: rope_angles(places, head_dim, 5.6 * theta)),
+    "theta x 30": Way(angles=lambda places, head_dim, theta: rope_angles(places, head_dim, 30 * theta)),
+}
+print("nats for a hundred tokens at places 0-511, 512-1023, ... 2048-2559")
+blocks = {}
+for name, way in repairs.items():
+    with turning(model, way):
+        blocks[name] = 100 * surprise(texts).unflatten(1, (5, 512)).mean((0, 2))
+    print(f"{name:<12}", stable(blocks[name], 0))
+assert blocks["as trained"][-1] > 2 * blocks["as trained"][0]  # it gets worse beyond the window
+assert blocks["places / 5"][0] > 2 * blocks["as trained"][0]  # squeezing costs dearly
+assert blocks["theta x 5.6"][-1] < blocks["as trained"][-1]  # a larger theta helps
+
+# %% [markdown]
+# As trained, the model gets worse and worse beyond its window, though no story is longer than the window and none needs
+# the one before: it is *disturbed* by what lies at distances that it has not met. Squeezing the places brings all
+# distances back into the window, but neighbours are now a fifth of a token apart, and that it has never seen either.
+# (Those who proposed it trained the model on for a little while afterwards, and then it works.) A larger θ moves the
+# slow hands only, and is much the cheapest where nothing is trained. It is the idea behind most long-context models,
+# with more training on long texts to follow.
+#
+# ## What you have, and where it goes
+#
+# - Attention alone sees a bag of words. RoPE turns queries and keys by their places; a score then depends on the
+#   distance, and you have proved it.
+# - Many pairs at many speeds: fast hands for next door, slow ones for the far end. Values are not turned.
+# - Moving all places alike changes nothing. With a cache, new tokens stand behind the old ones.
+# - Neighbours (Meta) or two halves (Hugging Face): both are right, if the rows of `wq` and `wk` are sorted to match,
+#   `wk` by its own number of heads. Mixed up, text decays, and only a comparison with another program proves it.
+#
+# **Read next** `llama_lessons/rope.py`, all of RoPE in two functions; `llama_lessons/attention.py`, where `Attention`
+# turns queries and keys; and at the end of `llama_lessons/checkpoints/names.py`, the permutation and the way back.
+#
+# **More to try:** add a way of your own to `ways`, say one in which only the fast half of the pairs turns. Find the
+# head that changes most when its slow pairs stand still. Choose θ for a window of 100 000 tokens.
+#
+# **Next lesson,** `04_gqa`: what the cache costs, and why several query heads share one key.
+#
+# **Sources.** Su and others, *RoFormer*, arXiv:2104.09864 (sections 3.2 and 3.4.3). Llama 2: arXiv:2307.09288, section
+# 2.2. The two layouts: Meta's `llama/model.py` (`apply_rotary_emb`) and `convert_llama_weights_to_hf.py` of
+# transformers (`permute`). Sines: arXiv:1706.03762, section 3.5. Order without positions: arXiv:2203.16634. Which
+# speeds heads use: arXiv:2410.06205. Long texts: arXiv:2306.15595, arXiv:2308.12950.
