@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser import Lab
 from tools.notebook_files import NOTEBOOKS
 
-SLOW = 0.5  # seconds between a key and the new picture; tens of milliseconds are usual
+SLOW = 1.0  # seconds from a key to the new picture; a tenth of it is usual
 
 
 def test_the_lesson_and_its_explorer(lab: Lab):

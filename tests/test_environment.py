@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
@@ -245,6 +245,8 @@ bounds = st.lists(st.tuples(st.sampled_from(["<", "<=", ">", ">="]), versions), 
 
 
 @given(versions, bounds)
+@example("3", [("<", "3.0")])
+@example("3.0", [(">", "3")])
 def test_ranges_are_read_as_packaging_reads_them(found, bounds):
     asked = ",".join(operator + bound for operator, bound in bounds)
     assert within(found, asked) == SpecifierSet(asked).contains(found)

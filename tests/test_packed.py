@@ -26,7 +26,7 @@ def make_model(**changes) -> Llama:
 @pytest.mark.parametrize("n_kv_heads", [6, 3, 1])
 @pytest.mark.parametrize("tie", [False, True])
 def test_steps_of_the_copy_give_the_models_logits(n_kv_heads, tie):
-    model = make_model(n_kv_heads=n_kv_heads, tie_embeddings=tie, norm_eps=0.05, rope_theta=500.0)
+    model = make_model(n_kv_heads=n_kv_heads, tie_embeddings=tie, norm_eps=0.05, rope_theta=500.0).double()
     tokens = torch.randint(0, 61, (2, 9))
     ours, theirs = model.new_cache(2), model.new_cache(2)
     model(tokens[:, :4], ours)
@@ -34,10 +34,10 @@ def test_steps_of_the_copy_give_the_models_logits(n_kv_heads, tie):
     step = PackedLlama(model).step
     for position in range(4, 9):
         logits = step(tokens[:, position], ours)
-        assert_close(logits, model(tokens[:, position : position + 1], theirs)[:, 0], rtol=1e-4, atol=1e-4)
+        assert_close(logits, model(tokens[:, position : position + 1], theirs)[:, 0], rtol=1e-9, atol=1e-9)
     assert ours.length == 9
-    assert_close(ours.keys, theirs.keys, rtol=1e-4, atol=1e-4)
-    assert_close(ours.values, theirs.values, rtol=1e-4, atol=1e-4)
+    assert_close(ours.keys, theirs.keys, rtol=1e-9, atol=1e-9)
+    assert_close(ours.values, theirs.values, rtol=1e-9, atol=1e-9)
 
 
 def test_the_model_is_left_as_it_was():

@@ -56,7 +56,7 @@ def test_without_gqa_every_query_head_keeps_its_own():
 
 def test_a_model_made_for_fewer_tokens_gets_no_more():
     view = MemoryExplorer(MACHINES, model="the Valley's model", n_tokens=4096)
-    assert "for 512 tokens (it is made for 512)" in view.note
+    assert "1.2 MB of cache for 512 tokens (it is made for 512)" in view.note
     view.n_tokens = 100
     assert "for 100 tokens;" in view.note
 
