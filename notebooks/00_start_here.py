@@ -74,7 +74,7 @@ tell(opening, seed=1)
 
 # %% tags=["nbval-ignore-output"]
 # This table says what this machine has, which is another on each machine.
-from llama_lessons.environment import check_environment
+from llama_lessons.checks.environment import check_environment
 
 environment = check_environment()
 environment
@@ -515,7 +515,7 @@ for dtype in BYTES:
 # room for eight on the H200, and does any of them bring it onto the small card? What would it cost to leave GQA out?
 
 # %%
-from llama_lessons.environment import memory_here
+from llama_lessons.checks.environment import memory_here
 from llama_lessons.widgets.memory import MemoryExplorer
 
 machines = {"24 GB card": 24 * GB, "H200": 141 * GB}

@@ -17,9 +17,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from llama_lessons import environment
-from llama_lessons.environment import Environment, Finding, check_environment, installation, machine, memory_here
-from llama_lessons.environment.installation import within
+from llama_lessons.checks import environment
+from llama_lessons.checks.environment import Environment, Finding, check_environment, installation, machine, memory_here
+from llama_lessons.checks.environment.installation import within
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -226,7 +226,8 @@ def test_memory_here_leaves_out_what_cannot_be_found(monkeypatch):
 
 
 def test_it_needs_nothing_but_python_to_be_imported():
-    code = "import sys, llama_lessons.environment; print({'torch', 'numpy', 'psutil', 'packaging'} & set(sys.modules))"
+    others = "{'torch', 'numpy', 'psutil', 'packaging'}"
+    code = f"import sys, llama_lessons.checks.environment; print({others} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 

@@ -1,1 +1,1 @@
-"""What the exercises call: each check compares an answer with an independent reference and names the mistake."""
+"""What lessons check: this machine, and each exercise against an independent reference that names the mistake."""

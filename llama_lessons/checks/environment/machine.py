@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from llama_lessons.environment.table import Finding
+from llama_lessons.checks.environment.table import Finding
 
 DEVICE = "LLAMA_LESSONS_DEVICE"  # environment variable that names a device: cpu, cuda, cuda:1, mps
 GB = 10**9

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from llama_lessons.environment import installation, machine
-from llama_lessons.environment.machine import memory_here
-from llama_lessons.environment.table import Environment, Finding
+from llama_lessons.checks.environment import installation, machine
+from llama_lessons.checks.environment.machine import memory_here
+from llama_lessons.checks.environment.table import Environment, Finding
 
 __all__ = ["Environment", "Finding", "check_environment", "memory_here"]
 
-COURSE = Path(__file__).resolve().parents[2]
+COURSE = Path(__file__).resolve().parents[3]
 PROBES = (
     installation.python,
     installation.packages,

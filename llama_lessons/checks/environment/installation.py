@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from llama_lessons.environment.table import Finding
+from llama_lessons.checks.environment.table import Finding
 
 PYTHON = ">=3.11"  # as in pyproject.toml, which an older Python cannot read
 PURPOSE = {
