@@ -39,7 +39,7 @@ def read(folder: Path) -> Checkpoint:
     config = config_from(path, read_settings(path))
     found = {}
     for file in _weight_files(folder):
-        found |= {name: (file, tensor) for name, tensor in _tensors(file).items() if not name.endswith(DERIVED)}
+        found |= {name: (file, tensor) for name, tensor in tensors_in(file).items() if not name.endswith(DERIVED)}
     if config.tie_embeddings and HEAD in found:
         _drop_tied_head(found)
     weights = {name: _stored(name, file, tensor, config) for name, (file, tensor) in found.items()}
@@ -74,8 +74,12 @@ def _indexed_files(index: Path) -> list[Path]:
     return files
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, mapped: nothing is read yet, and writing to them does not reach the file."""
+def tensors_in(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file, mapped: nothing is read yet, and writing to them does not reach the file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     if path.suffix == ".bin":
         return read_torch_file(path)
     try:
@@ -87,7 +91,7 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> Stored:
     """A weight that will have its rows in our order."""
-    n_heads = _rotated_heads(name, config)
+    n_heads = rotated_heads(name, config)
 
     def fill(out: Tensor) -> None:
         if n_heads:
@@ -98,7 +102,7 @@ def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> Store
     return Stored(file, tuple(tensor.shape), tensor.dtype, fill)
 
 
-def _rotated_heads(name: str, config: LlamaConfig) -> int:
+def rotated_heads(name: str, config: LlamaConfig) -> int:
     """Heads of a weight whose rows RoPE turns; 0 for every other weight."""
     return {"q_proj": config.n_heads, "k_proj": config.n_kv_heads}.get(name.split(".")[-2], 0)
 
@@ -137,7 +141,7 @@ def _write_weights(model: Llama, folder: Path) -> None:
     placed = {}
     for n, shard in enumerate(progress(shards, n_bytes, "saving"), start=1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{n:05d}-of-{len(shards):05d}.safetensors"
-        tensors = {key: _their_rows(key, weights[key], model.config) for key in shard}
+        tensors = {key: their_rows(key, weights[key], model.config) for key in shard}
         save_file(tensors, folder / name, metadata={"format": "pt"})
         (folder / name).chmod((folder / "config.json").stat().st_mode)  # safetensors lets nobody else read it
         placed |= dict.fromkeys(shard, name)
@@ -158,7 +162,7 @@ def _split(weights: dict[str, Tensor]) -> list[list[str]]:
     return shards
 
 
-def _their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
-    """A weight on the CPU with its rows in Hugging Face's order."""
-    n_heads = _rotated_heads(name, config)
+def their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
+    """A weight, (out, ...), on the CPU with its rows in Hugging Face's order."""
+    n_heads = rotated_heads(name, config)
     return (halves_from_pairs(weight, n_heads) if n_heads else weight).cpu().contiguous()
