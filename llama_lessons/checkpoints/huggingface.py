@@ -75,7 +75,7 @@ def _indexed_files(index: Path) -> list[Path]:
 
 
 def tensors_in(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, mapped: nothing is read yet, and writing to them does not reach the file.
+    """The tensors of a file, of any shape, mapped: nothing is read yet, and writing to them does not reach the file.
 
     Raises:
         CheckpointError: it cannot be read.
@@ -163,6 +163,6 @@ def _split(weights: dict[str, Tensor]) -> list[list[str]]:
 
 
 def their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
-    """A weight, (out, ...), on the CPU with its rows in Hugging Face's order."""
+    """A weight of any shape on the CPU with its rows in Hugging Face's order."""
     n_heads = rotated_heads(name, config)
     return (halves_from_pairs(weight, n_heads) if n_heads else weight).cpu().contiguous()

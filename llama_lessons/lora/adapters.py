@@ -32,17 +32,17 @@ class LoraLinear(nn.Linear):
         self.weight = layer.weight
         kind = {"device": layer.weight.device, "dtype": torch.promote_types(layer.weight.dtype, torch.float32)}
         bound = layer.in_features**-0.5
-        self.lora_a = nn.Parameter(torch.empty(rank, layer.in_features, **kind).uniform_(-bound, bound))  # (r, in)
-        self.lora_b = nn.Parameter(torch.zeros(layer.out_features, rank, **kind))  # (out, r)
+        self.lora_a = nn.Parameter(torch.empty(rank, layer.in_features, **kind).uniform_(-bound, bound))  # (r, C)
+        self.lora_b = nn.Parameter(torch.zeros(layer.out_features, rank, **kind))  # (F, r)
         self.alpha, self.scale = alpha, alpha / rank
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out)."""
+        """(..., C) -> (..., F), for any number of channels in and out."""
         change = linear(linear(x.to(self.lora_a.dtype), self.lora_a), self.lora_b) * self.scale
         return linear(x, self.weight) + change.type_as(x)
 
     def change(self) -> Tensor:
-        """What the adapter adds to the weight: (out, in)."""
+        """What the adapter adds to the weight: (F, C), channels out and in."""
         return self.lora_b @ self.lora_a * self.scale
 
 

@@ -97,7 +97,7 @@ def _check_plain(path: Path, settings: dict) -> None:
 
 
 def _matrices(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Matrices A (r, in) and B (out, r) of every module, by its name in Hugging Face's layout."""
+    """Matrices A (r, C) and B (F, r) of every module, by its name in Hugging Face's layout."""
     if not path.is_file():
         raise CheckpointError(path, "is missing", "Download it: adapter_config.json alone holds no adapters")
     found: dict[str, dict[str, Tensor]] = {}
