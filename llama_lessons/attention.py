@@ -86,8 +86,12 @@ class KVCache:
         self.values[layer, :, :, self.length : end] = values
         return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
 
+    def mask(self, n_new: int) -> Tensor | None:
+        """Which of the tokens that `extend` returns the new ones may look at, (T, S); None: the usual causal mask."""
+        return None
 
-def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+
+def causal_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """Each new token's weighted sum of the values of the tokens up to itself, by PyTorch's fused kernel.
 
     The T queries belong to the last T of the S tokens. PyTorch's `is_causal=True` would place them at the first T
@@ -97,6 +101,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q: queries, shape (B, H, T, D).
         k: keys, shape (B, Hkv, S, D) with S >= T; each is shared by H/Hkv neighbouring query heads.
         v: values, shape (B, Hkv, S, D).
+        mask: which of the S tokens each of the T may look at, bool, shape (T, S); None: those up to itself.
 
     Returns:
         Shape (B, H, T, D).
@@ -104,11 +109,12 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     Source: Attention Is All You Need, arXiv:1706.03762, section 3.2.1; GQA, arXiv:2305.13245, section 2.2.
     """
     n_new, n_all = q.shape[2], k.shape[2]
-    if n_new == 1:  # one query sees everything: no mask, and heads that share keys become rows of one matmul
-        return scaled_dot_product_attention(q.reshape(*k.shape[:2], -1, k.shape[3]), k, v).reshape(q.shape)
-    if n_new == n_all:
+    if n_new == 1:  # one query sees everything: no mask of its own, and heads that share keys are rows of one matmul
+        rows = q.reshape(*k.shape[:2], -1, k.shape[3])  # (B, Hkv, H/Hkv, D)
+        return scaled_dot_product_attention(rows, k, v, attn_mask=mask).reshape(q.shape)
+    if n_new == n_all and mask is None:
         return scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
-    mask = causal_mask(n_new, n_all, q.device)
+    mask = causal_mask(n_new, n_all, q.device) if mask is None else mask
     return scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
 
 
@@ -179,7 +185,7 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = cache.extend(layer, k, v)  # (B, Hkv, S, D)
         if self.observer is None:
-            out = causal_attention(q, k, v)  # (B, H, T, D)
+            out = causal_attention(q, k, v, None if cache is None else cache.mask(x.shape[1]))  # (B, H, T, D)
         else:
             weights = causal_weights(q, k)  # (B, H, T, S)
             self.observer(weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from llama_lessons.attention import KVCache
 from llama_lessons.model import Llama
 from llama_lessons.packed import PackedLlama, worth_packing
 from llama_lessons.sampling import check_sampling, sample
+from llama_lessons.static_cache import StaticCache
+
+BACKEND = "inductor"  # of torch.compile
 
 
 def generate(
@@ -22,6 +26,7 @@ def generate(
     top_k: int | None = None,
     stop_ids: Collection[int] = (),
     generator: torch.Generator | None = None,
+    compile: bool = False,
 ) -> list[list[int]]:
     """Continue every prompt.
 
@@ -37,6 +42,9 @@ def generate(
         top_k: see `sampling.next_token_probs`.
         stop_ids: ids that end a sequence, usually `[tok.eos_id]`; the model itself knows of none.
         generator: source of randomness.
+        compile: compile the decoding step into one graph of fixed shapes. The first call takes a minute or so, and
+            so does another number of prompts or room; on a CPU it needs a C++ compiler. Worth it on a GPU, where
+            starting small operations one by one takes longer than they do.
 
     Returns:
         Only the new ids, a list per prompt, without the stop id.
@@ -51,7 +59,7 @@ def generate(
     """
     new: list[list[int]] = [[] for _ in prompts]
     done = [False] * len(prompts)
-    for position, ids in _steps(model, prompts, max_new_tokens, temperature, top_p, top_k, generator):
+    for position, ids in _steps(model, prompts, max_new_tokens, temperature, top_p, top_k, generator, compile):
         for row, token in enumerate(ids):
             if done[row] or position < len(prompts[row]):
                 continue
@@ -89,6 +97,7 @@ def _steps(
     top_p: float,
     top_k: int | None,
     generator: torch.Generator | None,
+    compile: bool = False,
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield (position, one id per row) for every position after the shortest prompt."""
     _check(model, prompts, max_new_tokens)
@@ -106,17 +115,32 @@ def _steps(
         if position < longest:
             ids = torch.where(given[:, position] < 0, ids, given[:, position])
         yield position, ids.tolist()
-        if position == shortest:  # only now: the first token need not wait for the copy
-            step = _step(model, end - shortest)
+        if position == shortest:  # only now: the first token need not wait for the copy or the compiler
+            step, cache = _step(model, cache, end - shortest, compile)
         if position + 1 < end:
             logits = step(ids, cache)
 
 
-def _step(model: Llama, n_tokens: int) -> Callable[[Tensor, KVCache], Tensor]:
-    """What takes one new token per row, (B,), to the logits after it, (B, V)."""
+def _step(model: Llama, cache: KVCache, n_tokens: int, compile: bool) -> tuple[Callable, KVCache]:
+    """What takes one new token per row, (B,), and a cache to the logits after it, (B, V); and the cache to give it."""
+    if compile:
+        if any(block.attention.observer for block in model.blocks):
+            raise ValueError("compile=True cannot be watched by record_attention: a graph hands out no weights")
+        return partial(_compiled(BACKEND, model.embedding.weight.device.type), model), StaticCache(cache)
     if worth_packing(model, n_tokens):
-        return PackedLlama(model).step
-    return lambda ids, cache: model(ids[:, None], cache)[:, 0]
+        return PackedLlama(model).step, cache
+    return partial(_decode, model), cache
+
+
+def _decode(model: Llama, ids: Tensor, cache: KVCache) -> Tensor:
+    return model(ids[:, None], cache)[:, 0]
+
+
+@lru_cache
+def _compiled(backend: str, device: str) -> Callable:
+    """`_decode` as one graph; compiled when it is first called, and again for other shapes."""
+    options = {"mode": "reduce-overhead"} if device == "cuda" else {}
+    return torch.compile(_decode, backend=backend, fullgraph=True, dynamic=False, **options)
 
 
 def _check(model: Llama, prompts: list[list[int]], max_new_tokens: int) -> None:

@@ -98,7 +98,7 @@ class Llama(nn.Module):
         if cache is not None:
             cache.check(*tokens.shape)
             start = cache.length
-        positions = torch.arange(start, start + n_new, device=tokens.device)  # (T,)
+        positions = torch.arange(n_new, device=tokens.device) + start  # (T,)
         angles = rope_angles(positions, self.config.head_dim, self.config.rope_theta)  # (T, D//2)
         cos, sin = angles.cos(), angles.sin()
         x = self.embedding(tokens)  # (B, T, C)

@@ -45,6 +45,10 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     Source: RoFormer, arXiv:2104.09864, section 3.2.2, equation 34.
     """
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    if torch.compiler.is_compiling():  # compilers fuse real numbers, and take complex ones as they are
+        even, odd = wide.unflatten(-1, (-1, 2)).unbind(-1)  # (B, T, H, D//2) each
+        cos, sin = cos[:, None], sin[:, None]  # (T, 1, D//2)
+        return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2).type_as(x)
     pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2)))  # (B, T, H, D//2): a pair is a complex number
     turns = torch.complex(cos, sin)[:, None]  # (T, 1, D//2): every head turns alike
     return torch.view_as_real(pairs * turns).flatten(-2).type_as(x)  # multiplying adds the angles

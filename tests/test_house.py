@@ -17,7 +17,7 @@ LEVELS = (
     {"config", "device", "facts", "files", "optimizers", "page", "tokenizer_training"},
     {"tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward"},
     {"attention", "batches", "dialog", "world"},
-    {"model"},
+    {"model", "static_cache"},
     {"checkpoints", "sampling", "training", "quantization", "parallel", "packed"},
     {"generate", "lora"},
     {"chat", "evaluation"},

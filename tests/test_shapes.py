@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -17,7 +18,8 @@ MODULES = (attention, feed_forward, generate, model, norm, packed, rope, samplin
 
 
 def call_everything() -> None:
-    """Attention both ways, with and without a cache, prefill, chunk and single steps; sampling with all filters."""
+    """Attention both ways, with and without a cache, prefill, chunk and single steps, as a compiler sees it too;
+    sampling with all filters."""
     llama = model.Llama(CONFIG).requires_grad_(False)
     tokens = torch.arange(10).view(2, 5)
     cache = llama.new_cache(batch_size=2)
@@ -25,6 +27,8 @@ def call_everything() -> None:
     llama(tokens[:, :3], cache)
     with model.record_attention(llama):
         llama(tokens, cache)
+    with patch.object(torch.compiler, "is_compiling", return_value=True):
+        llama(tokens)
     prompts, draws = [[1, 2, 3], [4, 5, 6, 7, 8]], torch.Generator().manual_seed(0)
     generate.generate(llama, prompts, 70, temperature=0.8, top_k=9, top_p=0.9, generator=draws)
 
