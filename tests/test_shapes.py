@@ -25,6 +25,7 @@ def call_everything() -> None:
     cache = llama.new_cache(batch_size=2)
     llama(tokens, cache)
     llama(tokens[:, :3], cache)
+    llama(tokens[:, :1], cache)
     with model.record_attention(llama):
         llama(tokens, cache)
     with patch.object(torch.compiler, "is_compiling", return_value=True):
