@@ -1,9 +1,9 @@
 """Our speed beside transformers' and the machine's limit: `make bench`; `make bench SAVE=1` keeps the table.
 
-Both run the same random weights in one process, in turns, in float32 on a CPU, and the best of some repetitions counts:
-other work on the machine only ever slows a run down. A decoding step has to read every weight but the embedding table,
-and the cache: `roof` is the machine's read bandwidth divided by those bytes. (A model that fits into the processor's
-cache may exceed it.)
+Both run the same random weights in one process, in turns, in float32 on a CPU, and the best of some repetitions
+counts: other work on the machine only ever slows a run down. The roof of decoding is the machine's read bandwidth: a
+step has to read every weight but the embedding table, and the cache. (A model that fits into the processor's cache may
+exceed it.) The roof of all else is its rate of multiplying matrices.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from tqdm.auto import tqdm
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
-from llama_lessons.arithmetic import kv_cache_bytes
+from benchmarks.machine import best_seconds, matmul_rate, processor, read_bandwidth
+from llama_lessons.arithmetic import flops_per_token, kv_cache_bytes
 from llama_lessons.checkpoints import save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.generate import generate
@@ -36,29 +37,11 @@ SHAPES = {
     "24M": replace(LlamaConfig.preset("stories15m"), tie_embeddings=False),
     "134M": replace(LlamaConfig.preset("stories110m"), tie_embeddings=False),
 }
-PROMPT = list(range(1, 9))
-NEW_TOKENS = 128
+PROMPT, NEW_TOKENS = list(range(1, 9)), 128
+LONG_PROMPT = 200  # tokens
 ROWS, SEQ_LEN = 4, 128  # of a training batch
-REPEATS = 5
 
-
-def read_bandwidth() -> float:
-    """Bytes a second that one product of a 1-GiB matrix and a vector reads."""
-    matrix, vector = torch.ones(2**14, 2**14), torch.ones(2**14)
-    return matrix.nbytes / best_seconds(lambda: matrix @ vector)[0]
-
-
-def best_seconds(*jobs: Callable[[], object]) -> list[float]:
-    """Shortest time of each job, run in turns after one round of warming up."""
-    best = [float("inf")] * len(jobs)
-    for repeat in range(REPEATS + 1):
-        for index, job in enumerate(jobs):
-            start = time.perf_counter()
-            job()
-            seconds = time.perf_counter() - start
-            if repeat > 0:
-                best[index] = min(best[index], seconds)
-    return best
+Row = tuple[str, float, float, float | None]  # what, ours, theirs, roof: larger is better
 
 
 def bytes_per_step(config: LlamaConfig) -> float:
@@ -67,7 +50,7 @@ def bytes_per_step(config: LlamaConfig) -> float:
     return weights + kv_cache_bytes(config, len(PROMPT) + NEW_TOKENS // 2, dtype="float32")
 
 
-def as_transformers(model: Llama) -> torch.nn.Module:
+def as_transformers(model: Llama) -> nn.Module:
     """The same weights in transformers' own model."""
     with tempfile.TemporaryDirectory() as folder:
         save(model, f"{folder}/model", format="hf")
@@ -76,25 +59,51 @@ def as_transformers(model: Llama) -> torch.nn.Module:
     return theirs
 
 
-def decoding(model: Llama, theirs: torch.nn.Module) -> list[float]:
-    """Tokens a second of our `generate` and of theirs, one sequence, greedy."""
+def decoding(model: Llama, theirs: nn.Module, batch_size: int) -> list[float]:
+    """Tokens a second of our `generate` and of theirs, greedy."""
+    prompts = [PROMPT] * batch_size
 
-    def hugging_face() -> list[int]:
-        out = theirs.generate(torch.tensor([PROMPT]), max_new_tokens=NEW_TOKENS, do_sample=False)
-        return out[0, len(PROMPT) :].tolist()
+    def hugging_face() -> list[list[int]]:
+        ids = torch.tensor(prompts)
+        out = theirs.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=0
+        )
+        return out[:, len(PROMPT) :].tolist()
 
-    def ours() -> list[int]:
-        return generate(model, [PROMPT], NEW_TOKENS, temperature=0)[0]
+    def ours() -> list[list[int]]:
+        return generate(model, prompts, NEW_TOKENS, temperature=0)
 
     assert ours() == hugging_face(), "the two models wrote different texts"
-    return [NEW_TOKENS / seconds for seconds in best_seconds(ours, hugging_face)]
+    return [batch_size * NEW_TOKENS / seconds for seconds in best_seconds(ours, hugging_face)]
 
 
-def training(model: Llama, theirs: torch.nn.Module) -> list[float]:
-    """Tokens a second of one step (forward, backward, AdamW) of our model and of theirs."""
+def compiled_decoding(model: Llama) -> tuple[float, float]:
+    """Tokens a second of `generate(compile=True)`, one sequence; and how many seconds its first call takes."""
+
+    def compiled() -> list[list[int]]:
+        return generate(model, [PROMPT], NEW_TOKENS, temperature=0, compile=True)
+
+    start = time.perf_counter()
+    compiled()
+    first = time.perf_counter() - start
+    return NEW_TOKENS / best_seconds(compiled)[0], first
+
+
+def first_token(model: Llama, theirs: nn.Module) -> list[float]:
+    """Tokens a second of reading a long prompt, until the first new token is there."""
+    prompt = torch.arange(LONG_PROMPT)[None]
+    jobs = (
+        lambda: generate(model, prompt.tolist(), 1, temperature=0),
+        lambda: theirs.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=1, do_sample=False),
+    )
+    return [LONG_PROMPT / seconds for seconds in best_seconds(*jobs)]
+
+
+def training(model: Llama, theirs: nn.Module) -> tuple[list[float], list[float]]:
+    """Tokens a second of one step (forward, backward, AdamW) of both, and tokens per GB kept for the backward pass."""
     tokens = torch.randint(model.config.vocab_size, (ROWS, SEQ_LEN + 1))
 
-    def step_of(network: torch.nn.Module, logits_of: Callable) -> Callable[[], None]:
+    def step_of(network: nn.Module, logits_of: Callable[[Tensor], Tensor]) -> Callable[[], None]:
         optimizer = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
 
         def step() -> None:
@@ -105,38 +114,60 @@ def training(model: Llama, theirs: torch.nn.Module) -> list[float]:
         return step
 
     jobs = step_of(model, model), step_of(theirs, lambda ids: theirs(ids, use_cache=False).logits)
-    return [ROWS * SEQ_LEN / seconds for seconds in best_seconds(*jobs)]
+    n_tokens = ROWS * SEQ_LEN
+    kept = [n_tokens / (kept_bytes(job, net) / 1e9) for job, net in zip(jobs, (model, theirs), strict=True)]
+    return [n_tokens / seconds for seconds in best_seconds(*jobs)], kept
 
 
-def table(names: list[str]) -> str:
+def kept_bytes(step: Callable[[], None], network: nn.Module) -> int:
+    """Bytes that a step keeps for the backward pass, weights left out."""
+    weights = {weight.untyped_storage().data_ptr() for weight in network.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        step()
+    return sum(kept.values())
+
+
+def rows(name: str, bandwidth: float, rate: float, compile: bool) -> Iterator[Row]:
+    """Everything about one shape."""
+    torch.manual_seed(0)
+    model = Llama(SHAPES[name])
+    theirs = as_transformers(model)
+    roof = bandwidth / bytes_per_step(model.config)
+    yield "decode, 1 row, tokens/s", *(one := decoding(model, theirs, 1)), roof
+    if compile:
+        fast, first = compiled_decoding(model)
+        yield f"the same, compiled (first call {first:.0f} s)", fast, one[1], roof
+    yield "decode, 16 rows, tokens/s", *decoding(model, theirs, 16), None
+    read = rate / flops_per_token(model.config, LONG_PROMPT // 2)
+    yield f"read {LONG_PROMPT} tokens, tokens/s", *first_token(model, theirs), read
+    speed, kept = training(model, theirs)
+    yield "train, tokens/s", *speed, rate / (3 * flops_per_token(model.config, SEQ_LEN // 2))
+    yield "train, tokens per GB kept", *kept, None
+
+
+def table(names: list[str], compile: bool) -> str:
     """The whole comparison as a Markdown table."""
-    bandwidth = read_bandwidth()
+    bandwidth, rate = read_bandwidth(), matmul_rate()
     lines = [
-        f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, {processor()}, "
-        f"{datetime.date.today()}; reads {bandwidth / 1e9:.1f} GB/s",
+        f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, {processor()}, {datetime.date.today()}; "
+        f"reads {bandwidth / 1e9:.1f} GB/s, multiplies {rate / 1e9:.0f} GFLOP/s",
         "",
-        "| model | what | ours, tokens/s | transformers | ratio | roof | share of it |",
+        "| model | what | ours | transformers | ratio | roof | share of it |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in tqdm(names, desc="models"):
-        torch.manual_seed(0)
-        model = Llama(SHAPES[name])
-        theirs = as_transformers(model)
-        ours, peer = decoding(model, theirs)
-        roof = bandwidth / bytes_per_step(model.config)
-        lines.append(
-            f"| {name} | decode | {ours:.0f} | {peer:.0f} | {ours / peer:.2f} | {roof:.0f} | {ours / roof:.0%} |"
-        )
-        ours, peer = training(model, theirs)
-        lines.append(f"| {name} | train | {ours:.0f} | {peer:.0f} | {ours / peer:.2f} | | |")
+        for what, ours, theirs, roof in rows(name, bandwidth, rate, compile):
+            limit = f"{roof:.0f} | {ours / roof:.0%}" if roof else "|"
+            lines.append(f"| {name} | {what} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {limit} |")
     return "\n".join(lines)
-
-
-def processor() -> str:
-    """Its name, where the system tells."""
-    info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if info.exists() and names else platform.processor() or platform.machine()
 
 
 def main() -> None:
@@ -144,11 +175,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=SHAPES, default=list(SHAPES), help="which shapes to run")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()), help="PyTorch's threads")
+    parser.add_argument("--compile", action="store_true", help="also generate(compile=True); takes a C++ compiler")
     parser.add_argument("--save", action="store_true", help=f"also write the table to {RESULTS.name}")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     torch.set_num_threads(arguments.threads)
-    text = table(arguments.models)
+    text = table(arguments.models, arguments.compile)
     print(text)
     if arguments.save:
         RESULTS.write_text(f"# Speed\n\nMeasured by `make bench SAVE=1`.\n\n{text}\n")
