@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llama_lessons.widgets.rope_ways import Turn, Way
+from llama_lessons.model import Llama
+from llama_lessons.widgets.rope_ways import Run, Turn, Way
 
 LONGEST = 1.25  # of a hand: a wrong turn may stretch it, and it should stay in its clock
 
@@ -33,6 +34,30 @@ class Pair:
     query_alone: bool = False
     key_alone: bool = False
 
+    @classmethod
+    def of(cls, model: Llama, run: Run, layer: int, head: int, query: int, key: int, shift: int = 0) -> Pair:
+        """Two tokens of a text as one head of the model meets them.
+
+        Args:
+            model: the model that read the text.
+            run: what it read and wrote.
+            layer: whose attention it is.
+            head: which of its query heads.
+            query: the token that looks.
+            key: the token that it looks at, `query` or one before it.
+            shift: tokens that are put before the text.
+        """
+        attention, x = model.blocks[layer].attention, run.inputs[layer]
+        group = model.config.n_heads // model.config.n_kv_heads  # query heads that share a key head
+        return cls(
+            _row(attention.wq.weight, x[query], head, attention.head_dim),
+            _row(attention.wk.weight, x[key], head // group, attention.head_dim),
+            place=query + shift,
+            distance=query - key,
+            query_alone=query >= run.n_prompt,
+            key_alone=key >= run.n_prompt,
+        )
+
     def turned(self, way: Way, theta: float) -> tuple[Tensor, Tensor]:
         """The query at its place, (D,), and the key at every place up to it, the nearest first, (place + 1, D)."""
         width, places = len(self.query), torch.arange(self.place + 1)
@@ -45,7 +70,7 @@ class Pair:
         return query[0], keys.flip(0)
 
     def scores(self, way: Way, theta: float) -> Tensor:
-        """The score at every distance, scaled as attention does: shape (place + 1,)."""
+        """The score at every distance from 0 to `place`, scaled as attention does; shape (S,), S = place + 1."""
         query, keys = self.turned(way, theta)
         return keys @ query / math.sqrt(len(query))
 
@@ -60,6 +85,11 @@ class Pair:
         key = keys[self.distance]
         share = (query * key).unflatten(0, (-1, 2)).sum(1, keepdim=True) / math.sqrt(len(query))
         return torch.cat((_hand(query, self.query), _hand(key, self.key), share), dim=1)
+
+
+def _row(weight: Tensor, x: Tensor, head: int, head_dim: int) -> Tensor:
+    """One head's query or key of one token: (H * D, C), (C,) -> (D,)."""
+    return (weight.detach()[head * head_dim : (head + 1) * head_dim] @ x).float().cpu()
 
 
 def _turn(turn: Turn, rows: Tensor, angles: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
 const CLOCK = { width: 58, height: 82, middle: 29, radius: 21, bar: 65 };
-const CURVE = { width: 376, height: 236, left: 44, right: 10, top: 10, bottom: 40 };
+const CURVE = { width: 376, height: 206, left: 44, right: 10, top: 22, bottom: 40 };
 
 function shape(tag, attributes = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
@@ -62,7 +62,8 @@ function makeCurve() {
   const dot = shape("circle", { class: "ll-dot", r: 5 });
   const marks = shape("g");
   const name = shape("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, "distance in tokens");
-  const box = shape("svg", { width, height, role: "img" }, zero, usual, now, dot, marks, name);
+  const title = shape("text", { x: 4, y: 11 }, "score of these two vectors");
+  const box = shape("svg", { width, height, role: "img" }, title, zero, usual, now, dot, marks, name);
 
   function draw({ now: scores, usual: trained, distance, low, high }) {
     const reach = trained.length - 1;

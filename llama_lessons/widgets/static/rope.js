@@ -1,6 +1,7 @@
 // Sliders and menus choose two tokens and a way to turn; Python computes what it means, and this shows it.
 
 const MAP = 430; // pixels along the map
+const TRAITS = ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"];
 
 function render({ model, el }) {
   const sizes = model.get("shape");
@@ -78,21 +79,22 @@ function render({ model, el }) {
     weights.setAttribute("aria-label", `Attention map of this head; here ${piece(query())} gives ${piece(key())} ${weight}.`);
   }
 
-  for (const trait of ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"]) {
-    model.on(`change:${trait}`, schedule);
-  }
+  for (const trait of TRAITS) model.on(`change:${trait}`, schedule);
   const theme = new MutationObserver(() => { painted = null; schedule(); });
   const size = new ResizeObserver(schedule);
   size.observe(root);
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
   const text = labelled("Your text", textBox(model, "prompt", "input", { type: "text", maxlength: 300 }));
-  const legend = make("p", { class: "ll-legend" }, hand("ll-query-hand", "query"), hand("ll-key-hand", "key"), hand("ll-usual", "as trained"));
+  const hands = legend(sample("ll-query-hand", "query"), sample("ll-key-hand", "key"), bar("ll-plus", "adds to the score"), bar("ll-minus", "takes away"));
+  const curves = legend(sample("ll-now", "now"), sample("ll-usual", "turned as trained"));
+  const rows = legend(make("span", { class: "ll-key" }, "your text, read at once"), make("span", { class: "ll-key ll-key-1" }, "new tokens, read one by one"));
+  const hint = make("p", { class: "ll-faint" }, "Rows look, columns are looked at. Click a cell to choose its two tokens, or use the sliders above.");
   root.append(
     make("div", { class: "ll-rope-inputs" }, text, labelled("Turning", menu)),
     make("div", { class: "ll-rope-sliders" }, ...sliders.map((one) => one.label)),
     sentence,
-    make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, legend), curve.box),
-    make("div", { class: "ll-rope-board" }, make("div", { class: "ll-rope-map" }, weights, choice), make("div", { class: "ll-texts" }, verdict, usual, written, note)),
+    make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, hands), make("div", {}, curve.box, curves)),
+    make("div", { class: "ll-rope-board" }, make("div", { class: "ll-rope-map" }, weights, choice), make("div", { class: "ll-texts" }, verdict, usual, written, note, rows, hint)),
   );
   el.append(root);
   draw();
@@ -100,9 +102,7 @@ function render({ model, el }) {
     theme.disconnect();
     size.disconnect();
     cancelAnimationFrame(waiting);
-    for (const trait of ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"]) {
-      model.off(`change:${trait}`, schedule);
-    }
+    for (const trait of TRAITS) model.off(`change:${trait}`, schedule);
   };
 }
 
@@ -123,9 +123,20 @@ function slider(name, value, most, place, choose) {
   };
 }
 
-function hand(kind, name) {
-  const line = shape("line", { class: kind, x1: 1, x2: 25, y1: 6, y2: 6 });
-  return make("span", {}, shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, line), name);
+function legend(...entries) {
+  return make("p", { class: "ll-legend" }, ...entries);
+}
+
+function entry(drawing, name) {
+  return make("span", {}, shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, drawing), name);
+}
+
+function sample(kind, name) {
+  return entry(shape("line", { class: kind, x1: 1, x2: 25, y1: 6, y2: 6 }), name);
+}
+
+function bar(kind, name) {
+  return entry(shape("rect", { class: kind, x: 5, y: 3, width: 18, height: 6 }), name);
 }
 
 export default { render };

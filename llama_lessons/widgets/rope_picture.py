@@ -21,14 +21,14 @@ def picture(scene: dict) -> bytes:
     Returns:
         A PNG file.
     """
-    figure = Figure(figsize=(9, 3.6), dpi=72, layout="constrained")
-    clocks, curve = figure.subplots(1, 2)
+    figure = Figure(figsize=(7, 2.2), dpi=72, layout="constrained")
+    clocks, curve = figure.subplots(1, 2, width_ratios=(4, 5))
     draw_clocks(clocks, scene["hands"])
-    curve.plot(scene["usual"], "--", color=USUAL, label="turned as trained")
     curve.plot(scene["now"], color=QUERY, label="now")
+    curve.plot(scene["usual"][: len(scene["now"])], ":", color=USUAL, label="turned as trained")
     curve.plot(scene["distance"], scene["now"][scene["distance"]], "o", color=KEY)
     curve.set(xlabel="distance in tokens", ylabel="score")
-    curve.legend(frameon=False)
+    curve.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     png = io.BytesIO()
     figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
@@ -41,9 +41,9 @@ def draw_clocks(axes: Axes, hands: Sequence[Sequence[float]]) -> None:
         axes: where to draw.
         hands: x and y of the query's hand, then of the key's, per pair; what follows is passed over.
     """
-    side = math.ceil(math.sqrt(len(hands)))
+    columns = math.ceil(math.sqrt(2 * len(hands)))
     for pair, (x, y, other_x, other_y, *_) in enumerate(hands):
-        right, down = 2.6 * (pair % side), -3.0 * (pair // side)
+        right, down = 2.6 * (pair % columns), -3.1 * (pair // columns)
         ring = [2 * math.pi * k / 48 for k in range(49)]
         axes.plot([right + math.cos(a) for a in ring], [down + math.sin(a) for a in ring], color="#999999", lw=0.8)
         axes.plot([right, right + x], [down, down + y], color=QUERY, lw=2)

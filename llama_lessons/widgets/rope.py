@@ -75,18 +75,14 @@ class RopeView(View):
         self._model, self._tokenizer, self._max_new = model, tokenizer, max_new_tokens
         self._ways = {AS_TRAINED: Way(), **(ways or {})}
         self.set_trait("ways", list(self._ways))
-        self._runs: dict[str, Run] = {}
-        _check("layer", layer, config.n_layers)
-        _check("head", head, config.n_heads)
-        self.layer, self.head = layer, head
         sizes = {"layers": config.n_layers, "heads": config.n_heads, "pairs": config.head_dim // 2}
         self.set_trait("shape", {**sizes, "shift": MAX_SHIFT})
+        self.layer, self.head = _within("layer", layer, config.n_layers), _within("head", head, config.n_heads)
+        self._runs: dict[str, Run] = {}
         self._read()
-        query = self._runs[AS_TRAINED].n_prompt - 1 if query is None else query
-        _check("query", query, self._runs[AS_TRAINED].n_prompt)
-        key = max(query - 1, 0) if key is None else key
-        _check("key", key, query + 1)
-        self.query, self.key = query, key
+        n_prompt = self._run.n_prompt
+        self.query = _within("query", n_prompt - 1 if query is None else query, n_prompt)
+        self.key = _within("key", max(self.query - 1, 0) if key is None else key, self.query + 1)
         self._look()
         self.observe(self._read, ["prompt", "way"])
         self.observe(self._map, ["layer", "head"])
@@ -123,19 +119,9 @@ class RopeView(View):
 
     def _pair(self) -> Pair:
         """The query and the key that are chosen, in the run that is shown."""
-        run = self._run
-        query = min(self.query, len(run.ids) - 1)
+        query = min(self.query, len(self._run.ids) - 1)
         key = min(self.key, query)
-        attention, x = self._model.blocks[self.layer].attention, run.inputs[self.layer]
-        group = self._model.config.n_heads // self._model.config.n_kv_heads
-        return Pair(
-            _row(attention.wq.weight, x[query], self.head, attention.head_dim),
-            _row(attention.wk.weight, x[key], self.head // group, attention.head_dim),
-            place=query + self.shift,
-            distance=query - key,
-            query_alone=query >= run.n_prompt,
-            key_alone=key >= run.n_prompt,
-        )
+        return Pair.of(self._model, self._run, self.layer, self.head, query, key, self.shift)
 
     def _look(self, _change: dict | None = None) -> None:
         """Compute the hands and the curves."""
@@ -165,9 +151,9 @@ class RopeView(View):
 
     def describe(self) -> str:
         """Which two tokens are compared, what they score, and what the model wrote."""
-        pair, theta = self._pair(), self._model.config.rope_theta
-        pieces, query = self.run["pieces"], pair.place - self.shift
-        now, usual = (pair.scores(way, theta)[pair.distance] for way in (self._ways[self._shown], Way()))
+        pair, pieces = self._pair(), self.run["pieces"]
+        query = pair.place - self.shift
+        now, usual = (self.scene[curve][pair.distance] for curve in ("now", "usual"))
         return (
             f"{self.shape['pairs']} clocks of layer {self.layer}, head {self.head}: {pieces[query]} at place "
             f"{pair.place} looks {_tokens(pair.distance)} back at {pieces[query - pair.distance]}, with the score "
@@ -186,14 +172,11 @@ class RopeView(View):
         return data, {**metadata, "image/png": {"alt": self.describe()}}
 
 
-def _row(weight: Tensor, x: Tensor, head: int, head_dim: int) -> Tensor:
-    """One head's query or key of one token: (H * D, C), (C,) -> (D,)."""
-    return (weight.detach()[head * head_dim : (head + 1) * head_dim] @ x).float().cpu()
-
-
-def _check(name: str, value: int, n: int) -> None:
+def _within(name: str, value: int, n: int) -> int:
+    """The value, if it is one of 0 ... n - 1."""
     if not 0 <= value < n:
         raise ValueError(f"{name} must be 0 ... {n - 1}, got {value}")
+    return value
 
 
 def _tokens(n: int) -> str:
