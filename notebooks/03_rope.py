@@ -195,9 +195,9 @@ show(figure, alt=what + "at 5 and 4 the angle between them is another.")
 # It rests on one thing, that a turn leaves dot products alone. And that rests on cos² + sin² = 1: (xc − ys)(x'c − y's)
 # + (xs + yc)(x's + y'c) = (xx' + yy')(c² + s²).
 #
-# A computer rounds, and *nearly equal* proves nothing. So let it calculate with fractions: the angle whose cosine is
-# exactly 3/5 and whose sine is exactly 4/5 (yes, 9 + 16 = 25). The cell tries all pairs of places up to 60 and collects
-# the scores that occur at each distance.
+# The proof needs no computer, but let one check it. A computer rounds, and *nearly equal* says little, so it shall
+# calculate with fractions: the angle whose cosine is exactly 3/5 and whose sine is exactly 4/5 (yes, 9 + 16 = 25). The
+# cell tries all pairs of places up to 60 and collects the scores that occur at each distance.
 
 # %%
 from fractions import Fraction
@@ -276,7 +276,7 @@ show(
 # These are cosines of the angles of pairs 0, 3, 6 and 9. From top to bottom each wave is more than five times as long
 # as the one above, and the last one hardly moves in a hundred tokens. It is like the digits of a number: pair 0 is the
 # last digit, which changes at every step and tells neighbours apart; the last pair is the first digit, which hardly
-# ever changes and tells the beginning of a book from its end. All together they tell any two distances apart.
+# ever changes and tells the beginning of a book from its end. All together they tell the distances within a text apart.
 #
 # ### Exercise 1 (10 minutes): the angles
 # For every place and every pair, the angle. Without loops, if you can. The check compares with loops, and knows the
@@ -477,9 +477,9 @@ pairs = [Pair(q[t], k[t - 1], place=40, distance=1) for t in range(1, len(ids))]
 curve = torch.stack([pair.scores(Way(), config.rope_theta) for pair in pairs]).mean(0)  # of distances 0 ... 40
 print("mean score at distance 0 ... 6: ", stable(curve[:7], 1))
 print("the highest is at distance", curve.argmax().item())
-moved = [Pair(pair.query, pair.key, 40, 6).hands(Way(), config.rope_theta)[:, 4] for pair in pairs]
-shares = torch.stack([pair.hands(Way(), config.rope_theta)[:, 4] for pair in pairs]).mean(0)
-gain = shares - torch.stack(moved).mean(0)  # what each pair has to do with it that the distance is 1 and not 6
+near = [pair.hands(Way(), config.rope_theta)[:, 4] for pair in pairs]  # column 4: each pair's part of the score
+far = [Pair(pair.query, pair.key, 40, distance=6).hands(Way(), config.rope_theta)[:, 4] for pair in pairs]
+gain = (torch.stack(near) - torch.stack(far)).mean(0)  # what each pair of channels does to prefer 1 to 6
 order = gain.argsort(descending=True).tolist()
 print("pairs that prefer distance 1 to distance 6, the strongest first:", order[:3])
 
