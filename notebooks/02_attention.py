@@ -181,7 +181,9 @@ print("column sums:", stable(weights.sum(-2)))
 
 # %% [markdown]
 # The same numbers in four lines. `dim=-1` matters: each *row* is one token's attention and sums to 1. A column says how
-# much a word is looked at by all, and may sum to anything: *llamas* are popular.
+# much a word is looked at by all, and may sum to anything: *llamas* are popular. (PyTorch's softmax first subtracts the
+# row's largest score from all of them. The weights stay the same, and e to a large score cannot overflow, as it would
+# in our loops.)
 #
 # Here are these very weights in numbers, and in the view that stays with us for the whole lesson. Point at a word, or
 # press Tab and the arrow keys: lines run to the words it looks at, thicker for more. The map shows all of them at once,
@@ -191,7 +193,7 @@ print("column sums:", stable(weights.sum(-2)))
 from llama_lessons.widgets.attention import AttentionView
 
 for word, row in zip(words, weights, strict=True):
-    print(f"{word:<7}{stable(row)}  looks most at {words[row.argmax()]}")
+    print(f"{word:<7}{stable(row)}")
 AttentionView([weights[None]], words)  # a list of layers, here one; a layer's weights have the shape (heads, T, T)
 
 # %% [markdown]
@@ -215,7 +217,7 @@ AttentionView([weights[None]], words)  # a list of layers, here one; a layer's w
 generator = torch.Generator().manual_seed(2)
 n_tokens, n_channels = x.shape
 x = torch.randn(n_tokens, n_channels, generator=generator)
-WQ, WK, WV = (torch.randn(n_channels, 32, generator=generator) / 40 for _ in range(3))
+WQ, WK, WV = (torch.randn(n_channels, 32, generator=generator) / 40 for _ in range(3))  # scores of moderate size
 
 
 def attend(x, to_weights):
@@ -258,7 +260,7 @@ def infinity_before(scores):
 
 for to_weights in (zero_after, infinity_before):
     weights = to_weights((x @ WQ) @ (x @ WK).T)
-    print(f"{to_weights.__name__}: {len(moved(to_weights))} rows move; the first three rows sum to", end=" ")
+    print(f"{to_weights.__name__}: {len(moved(to_weights))} of {n_tokens} move; the first three rows sum to", end=" ")
     print(stable(weights.sum(-1)[:3]), "and give the last token", stable(weights[:-1, -1].sum()))
 
 # %% [markdown]
@@ -301,11 +303,12 @@ for shift in (1, -1):
 # to see itself. Row 0 then has nobody to look at, and a softmax of nothing but −∞ is nan. Here the poke is blind: a
 # comparison with nan is always false.
 #
-# ## 4. Why divide by √d?
+# ## 4. Why divide by √D?
 #
 # The paper that made attention famous (arXiv:1706.03762) divides all scores by √D, the square root of the width of a
-# query. A dot product is a sum of D products. If queries and keys are like random numbers with variance 1, as they are
-# when training begins, each product has variance 1 as well, and independent variances add up.
+# query. A dot product is a sum of D products. Suppose, as the paper does, that queries and keys are like independent
+# random numbers with mean 0 and variance 1, roughly what they are when training begins. Then each product has variance
+# 1 as well, and variances of independent numbers add up.
 #
 # **Predict:** what is the variance of a score for D = 4, 64, 1024? And after dividing by √D?
 
@@ -324,7 +327,7 @@ for width in (4, 16, 64, 256, 1024):
 # weight is 0 or 1, moving the score a little changes nothing, so the gradient is 0.
 #
 # Let us measure both, for rows of 64 tokens: the largest weight, and how much a row's weight on its first token changes
-# when the scores move (the sum of the gradients' sizes).
+# when the scores move (the sizes of its gradient, added up).
 
 # %%
 from matplotlib import pyplot as plt
@@ -354,9 +357,8 @@ show(figure, alt=what + "divided by the root of D, both stay where they are.")
 # every width starts with soft weights and a gradient that works.
 #
 # Note what the scale is *not*: a limit to what a model can say. Divide `wq` by √D in place of the scores, and the
-# results are the same to the last digit but rounding. The scale is there for the start of training, and for steps of
-# the same size to do the same at every width. In section 8 we take it away from a trained model, and see how much it
-# minds.
+# results are the same, up to rounding. The scale is there so that training begins alike at every width. In section 8 we
+# take it away from a trained model, and see how much it minds.
 #
 # ### Exercise 1 (15 minutes): one head of attention
 # Now all of it: scores, scale, mask, softmax, mixture. Without loops, if you can. The check compares with loops, and
@@ -425,7 +427,11 @@ for right in (True, False):
         poked = tokens.clone()
         poked[token] += 1
         change = (attend_in_heads(poked, right) - attend_in_heads(tokens, right)).abs().amax(-1) > 1e-6
-        print("right" if right else "wrong", f"cut, token {token} poked, rows that move:", *change.nonzero().flatten())
+        print(
+            "right" if right else "wrong",
+            f"cut, token {token} poked, rows that move:",
+            *change.nonzero().flatten().tolist(),
+        )
 
 # %% [markdown]
 # Both have the shape (2, 3, 4), and no error comes. But memory is one long row of numbers, and `view` only counts off.
@@ -478,7 +484,7 @@ check_heads(solved_heads)
 #
 # And is the class right? We compare it with two others: PyTorch's own function, and the package's `Attention`, which
 # all later lessons use. That one also knows *where* each token stands, by turning queries and keys by an angle (lesson
-# 03); we stop its clocks, with all angles 0.
+# 03); we give it angles that are all 0, so that nothing turns.
 
 
 # %%
@@ -504,6 +510,7 @@ class MyAttention(torch.nn.Module):
 # %%
 from torch.nn.functional import scaled_dot_product_attention
 
+from llama_lessons.arithmetic import weights_bytes
 from llama_lessons.attention import Attention
 from llama_lessons.config import LlamaConfig
 
@@ -519,18 +526,22 @@ print("equal to PyTorch's:", torch.allclose(mine.heads(x[None]), theirs, atol=1e
 shape = {"vocab_size": 2048, "hidden_dim": 512, "max_seq_len": 512}
 package = Attention(LlamaConfig(dim=192, n_layers=1, n_heads=6, n_kv_heads=6, **shape))
 package.load_state_dict(mine.state_dict())  # the same four matrices, under the same names
-stopped = torch.ones(n_tokens, 16), torch.zeros(n_tokens, 16)  # cosines and sines of angles that are all 0
-print("equal to the package's:", torch.allclose(out, package(x[None], *stopped), atol=1e-5))
+unturned = torch.ones(n_tokens, 16), torch.zeros(n_tokens, 16)  # cosines and sines of angles that are all 0
+print("equal to the package's:", torch.allclose(out, package(x[None], *unturned), atol=1e-5))
+seven = LlamaConfig.preset("llama2-7b")
+maps_bytes, model_bytes = seven.n_layers * seven.n_heads * 4096**2 * 2, weights_bytes(seven, "float16")
+print(f"7B: all maps {stable(maps_bytes / 2**30, 1)} GiB, the model {stable(model_bytes / 2**30, 1)} GiB")
 
 # %% [markdown]
 # So a head is a reader and a writer of its own: it looks where its `wq` and `wk` tell it, takes what its `wv` picks up,
 # and adds to the row what its slice of `wo` makes of that. In section 9 we switch single heads off, by setting that
 # slice to zero.
 #
-# PyTorch's function and the package's are *fused*: they walk over the map in tiles and never keep it (FlashAttention,
-# arXiv:2205.14135). There is a reason. For one text of 4096 tokens Llama 2 7B has 32 layers × 32 heads = 1024 maps of
-# 4096 × 4096 weights; at two bytes each that is 32 GiB, where the model itself is 12.6 GiB. So a fused function has no
-# weights to give you, and the package computes them openly only where you ask to see them, with `record_attention`.
+# PyTorch's function has no weights to give you. It is *fused*: it walks over the map in tiles and never keeps it
+# (FlashAttention, arXiv:2205.14135). The last line above says why. Llama 2 7B has 32 layers of 32 heads, and all its
+# maps of one text of 4096 tokens, at two bytes for each weight, would take more than twice the memory of the model. The
+# package, too, uses the fused function, and computes the weights openly only where you ask to see them, with
+# `record_attention`.
 #
 # ### One thing it cannot do
 # **Predict:** we exchange *Clara* and *Luis*. Does the row of the last token change, after our attention? And at the
@@ -579,8 +590,8 @@ print("the same map in every layer:", all(same))
 # ### Exercise 3 (10 minutes): the mask for new tokens
 # A decoding step has one query and S keys. A prompt may also come in chunks: T new tokens, after others that are in the
 # cache. PyTorch's `is_causal=True` is a trap here. It places the triangle at the *top left* corner, as if the new
-# tokens were the first ones: a single new token would see the very first key, and nothing else. Several programs have
-# had to be mended for it. Write the mask that is right.
+# tokens were the first ones: a single new token would see the very first key, and nothing else. (FlashAttention's own
+# switch did the same, until version 2.1 moved the triangle to the bottom right.) Write the mask that is right.
 
 
 # %% tags=["exercise"]
@@ -650,7 +661,7 @@ ways = {
 # 2. *Play*: the prompt is one triangle, each new token a row below the dashed line. No old row ever changes.
 # 3. Who is *them*? Which heads look from *them* at the two names, and which tokens look at the names most?
 # 4. Two texts: *Clara* and *Luis* have changed places. Whom does the model write about then?
-# 5. `kv`: heads under one bracket share keys and values. Do they look at the same words? (Their queries are their own.)
+# 5. `kv`: heads under one bracket share keys and values. Do they look at the same words, too?
 # 6. *Attending*: choose each mistake, and watch the maps and what the model writes. **Predict** first: which mistakes
 #    change the text, and which change only the maps?
 
@@ -663,6 +674,8 @@ live = LiveAttention(model, tok, prompts, max_new_tokens=14, ways=ways, layer=1)
 live
 
 # %%
+from itertools import combinations
+
 with record_attention(model) as maps:  # the third question in numbers
     model(torch.tensor([ids]))
 names = [pieces.index("▁Clara"), pieces.index("▁Luis")]
@@ -671,15 +684,31 @@ for t in range(pieces.index("▁llamas"), len(pieces)):
     layer, head = divmod(share.argmax().item(), 6)
     print(f"{pieces[t]:<8} gives the names at most {stable(100 * share.max(), 0):>3} %, in layer {layer}, head {head}")
 
+print()
+for prompt, run in zip(prompts, live.runs, strict=True):  # the fourth
+    print(f"{prompt[:14]} ... writes{run['text']}")
+print()
+both = {True: [], False: []}  # the fifth: how much of their attention do two heads of a layer give to the same tokens?
+for layer in maps:
+    for a, b in combinations(range(6), 2):
+        both[a // 2 == b // 2].append(torch.minimum(layer[0, a], layer[0, b]).sum(-1).mean())
+for same_group, found in both.items():
+    who = "one group" if same_group else "two groups"
+    print(f"two heads of {who:<10} agree on {stable(100 * sum(found) / len(found), 0)} % of their attention")
+
 # %% [markdown]
 # Is it *them* that looks hardest at Clara and Luis? It need not be. We asked what the word means; but a row is not
-# there to understand its word, it is there to say what comes *next*. The names are wanted by the row that may soon have
-# to write one.
+# there to understand its word, it is there to say what comes *next*. After a full stop, that is often a name.
+#
+# The fourth question: the model goes on with the one who was named first. And the fifth: two heads that share their
+# keys look at the same words only a little more than two that do not. What a head looks for is in its queries, and
+# those are its own.
 #
 # Now the sixth question, without eyes. For each way to attend: how much weight lies on the future, what do the rows sum
-# to at least, what does the model write, and what is its *loss*: how surprised is it by each next token, in nats, on
-# stories, and on a game in which random words come once and then again? **Predict:** which mistake cannot change the
-# loss? And which may make it *better*?
+# to at least, what does the model write, and what is its *loss*: how surprised is it by the next token, on stories, and
+# on a game in which random words come once and then again? (Surprise is counted in *nats*: minus the natural logarithm
+# of the chance that it gave to the token that came, so 0 for what it knew, and more the less likely it thought it.)
+# **Predict:** which mistake cannot change the loss? And which may make it *better*?
 
 # %%
 from itertools import islice
@@ -715,7 +744,8 @@ for name, way in {"as trained": causal_weights, **ways}.items():
 #   random words cannot be guessed. The model was trained with the right mask and makes little use of the future; one
 #   that is *trained* with the wrong mask has a wonderful loss, and is worthless.
 # - The missing scale shows in neither. Where a head's choice is clear already, larger scores only make it clearer, and
-#   a trained model may hardly mind. A comparison with another program finds it, such as the one in section 6.
+#   this model hardly minds (do not count on it in another). Still it writes another text, as good as the right one.
+#   Only a comparison with another program finds it, such as the one in section 6.
 # - The wrong corner cannot show in the loss: that is measured on whole texts, where the corner is right. It comes to
 #   light when the model writes, token by token, with a cache. So test decoding against reading at once, as in section
 #   7.
@@ -840,10 +870,10 @@ AttentionView(maps, game, n_kv_heads=model.config.n_kv_heads, layer=layer, head=
 
 # %% [markdown]
 # ### A map is not a reason
-# That a head looks at the right word does not prove that the model *uses* it (arXiv:1902.10186 is a well-known
-# warning). To know, take it away. Section 6 said how: set the head's slice of `wo` to zero, and it writes nothing,
-# while all others work as before. The measure is the loss on the second list, in nats for each token: how surprised the
-# model is by the words that it could simply copy.
+# That a head looks at the right word does not prove that the model *uses* it (arXiv:1902.10186 is a well-known warning,
+# arXiv:1908.04626 a reply). To know, take it away. Section 6 said how: set the head's slice of `wo` to zero, and it
+# writes nothing, while all others work as before. The measure is the loss on the second list, in nats for each token:
+# how surprised the model is by the words that it could simply copy.
 #
 # **Predict:** there are 36 heads. Take them away one at a time: for how many does the loss rise by more than a tenth of
 # a nat? Will the head with the best induction score be the one that is missed most?
@@ -876,7 +906,8 @@ def loss_of(start):
 
 # %%
 second = games.shape[1] - n_words
-print("first list:", stable(loss_of(3), 1), "nats a word; second list:", stable(loss_of(second), 1))
+print("first list:", stable(loss_of(3), 1), "nats a word; second list:", stable(loss_of(second), 1), end="; ")
+print("all", tok.vocab_size, "pieces alike:", stable(torch.tensor(tok.vocab_size).log(), 1))
 base, rise = loss_of(second), torch.zeros(6, 6)
 for layer in range(6):
     for head in range(6):
@@ -893,10 +924,12 @@ place = 1 + order.tolist().index(best["induction"][0] * 6 + best["induction"][1]
 print("the head of the best induction score is number", place, "of those that are missed")
 
 # %% [markdown]
-# (The first list cannot be guessed, and in training only the second list of such games counted.) Compare the numbers of
-# each line. Heads share the work, so a head with a high score may hardly be missed, because others do the same; and a
-# head of low score may be missed badly, because others depend on it. A score finds candidates. Only taking away tells
-# who matters.
+# (The first list cannot be guessed. The model does worse there than by holding all pieces for equally likely, since in
+# training only the second list of such games counted: it never learned to be careful in the first.) Compare the numbers
+# of each line. Heads share the work, so a head with a high score may hardly be missed, because others do the same; and
+# a head of low score may be missed badly, because others depend on it. A score finds candidates. Only taking away tells
+# who matters, and even that is a rough tool: with zero in a head's place, later layers get a row of a kind that they
+# have never met.
 #
 # Who could an induction head depend on? To find the token *after* an earlier *Clara*, it needs a key that says "before
 # me stood Clara", and no token's own row says that. Some head in an earlier layer must have written it there: a
@@ -956,6 +989,7 @@ for name, (score, loss) in {
 # can.
 #
 # **Sources.** Vaswani and others, *Attention Is All You Need*, arXiv:1706.03762: scaled dot products (section 3.2.1;
-# its footnote 4 is our variance), heads and the output projection (3.2.2). Llama 2: arXiv:2307.09288, section 2.2.
-# Heads as parts that add up, previous-token and induction heads: Elhage and others, *A Mathematical Framework for
-# Transformer Circuits* (2021), and Olsson and others, arXiv:2209.11895.
+# its footnote 4 is our variance), heads and the output projection (3.2.2). Attention itself is older: Bahdanau and
+# others, arXiv:1409.0473, for translation. Llama 2: arXiv:2307.09288, section 2.2. Heads as parts that add up,
+# previous-token and induction heads: Elhage and others, *A Mathematical Framework for Transformer Circuits*
+# (transformer-circuits.pub, 2021), and Olsson and others, arXiv:2209.11895.

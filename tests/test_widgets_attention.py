@@ -40,12 +40,12 @@ def model() -> Llama:
 
 
 class Sent(list):
-    """What a view sends to the browser: (content, bytes)."""
+    """What a view sends to the browser: (content, buffers)."""
 
     def __init__(self, view: AttentionView) -> None:
-        view.send = lambda content, buffers: self.append((content, buffers[0]))
+        view.send = lambda content, buffers: self.append((content, buffers))
 
-    def ask(self, view: AttentionView, wish: object) -> tuple[dict, bytes] | None:
+    def ask(self, view: AttentionView, wish: object) -> tuple[dict, list[bytes]] | None:
         """Wish as the browser does, through the channel of custom messages."""
         before = len(self)
         view._handle_custom_msg(wish, [])
@@ -68,11 +68,11 @@ def test_what_travels_is_the_models_own_tensor(model: Llama):
         model(tokens)
     view = AttentionView(maps, list("abcdefg"), n_kv_heads=3)
     sent = Sent(view)
-    for layer in range(2):
-        for head in range(6):
-            content, raw = sent.ask(view, {"kind": "map", "run": 0, "layer": layer, "head": head})
-            assert content == {"kind": "map", "run": 0, "version": view.version, "layer": layer, "head": head}
-            assert_close(as_square(raw, 7) / 255, maps[layer][0, head], rtol=0, atol=0.5 / 255 + 1e-6)
+    places = [(0, layer, head) for head in range(6) for layer in range(2)]
+    content, buffers = sent.ask(view, {"maps": places})
+    assert content == {"maps": places, "version": view.version}
+    for (_, layer, head), raw in zip(places, buffers, strict=True):
+        assert_close(as_square(raw, 7) / 255, maps[layer][0, head], rtol=0, atol=0.5 / 255 + 1e-6)
 
 
 def test_weights_on_the_future_travel_as_a_whole_square():
@@ -101,8 +101,8 @@ def test_thumbnails_hold_the_largest_weight_of_their_area():
 def test_all_thumbnails_come_in_one_message_in_the_order_of_layers_and_heads():
     maps = causal_maps(3, 4, 6)
     view = AttentionView(maps, list("abcdef"))
-    content, raw = Sent(view).ask(view, {"kind": "thumbs", "run": 0})
-    assert content["side"] == 6
+    content, (raw,) = Sent(view).ask(view, {"thumbs": 0})
+    assert content == {"thumbs": 0, "side": 6, "version": view.version}
     assert_close(torch.tensor(list(raw)).view(3, 4, 6, 6) / 255, torch.stack(maps), rtol=0, atol=0.5 / 255 + 1e-6)
 
 
@@ -110,8 +110,8 @@ def test_no_message_is_large_and_nothing_large_is_saved_with_the_notebook():
     weights = causal_maps(1, 32, 512)[0].half()
     view = AttentionView([weights] * 32, ["word"] * 512)
     sent = Sent(view)
-    assert len(sent.ask(view, {"kind": "thumbs", "run": 0})[1]) == 32 * 32 * 16 * 16
-    assert len(sent.ask(view, {"kind": "map", "run": 0, "layer": 31, "head": 31})[1]) == 512 * 513 // 2
+    assert len(sent.ask(view, {"thumbs": 0})[1][0]) == 32 * 32 * 16 * 16
+    assert len(sent.ask(view, {"maps": [[0, 31, 31]]})[1][0]) == 512 * 513 // 2
     state = {name: value for name, value in view.get_state().items() if name not in ("_esm", "_css")}
     assert len(str(state)) < 10_000
 
@@ -123,11 +123,17 @@ def test_no_message_is_large_and_nothing_large_is_saved_with_the_notebook():
         [],
         "map",
         None,
-        {"kind": "map", "run": 1, "layer": 0, "head": 0},
-        {"kind": "map", "run": 0, "layer": 2, "head": 0},
-        {"kind": "map", "run": 0, "layer": 0, "head": -1},
-        {"kind": "map", "run": 0, "layer": "x", "head": 0},
-        {"kind": "secrets", "run": 0},
+        {"maps": [[1, 0, 0]]},
+        {"maps": [[-1, 0, 0]]},
+        {"maps": [[0, 2, 0]]},
+        {"maps": [[0, 0, -1]]},
+        {"maps": [[0, 0, 0], [0, 0, 3]]},
+        {"maps": [[0, "x", 0]]},
+        {"maps": [[0, 0]]},
+        {"maps": 5},
+        {"thumbs": 1},
+        {"thumbs": None},
+        {"secrets": 0},
     ],
 )
 def test_a_wish_that_makes_no_sense_is_passed_over(wish):

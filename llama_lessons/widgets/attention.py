@@ -33,7 +33,7 @@ class AttentionView(View):
         ValueError: the arguments do not fit together; the message names the one that is wrong.
     """
 
-    _esm = static("dom.js", "attention_canvas.js", "attention_words.js", "attention_parts.js", "attention.js")
+    _esm = static("dom.js", *(f"attention{part}.js" for part in ("_canvas", "_words", "_parts", "_store", "")))
     _css = static("view.css", "attention.css")
     prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)  # texts that the reader may change; none: no boxes
     ways = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # names of the ways to attend
@@ -96,23 +96,28 @@ class AttentionView(View):
             self.set_trait("version", self.version + 1)
 
     def _answer(self, _widget: object, wish: object, _buffers: object) -> None:
-        """Send what the browser asked for: a map, or all thumbnails; a wish that makes no sense is passed over."""
+        """Send the maps or the thumbnails that the browser asked for; a wish that makes no sense is passed over."""
         try:
-            run, kind = int(wish["run"]), wish["kind"]
-            layer, head = int(wish.get("layer", 0)), int(wish.get("head", 0))
-        except (AttributeError, KeyError, TypeError, ValueError):
+            if "thumbs" in wish:
+                run = int(wish["thumbs"])
+                reading = self._reading(run)
+                content, buffers = {"thumbs": run, "side": reading.thumb_side}, [reading.thumb_bytes()]
+            else:
+                places = [(int(run), int(layer), int(head)) for run, layer, head in wish["maps"]]
+                content, buffers = {"maps": places}, [self._map(*place) for place in places]
+        except (KeyError, TypeError, ValueError):
             return
-        n_layers, n_heads = self.shape["layers"], self.shape["heads"]
-        if not (0 <= run < len(self._readings) and 0 <= layer < n_layers and 0 <= head < n_heads):
-            return
-        reading = self._readings[run]
-        if kind == "map":
-            content, raw = {"layer": layer, "head": head}, reading.map_bytes(layer, head)
-        elif kind == "thumbs":
-            content, raw = {"side": reading.thumb_side}, reading.thumb_bytes()
-        else:
-            return
-        self.send({"kind": kind, "run": run, "version": self.version, **content}, buffers=[raw])
+        self.send({**content, "version": self.version}, buffers=buffers)
+
+    def _reading(self, run: int) -> Reading:
+        if not 0 <= run < len(self._readings):
+            raise ValueError(f"run must be 0 ... {len(self._readings) - 1}, got {run}")
+        return self._readings[run]
+
+    def _map(self, run: int, layer: int, head: int) -> bytes:
+        if not (0 <= layer < self.shape["layers"] and 0 <= head < self.shape["heads"]):
+            raise ValueError(f"there is no layer {layer}, head {head}")
+        return self._reading(run).map_bytes(layer, head)
 
     def describe(self) -> str:
         """How much there is, and what the chosen token looks at most in the map that is large."""

@@ -1,8 +1,7 @@
 // Chooses which map is drawn and asks Python for it; the maps are the model's own, and nothing is computed here.
 
-const KEEP = 16e6; // bytes of maps kept, so that going back is quick
-const AHEAD = 40e3; // bytes of a map that is fetched before it is asked for
 const PAUSE = 700; // milliseconds between two tokens
+const REST = 500; // milliseconds without a step, after which Python is told where one is; a message costs JupyterLab time
 const STEPS = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
 
 function render({ model, el }) {
@@ -13,7 +12,9 @@ function render({ model, el }) {
   const parts = makeParts(model);
   let panels = [];
   let waiting = null;
+  let resting = null;
   let colours = null;
+  let size = null; // of a large map, in pixels
 
   const runs = () => model.get("runs");
   const shape = () => model.get("shape");
@@ -28,8 +29,15 @@ function render({ model, el }) {
 
   function put(changes) {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
+    clearTimeout(resting);
+    resting = setTimeout(tell, REST);
     schedule();
+  }
+
+  function tell() {
+    clearTimeout(resting);
+    resting = null;
+    model.save_changes();
   }
 
   function choose(k) {
@@ -46,6 +54,7 @@ function render({ model, el }) {
   function go(layer, head) {
     const { layers, heads } = shape();
     put({ layer: Math.min(Math.max(layer, 0), layers - 1), head: Math.min(Math.max(head, 0), heads - 1) });
+    maps.want(runs(), model.get("layer"), model.get("head"), shape()); // now, not when the next frame is drawn
   }
 
   function goStep(step) {
@@ -58,7 +67,7 @@ function render({ model, el }) {
     thumbs.clear();
     panels.forEach((panel) => panel.stop());
     panels = runs().map((run, k) => makePanel(k, run, { choose, preview, point, leave }));
-    panels.forEach((panel) => panel.words.box.addEventListener("moved", schedule));
+    panels.forEach((panel) => panel.words.box.addEventListener("moved", measure));
     root.classList.toggle("ll-two", panels.length > 1);
     parts.maps.replaceChildren(...panels.map((panel) => panel.figure));
     parts.texts.replaceChildren(...panels.map((panel) => panel.text));
@@ -85,8 +94,16 @@ function render({ model, el }) {
     preview(null);
   }
 
+  function measure() {
+    size = null;
+    panels.forEach((panel) => panel.words.forget());
+    schedule();
+  }
+
   function draw() {
+    if (!root.clientWidth) return; // out of sight, JupyterLab takes cells out of the page
     colours ??= readColours(root);
+    size ??= mapSize(parts.maps.clientWidth, panels.length);
     const [layer, head] = [model.get("layer"), model.get("head")];
     parts.sayHead(layer, head, shape());
     parts.sayStep(state.step, lastStep(), runs()[0]);
@@ -94,15 +111,14 @@ function render({ model, el }) {
     drawSmall(layer, head);
     const whole = panels.map((panel) => drawPanel(panel, layer, head)).every(Boolean);
     root.setAttribute("aria-busy", String(!whole));
-    if (!whole) return;
-    root.dataset.drawn = [model.get("version"), layer, head, token(), state.step].join(" ");
-    maps.ahead(panels.length, layer, head, shape());
+    maps.want(runs(), layer, head, shape());
+    if (whole) root.dataset.drawn = [model.get("version"), layer, head, token(), state.step].join(" ");
   }
 
   function drawSmall(layer, head) {
     const small = thumbs.get(state.small);
     const places = thumbPlaces(shape(), 300);
-    if (!small) maps.wish({ kind: "thumbs", run: state.small });
+    if (!small) maps.wantThumbs(state.small);
     else if (parts.painted !== small) {
       drawThumbs(parts.thumbs, shape(), small, places, colours);
       parts.painted = small;
@@ -118,10 +134,10 @@ function render({ model, el }) {
     const n = run.pieces.length;
     const view = { shown: shown(run), token: token(), column: state.column };
     if (state.cell?.run === panel.number) view.cell = state.cell.place;
-    const size = panels.length > 1 ? 405 : 500;
-    const same = panel.drawn?.bytes === bytes && panel.drawn.shown === view.shown && panel.drawn.colours === colours;
+    const now = { bytes, shown: view.shown, colours, size };
+    const same = panel.drawn && Object.keys(now).every((name) => panel.drawn[name] === now[name]);
     if (!same) drawMap(panel.canvas, run, bytes, view.shown, size, colours);
-    panel.drawn = { bytes, shown: view.shown, colours };
+    panel.drawn = now;
     drawChoice(panel.above, run, view, size, colours);
     const weights = new Uint8Array(n);
     const hues = [];
@@ -138,10 +154,9 @@ function render({ model, el }) {
 
   function receive(content, buffers) {
     if (content.version !== model.get("version")) return;
-    const raw = buffers[0];
-    const bytes = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
-    if (content.kind === "thumbs") thumbs.set(content.run, { side: content.side, bytes });
-    else maps.put(content, bytes);
+    const bytes = buffers.map((raw) => new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength));
+    if (content.maps) content.maps.forEach((place, k) => maps.put(place, bytes[k]));
+    else thumbs.set(content.thumbs, { side: content.side, bytes: bytes[0] });
     schedule();
   }
 
@@ -151,68 +166,22 @@ function render({ model, el }) {
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
   const theme = new MutationObserver(() => { colours = parts.painted = null; schedule(); });
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
+  const sight = new IntersectionObserver(measure);
+  sight.observe(root);
   root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps), parts.texts, parts.note);
   el.append(root);
   rebuild();
   return () => { // neither timers nor observers must outlive the view
     parts.stop();
+    if (resting !== null) tell();
+    maps.clear();
     theme.disconnect();
+    sight.disconnect();
     cancelAnimationFrame(waiting);
     panels.forEach((panel) => panel.stop());
     model.off("msg:custom", receive);
     model.off("change:version", rebuild);
   };
-}
-
-// The maps that have come, the oldest forgotten first, and the wishes that are on their way.
-function makeStore(model) {
-  const kept = new Map();
-  const asked = new Set();
-  let size = 0;
-  const key = (run, layer, head) => `${run} ${layer} ${head}`;
-
-  function wish(content) {
-    const name = JSON.stringify(content);
-    if (asked.has(name)) return;
-    asked.add(name);
-    model.send(content);
-  }
-
-  function get(run, layer, head) {
-    const bytes = kept.get(key(run, layer, head));
-    if (!bytes) wish({ kind: "map", run, layer, head });
-    return bytes;
-  }
-
-  function put({ run, layer, head }, bytes) {
-    kept.set(key(run, layer, head), bytes);
-    size += bytes.length;
-    for (const [name, old] of kept) {
-      if (size <= KEEP || old === bytes) break;
-      kept.delete(name);
-      size -= old.length;
-      const [r, l, h] = name.split(" ").map(Number);
-      asked.delete(JSON.stringify({ kind: "map", run: r, layer: l, head: h }));
-    }
-  }
-
-  function ahead(nRuns, layer, head, shape) { // the neighbours of the map that is shown
-    for (let run = 0; run < nRuns; run++) {
-      if (kept.get(key(run, layer, head)).length > AHEAD) continue;
-      for (const [down, right] of Object.values(STEPS)) {
-        const inside = layer + down >= 0 && layer + down < shape.layers && head + right >= 0 && head + right < shape.heads;
-        if (inside) get(run, layer + down, head + right);
-      }
-    }
-  }
-
-  function clear() {
-    kept.clear();
-    asked.clear();
-    size = 0;
-  }
-
-  return { wish, get, put, ahead, clear };
 }
 
 export default { render };

@@ -1,9 +1,14 @@
 // Drawing of maps on canvases. A weight is a byte: 0 is nothing, 255 all of a token's attention.
 
 const SHADE = Uint8Array.from({ length: 256 }, (_, weight) => Math.round(Math.sqrt(weight / 255) * 255)); // small ones show
-const FORBIDDEN = 26; // opacity of the future, where nothing should be
+const FORBIDDEN = pixel([128, 128, 128], 26); // the future, where nothing should be
 const LABELLED = 32; // tokens of a map that has its words written beside it
 const GAP = 5; // pixels between groups of heads that share keys and values
+
+// A pixel as an ImageData keeps it: alpha, blue, green, red, from the highest byte to the lowest.
+function pixel([red, green, blue], alpha) {
+  return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}
 
 // The weight that token `query` gives to token `key`. A map up to the diagonal has T(T+1)/2 bytes, a whole one T*T.
 function weightAt(bytes, n, query, key) {
@@ -20,8 +25,10 @@ function readColours(root) {
   const style = getComputedStyle(root);
   const read = (name) => style.getPropertyValue(name).trim();
   const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
+  const kinds = ["--ll-together", "--ll-single", "--ll-future"].map((name) => parse(read(name)));
   return {
-    kinds: ["--ll-together", "--ll-single", "--ll-future"].map((name) => parse(read(name))),
+    kinds,
+    shades: kinds.map((colour) => Uint32Array.from(SHADE, (alpha) => pixel(colour, alpha))), // the pixel of each weight
     line: style.color,
     font: `11px ${read("--ll-code")}`,
   };
@@ -45,21 +52,18 @@ function fitCanvas(canvas, width, height) {
 }
 
 // Pixels of one map, one per weight; rows after `shown` are empty.
-function paintMap(bytes, n, nPrompt, shown, colours) {
+function paintMap(bytes, n, nPrompt, shown, { shades }) {
   const image = new ImageData(n, n);
-  const pixels = image.data;
+  const pixels = new Uint32Array(image.data.buffer);
+  const whole = bytes.length === n * n;
   for (let query = 0; query < shown; query++) {
-    for (let key = 0; key < n; key++) {
-      const future = key > query;
-      const weight = weightAt(bytes, n, query, key);
-      const colour = colours.kinds[future ? 2 : query < nPrompt ? 0 : 1];
-      const at = 4 * (query * n + key);
-      const empty = future && weight === 0;
-      pixels[at] = empty ? 128 : colour[0];
-      pixels[at + 1] = empty ? 128 : colour[1];
-      pixels[at + 2] = empty ? 128 : colour[2];
-      pixels[at + 3] = empty ? FORBIDDEN : SHADE[weight];
-    }
+    const row = whole ? query * n : (query * (query + 1)) / 2;
+    const at = query * n;
+    const past = shades[query < nPrompt ? 0 : 1];
+    for (let key = 0; key <= query; key++) pixels[at + key] = past[bytes[row + key]];
+    pixels.fill(FORBIDDEN, at + query + 1, at + n);
+    if (!whole) continue;
+    for (let key = query + 1; key < n; key++) if (bytes[row + key]) pixels[at + key] = shades[2][bytes[row + key]];
   }
   return image;
 }
@@ -74,6 +78,13 @@ function toCanvas(image) {
 function mapPlace(n, size) {
   const margin = n <= LABELLED ? 84 : 4;
   return { margin, side: size - margin - 4, cell: (size - margin - 4) / n };
+}
+
+// How wide each of one or two maps is: side by side if there is room for it.
+function mapSize(room, many) {
+  const beside = Math.floor((room - 12) / 2);
+  if (many === 1) return Math.min(500, room);
+  return Math.min(405, beside < 300 ? room : beside);
 }
 
 // The weights and words of a map; what a reader points at is drawn on another canvas, above this one.
@@ -132,17 +143,13 @@ function thumbPlaces(shape, width) {
 }
 
 // Pixels of all thumbnails, each in its place: a row for each layer, a column for each head.
-function paintThumbs({ side, bytes }, { layers, heads }, [red, green, blue]) {
+function paintThumbs({ side, bytes }, { layers, heads }, shades) {
   const image = new ImageData(side * heads, side * layers);
-  const pixels = image.data;
+  const pixels = new Uint32Array(image.data.buffer);
   for (let k = 0; k < bytes.length; k++) {
     const tile = Math.floor(k / side ** 2);
     const row = Math.floor(tile / heads) * side + Math.floor((k % side ** 2) / side);
-    const at = 4 * (row * image.width + (tile % heads) * side + (k % side));
-    pixels[at] = red;
-    pixels[at + 1] = green;
-    pixels[at + 2] = blue;
-    pixels[at + 3] = SHADE[bytes[k]];
+    pixels[row * image.width + (tile % heads) * side + (k % side)] = shades[bytes[k]];
   }
   return image;
 }
@@ -150,7 +157,7 @@ function paintThumbs({ side, bytes }, { layers, heads }, [red, green, blue]) {
 function drawThumbs(canvas, shape, thumbs, places, colours) {
   const pen = fitCanvas(canvas, places.width, places.height);
   const { side } = thumbs;
-  const all = toCanvas(paintThumbs(thumbs, shape, colours.kinds[0]));
+  const all = toCanvas(paintThumbs(thumbs, shape, colours.shades[0]));
   const { tile, x, y } = places;
   pen.imageSmoothingEnabled = true;
   pen.strokeStyle = colours.line;
@@ -159,7 +166,7 @@ function drawThumbs(canvas, shape, thumbs, places, colours) {
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   for (let layer = 0; layer < shape.layers; layer++) {
-    if (tile > 11) pen.fillText(String(layer), 4, y(layer) + tile / 2);
+    if (tile > 11 || layer % 8 === 0) pen.fillText(String(layer), 4, y(layer) + tile / 2);
     for (let head = 0; head < shape.heads; head++) {
       pen.drawImage(all, head * side, layer * side, side, side, x(head), y(layer), tile - 1, tile - 1);
     }
@@ -187,6 +194,6 @@ function drawGroups(pen, shape, places) {
     pen.lineTo(to, 14);
     pen.lineTo(to, 18);
     pen.stroke();
-    if (to - from > 28) pen.fillText(`kv ${group}`, (from + to) / 2, 7);
+    if (to - from > 12) pen.fillText(to - from > 28 ? `kv ${group}` : String(group), (from + to) / 2, 7);
   }
 }

@@ -39,7 +39,7 @@ function makeParts(model) {
   };
 
   parts.sayHead = (l, h, { layers, heads, groups }) => {
-    grid.hidden = layers * heads === 1; // there is nothing to choose
+    grid.hidden = fact.hidden = layers * heads === 1; // there is nothing to choose
     layer.label.hidden = layers === 1;
     head.label.hidden = heads === 1;
     layer.input.max = layers - 1;
@@ -49,7 +49,7 @@ function makeParts(model) {
     const size = heads / groups;
     const group = Math.floor(h / size);
     const others = Array.from({ length: size }, (_, k) => group * size + k).filter((k) => k !== h);
-    const shares = others.length ? ` It shares keys and values (kv ${group}) with head ${others.join(", ")}.` : "";
+    const shares = others.length ? ` It shares keys and values (kv ${group}) with head${size > 2 ? "s" : ""} ${others.join(", ")}.` : "";
     fact.textContent = `Layer ${l} of ${layers}, head ${h} of ${heads}, counted from 0.${shares}`;
   };
 
