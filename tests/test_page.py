@@ -1,4 +1,5 @@
 import base64
+import io
 
 import pytest
 import torch
@@ -53,6 +54,27 @@ def test_a_picture_carries_its_description(monkeypatch):
     assert base64.b64decode(shown["data"]["image/png"]).startswith(b"\x89PNG")
     assert shown["data"]["text/plain"] == shown["meta"]["image/png"]["alt"] == "a line that rises"
     assert not pyplot.get_fignums()
+
+
+def test_a_picture_keeps_its_colours_in_a_third_of_the_bytes(monkeypatch):
+    from matplotlib import pyplot
+    from PIL import Image
+
+    shown = {}
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.update(data))
+    figure, (left, right) = pyplot.subplots(1, 2)
+    left.imshow(torch.rand(20, 20), cmap="viridis")
+    right.plot([1, 2], "--", color="#D55E00")
+    plain = io.BytesIO()
+    figure.savefig(plain, format="png")
+    page.show(figure, alt="noise, and a line that rises")
+    png = base64.b64decode(shown["image/png"])
+    assert len(png) < len(plain.getvalue()) / 2
+    before, after = (
+        torch.frombuffer(bytearray(Image.open(file).convert("RGB").tobytes()), dtype=torch.uint8).int()
+        for file in (plain, io.BytesIO(png))
+    )
+    assert (before - after).abs().max() <= 12  # of 255
 
 
 def test_setup_seeds_and_can_run_twice():
