@@ -1,0 +1,917 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 GQA: what does memory cost, and who can share it?
+#
+# When a Llama writes, it adds one token at a time, and each new token looks at all tokens before it. In lesson 00 we
+# let it write five words of our sentence,
+#
+# > Clara and Luis walked home together, and the llamas hummed behind them.
+#
+# and called our five lines of code wasteful: they read the whole text again for each word. What exactly do they repeat?
+# What must a program keep, so that it reads every token once? How large does that become for a real Llama? And why did
+# the authors of Llama 2 let eight query heads share one key and one value?
+#
+# In this lesson you count the waste, build the *KV cache* that ends it, and prove it equal to no cache at all. You walk
+# into the traps that real programs have walked into, and watch a cache fill, overflow and forget. Then you let heads
+# share, measure what that costs, and turn a model that does not share into one that does.
+#
+# You need to know Python, a little PyTorch, and what queries, keys and values are (lesson 02) and that the first two
+# are turned by their places (lesson 03). Where it says **Predict**, do so before you run on.
+
+# %%
+import torch
+
+from llama_lessons.checkpoints import load
+from llama_lessons.files import data_path
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+_ = torch.set_grad_enabled(False)  # we look at a model; only the last section trains one
+model = load(data_path("checkpoints/base"), dtype=torch.float32)
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+config = model.config
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+prompt = tok.encode(sentence + " Then")
+print(len(prompt), "tokens:", " ".join(tok.pieces(prompt)))
+heads = f"{config.n_heads} query heads and {config.n_kv_heads} key-value heads"
+print(f"{config.n_layers} layers; in each {heads} of {config.head_dim} numbers")
+
+# %% [markdown]
+# ## 1. What does writing repeat?
+#
+# Here is the simplest program that writes. The model gives a forecast after every token; we take the last one, put the
+# likeliest token at the end, and give it the whole text again.
+#
+# **Predict:** the prompt has 16 tokens and we ask for 40 more. How many tokens does the model read in all?
+
+
+# %%
+def write_again(ids, n_new):
+    """Write the likeliest tokens, reading all of the text for each; returns the text and how much each step read."""
+    ids, read = list(ids), []
+    for _ in range(n_new):
+        logits = model(torch.tensor([ids]))  # (1, T, V): a forecast after each token
+        read.append(len(ids))
+        ids.append(logits[0, -1].argmax().item())
+    return ids, read
+
+
+text, read = write_again(prompt, 40)
+print(sentence, "Then", tok.decode(text[len(prompt) :]))
+print("\ntokens read in the first steps:", read[:4], "and in the last:", read[-1])
+again = sum(read) - read[-1]
+print(f"in all {sum(read)} to write {len(read)}; {again} of them had been read before: {100 * again // sum(read)} %")
+
+# %% [markdown]
+# Nearly all of the work is done again. But is it the *same* work? If a token's numbers changed when another one is put
+# behind it, they would have to be computed anew. Lesson 02 says that they cannot: the mask lets no row depend on a
+# later one, and since each layer's rows are made of rows that have not changed, that holds in every layer.
+#
+# Let us look at what `wq`, `wk` and `wv` make of 20 tokens, and of the same 20 and one more. **Predict:**
+#
+# - In which of the six layers do the queries, keys and values of the 20 old tokens change?
+# - The new token's attention asks with its own query. Give attention this *single* query, with all 21 keys and values.
+#   Does it give the last row of the whole computation?
+
+
+# %%
+def projected(ids):
+    """What wq, wk and wv make of a text in every layer: name -> (layers, T, heads, D), not turned yet."""
+    made = {name: [] for name in ("wq", "wk", "wv")}
+    hooks = [
+        getattr(block.attention, name).register_forward_hook(lambda _, x, out, name=name: made[name].append(out[0]))
+        for block in model.blocks
+        for name in made
+    ]
+    model(torch.tensor([ids]))
+    for hook in hooks:
+        hook.remove()
+    return {name: torch.stack(layers).unflatten(-1, (-1, config.head_dim)) for name, layers in made.items()}
+
+
+# %%
+from llama_lessons.attention import causal_attention  # (B, H, T, D), (B, Hkv, S, D) twice -> (B, H, T, D)
+from llama_lessons.rope import rope_angles, rotate
+
+before, after = projected(text[:20]), projected(text[:21])
+for name in before:
+    change = (after[name][:, :20] - before[name]).abs().amax((1, 2, 3))  # (layers,): the largest change in each
+    print(f"{name} of the 20 old tokens changed in {(change > 1e-4).sum()} of {len(change)} layers")
+
+angles = rope_angles(torch.arange(21), config.head_dim)
+q, k = (rotate(after[name], angles.cos(), angles.sin()).transpose(1, 2) for name in ("wq", "wk"))
+v = after["wv"].transpose(1, 2)  # layers take the place of texts: (B, Hkv, S, D)
+whole, alone = causal_attention(q, k, v), causal_attention(q[:, :, -1:], k, v)
+print("one query is enough in all layers:", torch.allclose(whole[:, :, -1:], alone, atol=1e-4))
+
+# %% [markdown]
+# Nothing changes, and one query is enough. So for a new token we need its own row, and of the old ones the keys, by
+# which they are scored, and the values, which are mixed. Their queries asked for *their* rows, and those are done.
+#
+# So keep the keys and values of every layer, in a *KV cache*. Old queries are not kept, nor anything else of the old
+# rows. Each token is then read once, and there are two kinds of steps: *prefill*, which reads the prompt, many tokens
+# at once, and *decoding*, which reads the token just written, one at a time.
+#
+# How much does that save? Without a cache the steps read 1, 2, 3, ... tokens, with one they read 1, 1, 1, ... We let
+# our model read 200 tokens, one more in each step, in both ways, and look at the clock, too. (Your times are your
+# machine's, so they stand in the picture only.) **Predict:** for a text twice as long, how many times as many tokens
+# are read?
+
+# %%
+from time import perf_counter
+
+from matplotlib import pyplot as plt
+
+
+def clock(with_cache, n_tokens=200):
+    """Tokens read, and seconds gone, after each step; both begin at 0."""
+    cache = model.new_cache() if with_cache else None
+    ids, read, spent = torch.tensor([(text * 4)[:n_tokens]]), [0], [0.0]
+    for t in range(n_tokens):
+        part = ids[:, t : t + 1] if with_cache else ids[:, : t + 1]
+        start = perf_counter()
+        model(part, cache)
+        spent.append(spent[-1] + perf_counter() - start)
+        read.append(read[-1] + part.shape[1])
+    return read, spent
+
+
+for n in (50, 100, 200):
+    print(f"{n:>3} tokens: read {sum(range(1, n + 1)):>6,} without a cache, {n:>3} with one")
+
+# %% tags=["nbval-ignore-output"]
+# The picture shows times, which are others on each machine.
+figure, panels = plt.subplots(1, 2)
+for with_cache, style, colour in ((False, "--", "#D55E00"), (True, "-", "#0072B2")):
+    name, found = "with a cache" if with_cache else "without", clock(with_cache)
+    for axes, values, title in zip(panels, found, ("tokens read", "seconds"), strict=True):
+        axes.plot(values, style, color=colour, label=name, linewidth=2)
+        axes.set(title=title, xlabel="tokens in the text")
+panels[0].legend(frameon=False)
+show(figure, alt="Tokens read and seconds, against tokens in the text: without a cache both curves bend upwards.")
+
+# %% [markdown]
+# Twice as long is four times the work without a cache and twice the work with one: *quadratic* against *linear*. Left
+# is what we counted, right what the clock says. The solid curve is close to a straight line; close, not quite, for a
+# new token still scores every key and mixes every value, and these grow in number.
+#
+# ## 2. The cache by hand
+#
+# The obvious cache is a tensor of keys and one of values, to which `torch.cat` joins what is new. It gives the right
+# result. But where does `cat` put it? A tensor cannot grow, so each join takes new memory and copies everything. One
+# token of Llama 2 7B has keys and values of 512 KiB (section 6 does that sum).
+#
+# **Predict:** how much is copied until 4096 tokens are in?
+
+
+# %%
+class JoiningCache:
+    """Keys and values of one layer, joined anew each time."""
+
+    def __init__(self):
+        self.keys = self.values = None
+        self.copied = 0  # numbers
+
+    def extend(self, keys, values):
+        if self.keys is not None:
+            keys, values = torch.cat((self.keys, keys), dim=2), torch.cat((self.values, values), dim=2)
+        self.keys, self.values = keys, values  # (B, Hkv, S, D)
+        self.copied += keys.numel() + values.numel()
+        return keys, values
+
+
+joining = JoiningCache()
+for _ in range(100):
+    keys, values = joining.extend(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
+print("it holds", keys.numel() + values.numel(), "numbers and has copied", f"{joining.copied:,}")
+copied = 2**19 * sum(range(1, 4097))  # bytes
+print(f"the 7B, up to 4096 tokens: holds {2**19 * 4096 / 2**30:.0f} GiB, has copied {copied / 2**40:.0f} TiB")
+
+# %% [markdown]
+# The waste is quadratic again, now of memory traffic. So set the memory aside once, as large as it may become, write
+# new tokens behind the old ones, and remember how many there are. What is handed out is a *view* of the filled part,
+# without a copy.
+#
+# ### Exercise 1 (15 minutes): a cache
+# Write `extend`. A chunk may have any number of tokens, T. The check makes a cache, extends it by several chunks, and
+# looks at what you give back each time; it knows many mistakes by name.
+
+
+# %% tags=["exercise"]
+class MyCache:
+    """Keys and values of one layer, in memory that is set aside once."""
+
+    def __init__(self, batch_size, n_kv_heads, max_seq_len, head_dim):
+        self.keys = torch.zeros(batch_size, n_kv_heads, max_seq_len, head_dim)
+        self.values = torch.zeros(batch_size, n_kv_heads, max_seq_len, head_dim)
+        self.length = 0  # tokens that are in
+
+    def extend(self, keys, values):
+        """Write the keys and values of T new tokens, (B, Hkv, T, D) each, behind those that are in.
+
+        Returns the keys and the values of all S tokens that are in now, (B, Hkv, S, D) each.
+        """
+        raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.cache import check_cache
+
+check_cache(MyCache)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+class SolvedCache:
+    def __init__(self, batch_size, n_kv_heads, max_seq_len, head_dim):
+        self.keys = torch.zeros(batch_size, n_kv_heads, max_seq_len, head_dim)
+        self.values = torch.zeros(batch_size, n_kv_heads, max_seq_len, head_dim)
+        self.length = 0
+
+    def extend(self, keys, values):
+        end = self.length + keys.shape[2]
+        self.keys[:, :, self.length : end] = keys
+        self.values[:, :, self.length : end] = values
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+check_cache(SolvedCache)
+
+# %% [markdown]
+# ### Exercise 2 (20 minutes): read on
+# Now the attention of one head, for T new tokens behind P old ones, whose keys and values are in the cache. Two things
+# that you have met come together. The new tokens stand at the places P, P + 1, ... (lesson 03); the old keys have been
+# turned when they came, and are not turned again. And the new tokens are the *last* T of all (lesson 02). Llama 2's
+# order is: turn, then keep.
+
+
+# %% tags=["exercise"]
+def turn_rows(x, positions):
+    """Vectors (T, D), turned by their places (T,)."""
+    angles = rope_angles(positions, x.shape[-1])
+    return rotate(x[None, :, None], angles.cos(), angles.sin())[0, :, 0]
+
+
+def my_read_on(q, k, v, past_k, past_v):
+    """One head's attention of T new tokens to P old ones and to themselves.
+
+    q, k, v: queries, keys and values of the new tokens, not turned yet, shape (T, D) each.
+    past_k, past_v: keys, turned, and values of the old tokens, shape (P, D) each.
+    Returns the mixed values of the new tokens, (T, D); all keys, turned, (P + T, D); and all values, (P + T, D).
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.cache import check_read_on
+
+check_read_on(my_read_on)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_read_on(q, k, v, past_k, past_v):
+    n_new, n_past = len(q), len(past_k)
+    places = torch.arange(n_past, n_past + n_new)
+    keys, values = torch.cat((past_k, turn_rows(k, places))), torch.cat((past_v, v))
+    scores = turn_rows(q, places) @ keys.T / q.shape[1] ** 0.5  # (T, P + T)
+    may_look = torch.ones_like(scores).tril(n_past).bool()
+    return scores.masked_fill(~may_look, -torch.inf).softmax(-1) @ values, keys, values
+
+
+check_read_on(solved_read_on)
+
+# %% [markdown]
+# The package's `KVCache` is your exercise 1 for all layers at once, and its model takes one beside the tokens:
+# `model(tokens, cache)` reads the new tokens behind what the cache holds, and adds them to it. Once the last layer is
+# through, `length` grows; whoever sets it back forgets the tokens after it.
+#
+# **Predict:** will it write the same 40 tokens as in section 1, and how many tokens does it read for them?
+
+# %%
+cache = model.new_cache(max_seq_len=100)
+print("keys, and values, as (layers, B, Hkv, room, D):", tuple(cache.keys.shape), f"- {cache.n_bytes:,} bytes in all")
+logits = model(torch.tensor([prompt]), cache)  # prefill
+written = [logits[0, -1].argmax().item()]
+while len(written) < 40:
+    logits = model(torch.tensor([written[-1:]]), cache)  # decoding: one token
+    written.append(logits[0, -1].argmax().item())
+print("the same 40 tokens:", written == text[len(prompt) :])
+print("tokens read:", cache.length, "in place of", sum(read))
+
+# %% [markdown]
+# ## 3. Equal to none, however the text is cut
+#
+# One text that agrees proves little. What we claim is more: *whatever the chunks, the logits are those of reading at
+# once*. A text of 8 tokens has 7 gaps, and at each of them we cut or we do not: that makes 2⁷ = 128 ways to hand it
+# over, from all at once to one by one. Try every one, and compare all logits, not only the last.
+
+# %%
+from itertools import product
+
+from llama_lessons.widgets.cache_run import as_built, run
+
+short = torch.tensor([tok.encode(sentence)[:8]])
+
+
+def chunkings(n):
+    """Every way to cut n tokens, as lists of sizes: [8], [1, 7], ... [1, 1, 1, 1, 1, 1, 1, 1]."""
+    for cut_here in product((False, True), repeat=n - 1):  # at each gap, cut or not
+        ends = [k for k, cut in enumerate(cut_here, start=1) if cut] + [n]
+        yield [end - start for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def passed(way, tokens, wanted):
+    """The chunkings, as sizes, in which a way to read new tokens gives the logits that are wanted."""
+    good = []
+    for sizes in chunkings(tokens.shape[1]):
+        cache = model.new_cache(max_seq_len=tokens.shape[1])
+        logits = torch.cat([way(model, chunk, cache) for chunk in tokens.split(sizes, dim=1)], dim=1)
+        good += [sizes] if torch.allclose(logits, wanted, atol=1e-3) else []
+    return good
+
+
+good = passed(as_built, short, model(short))  # as_built(model, tokens, cache) is model(tokens, cache)
+print(len(good), "of", len(list(chunkings(8))), "chunkings give the logits of reading at once, to 1e-3")
+
+# %% [markdown]
+# All of them. (Not to the last bit: a computer adds in another order when it has other shapes before it, and rounds
+# otherwise.) Keep this test. It is short, it knows nothing about how a cache works, and we now turn it on mistakes.
+#
+# ## 4. The trap in `is_causal`
+#
+# Most programs leave attention to PyTorch's `scaled_dot_product_attention`. It has a switch `is_causal=True`, and while
+# one reads a text at once that is all one needs. With a cache there are T queries and S keys, and the mask is no longer
+# a square. At which corner does PyTorch put the triangle?
+#
+# It does not show its weights, but we can ask: give it as values the rows of the identity matrix, and the mixture *is*
+# the weights. To see the mask alone, let all scores be equal. **Predict:** 3 new tokens behind 4 old ones: how many
+# keys should the first new token see, and how many does it see? And a single new token, as in decoding?
+
+# %%
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.functional import scaled_dot_product_attention
+
+keys, values = torch.zeros(1, 1, 7, 16), torch.eye(7)[None, None]  # all scores are 0; the mixture is the weights
+new, last = keys[:, :, 4:], keys[:, :, -1:]  # queries of the last three tokens, and of the last one
+masks = {"is_causal=True": {"is_causal": True}, "what is right": {"attn_mask": causal_lower_right(3, 7)}}
+figure, panels = plt.subplots(1, 2, figsize=(7, 2))
+for axes, (name, mask) in zip(panels, masks.items(), strict=True):
+    weights = scaled_dot_product_attention(new, keys, values, **mask)[0, 0]
+    print(f"{name}: the 3 new tokens see {(weights > 0).sum(-1).tolist()} keys")
+    axes.imshow(weights > 0, cmap="Blues", vmin=0, vmax=1.5)
+    axes.set(title=name, xlabel="key", yticks=range(3), yticklabels=[f"token {t}" for t in (4, 5, 6)])
+    axes.axvline(3.5, color="#D55E00", linestyle="--")
+alone = scaled_dot_product_attention(last, keys, values, is_causal=True)[0, 0]
+print("is_causal=True, a single new token sees key", *alone[0].nonzero().flatten().tolist())
+show(figure, alt="Two masks, 3 rows by 7 keys. Left the triangle starts at the first key, right behind the fourth.")
+
+# %% [markdown]
+# The triangle stands at the top left, as if the new tokens were the first ones. A single new token sees the very first
+# key and nothing else. The function says so in its documentation, and there is a mask for our case,
+# `causal_lower_right`. (The package builds its own, and for a single token it uses none: the last one may see all.)
+#
+# No error comes, and a test that reads at once finds nothing. So let us collect such mistakes and look at them as a
+# *way to read*: a function that takes a model, new tokens and a cache, and gives logits. Two ways change how attention
+# works inside the model, with the tools of lessons 02 and 03. Two are mistakes in the cache: it does not count what it
+# is given, or it writes at the wrong place, one too early, over the last token.
+
+# %%
+from llama_lessons.model import record_attention
+from llama_lessons.widgets.attention_live import attending
+from llama_lessons.widgets.rope_ways import Way, turning
+
+
+def to_weights(q, k, corner=False, spread=torch.Tensor.repeat_interleave):
+    """Queries (B, H, T, D), keys (B, Hkv, S, D) -> weights (B, H, T, S), with the mistakes that are asked for."""
+    n_new, n_all = q.shape[2], k.shape[2]
+    scores = q @ spread(k, q.shape[1] // k.shape[1], 1).mT / q.shape[3] ** 0.5
+    may_look = torch.ones_like(scores).tril(0 if corner else n_all - n_new).bool()
+    return scores.masked_fill(~may_look, -torch.inf).softmax(-1)
+
+
+def mask_at_the_top_left(model, tokens, cache):
+    with attending(lambda q, k: to_weights(q, k, corner=True)), record_attention(model):
+        return model(tokens, cache)
+
+
+def places_from_zero(model, tokens, cache):  # no offset: every chunk is turned as if it were the first
+    with turning(model, Way(angles=lambda places, *rest: rope_angles(places - cache.length, *rest))):
+        return model(tokens, cache)
+
+
+# %%
+def length_not_advanced(model, tokens, cache):
+    before = cache.length
+    logits = model(tokens, cache)
+    cache.length = before or cache.length  # after the first chunk, every chunk is written to the same place
+    return logits
+
+
+def written_one_too_early(model, tokens, cache):
+    def extend(layer, keys, values):
+        start, end = max(cache.length - 1, 0), cache.length + keys.shape[2]
+        for memory, new in ((cache.keys, keys), (cache.values, values)):
+            memory[layer, :, :, start : start + new.shape[2]] = new
+        return cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
+
+    cache.extend = extend
+    try:
+        return model(tokens, cache)
+    finally:
+        del cache.extend
+
+
+# %% [markdown]
+# **Predict** for each of the four: of the 32 ways to cut six tokens, in how many are its logits right? And what will it
+# write?
+
+# %%
+few = short[:, :6]
+ways = {
+    "mask at the top left (is_causal)": mask_at_the_top_left,
+    "places from zero (no offset)": places_from_zero,
+    "length not advanced": length_not_advanced,
+    "written one place too early": written_one_too_early,
+}
+for name, way in {"as it should be": as_built, **ways}.items():
+    good = passed(way, few, model(few))
+    found = run(model, prompt, 20, [tok.eos_id], way=way)  # writes, and records each step
+    print(f"{name}: right in {len(good)} of 32 chunkings, at once {[6] in good}, one by one {[1] * 6 in good}")
+    print(f"    it writes {tok.decode(found.ids[len(prompt) :])!r}")
+
+# %% [markdown]
+# Every one of them passes the test that most people write: read a text at once, compare with another program. A cache
+# is first *used* in the second chunk, so a test must have one. (And a length that is not advanced is right also when
+# there are just two chunks: use three.)
+#
+# ## 5. See it fill
+#
+# The view runs the model on your text and keeps a record of every step; the slider and *Play* only walk through it. A
+# row for each key-value head of each layer, a column for each place in the cache. Keys fill the upper half of a cell
+# and values the lower one, darker for longer vectors. The columns below are steps: how many tokens each one computes,
+# and hatched, what it would compute *again* without a cache. Things to find:
+#
+# 1. *Play*: the prompt fills many places at once (prefill), then there is one column a step (decoding). Does any old
+#    cell ever change?
+# 2. What share of the work would have been done again? Does it depend on *Reads*, in chunks or at once?
+# 3. *The cache is used*: choose each mistake. Where are new tokens written, and where does the reading end?
+# 4. *Room*: make it smaller than the text. (Section 8 asks what to do then.)
+
+# %%
+from llama_lessons.widgets.cache import CacheView
+
+for opening, n_new in ((sentence + " Then", 1), (sentence + " Then", 40), ("Clara", 79), (4 * sentence, 20)):
+    shown = CacheView(model, tok, opening, max_new_tokens=n_new, room=96).frames[-1]
+    again = 100 - 100 * shown["computed"] // shown["without"]
+    print(f"{shown['computed']:>2} tokens computed; without a cache {shown['without']:>4}, of these {again:>2} % again")
+view = CacheView(model, tok, sentence + " Then", ways=ways, max_new_tokens=40)
+view
+
+# %% [markdown]
+# The longer the text that is *written*, the more is saved; a long prompt with a short answer gains little, since it is
+# read at once in any case. How the prompt is cut makes no difference to what is computed.
+#
+# ## 6. What does it cost? MHA, GQA, MQA
+#
+# A cache trades computing for memory. How much memory? Each token leaves a key and a value in every layer, one of each
+# per key-value head:
+#
+# > 2 × layers × key-value heads × numbers of a head × bytes of a number, per token.
+#
+# **Predict:** Llama 2 7B has 32 layers with 32 heads of 128 numbers, in 2 bytes each. How many KiB does one token take?
+# And is the 70B's cache ten times as large?
+
+# %%
+from llama_lessons.arithmetic import kv_cache_bytes
+from llama_lessons.config import LlamaConfig
+
+KiB, GiB = 2**10, 2**30
+for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
+    big = LlamaConfig.preset(name)
+    by_hand = 2 * big.n_layers * big.n_kv_heads * big.head_dim * 2
+    assert by_hand == kv_cache_bytes(big, dtype="float16")
+    print(f"{name:<10} 2 x {big.n_layers} x {big.n_kv_heads:>2} x {big.head_dim} x 2 bytes =", end=" ")
+    print(f"{by_hand // KiB} KiB a token, {kv_cache_bytes(big, 4096) / GiB:g} GiB at 4096 tokens")
+
+# %% [markdown]
+# The 70B's is the smallest of the three, because it has 8 key-value heads for its 64 query heads. There are names for
+# how many there are:
+#
+# - **MHA**, *multi-head attention*: as many as query heads. Each query head has its own (lesson 02; Llama 2 7B, 13B).
+# - **MQA**, *multi-query attention*: one, for all (arXiv:1911.02150).
+# - **GQA**, *grouped-query attention*: something between; a group of neighbouring query heads shares one
+#   (arXiv:2305.13245; Llama 2 34B and 70B).
+#
+# **Predict:** what would the 70B keep at 4096 tokens with MHA, and with MQA?
+
+# %%
+from dataclasses import replace
+
+names, kinds = ("llama2-7b", "llama2-13b", "llama2-70b"), {"MHA": None, "GQA, 8": 8, "MQA": 1}
+figure, axes = plt.subplots(figsize=(7, 2.6))
+for row, (kind, n_kv_heads) in enumerate(kinds.items()):
+    sizes = []
+    for name in names:
+        big = LlamaConfig.preset(name)
+        sizes.append(kv_cache_bytes(replace(big, n_kv_heads=n_kv_heads or big.n_heads), 4096) / GiB)
+    print(f"{kind:<7}", *(f"{name} {size:>7g} GiB" for name, size in zip(names, sizes, strict=True)), sep="  ")
+    style = {"color": ("#0072B2", "#E69F00", "#009E73")[row], "hatch": ("", "//", "..")[row], "edgecolor": "black"}
+    axes.bar([place + 0.27 * row for place in range(3)], sizes, width=0.25, label=kind, **style)
+axes.set(ylabel="GiB at 4096 tokens", xticks=[0.27, 1.27, 2.27], xticklabels=names)
+axes.legend(frameon=False)
+show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 10 with MHA, 1.25 with GQA.")
+
+# %% [markdown]
+# 10 GiB for each conversation against 1.25: with MHA, eight conversations would fill an 80 GB card before any weights
+# are on it.
+#
+# And memory that is *kept* must also be *read*. A decoding step does little arithmetic, but it takes every weight once,
+# and every key and value of every conversation. What takes the time is to bring them from the card's memory to its
+# processors. The weights are brought once for all conversations that are written together; each cache serves one.
+#
+# **Predict:** the 70B writes for 1, 16 or 64 people, each with 4096 tokens. What share of what it reads is cache, with
+# MHA and with GQA?
+
+# %%
+from llama_lessons.arithmetic import weights_bytes
+
+big = LlamaConfig.preset("llama2-70b")
+for people in (1, 16, 64):
+    for kind, shape in (("MHA", replace(big, n_kv_heads=64)), ("GQA", big)):
+        caches, weights = kv_cache_bytes(shape, 4096, people), weights_bytes(shape)
+        share, per_token = 100 * caches / (caches + weights), (caches + weights) / people / GiB
+        print(f"{people:>2} people, {kind}: {stable(share, 0):>2} % is cache;", end=" ")
+        print(f"{stable(per_token, 1):>5} GiB read for each new token")
+
+# %% [markdown]
+# This is why GQA was worth a change to the architecture. For one reader it hardly matters, weights are what is read.
+# For many it decides: with MHA one soon reads caches and little else, and more people at a time no longer make it
+# cheaper.
+#
+# Why 8 and not 1? Meta ran its largest models on eight GPUs, each with an eighth of the heads (lesson 13). With 8
+# key-value heads each GPU keeps its own; with one, each would have to keep a copy, or another way to divide the work be
+# found (Llama 2, appendix A.2.1). And sharing costs something, which section 9 measures.
+#
+# ## 7. Who shares with whom?
+#
+# In Llama 2 *neighbours* share: with 6 query heads on 3 key-value heads, heads 0 and 1 use key-value head 0, heads 2
+# and 3 the next. So before scoring, each key-value head must stand in for its group. PyTorch has two ways to make three
+# heads six, `repeat` and `repeat_interleave`. **Predict** what each of them does, and which one is right.
+#
+# Then we put the wrong one into the model, for its keys. **Predict:** in how many of the 32 chunkings are its logits
+# those of its own reading at once? And are they those of the model?
+
+# %%
+heads = torch.arange(3)[None, :, None, None]  # key-value heads, numbered: (B, Hkv, S, D)
+print("repeat:           ", heads.repeat(1, 2, 1, 1).flatten().tolist())
+print("repeat_interleave:", heads.repeat_interleave(2, dim=1).flatten().tolist())
+
+
+def in_turn(k, times, dim):
+    return k.repeat(1, times, 1, 1)
+
+
+def keys_shared_in_turn(model, tokens, cache):
+    with attending(lambda q, k: to_weights(q, k, spread=in_turn)), record_attention(model):
+        return model(tokens, cache)
+
+
+at_once = keys_shared_in_turn(model, few, model.new_cache())
+good = passed(keys_shared_in_turn, few, at_once)
+print(f"{len(good)} of 32 chunkings give the logits of its own reading at once;", end=" ")
+print("these are the model's:", torch.allclose(at_once, model(few), atol=1e-3))
+ways["keys shared in turn (repeat)"] = keys_shared_in_turn
+found = run(model, prompt, 20, [tok.eos_id], way=keys_shared_in_turn)
+print(f"it writes {tok.decode(found.ids[len(prompt) :])!r}")
+
+# %% [markdown]
+# Now it is the other way round. The model agrees with itself in every chunking, so the test of section 3 is blind: it
+# finds what is wrong with a *cache*. Heads that are shared wrongly are wrong from the first token on, and only a
+# comparison with other code finds that. One needs both tests.
+#
+# ### Exercise 3 (15 minutes): decode with shared heads
+# Attention for one new token, in all heads at once. It is the last token, so it may look at every key. Its queries are
+# turned already.
+
+
+# %% tags=["exercise"]
+def my_decode(q, k, v):
+    """Attention of one new token, in query heads that share keys and values.
+
+    q: queries, float tensor of shape (B, H, D).
+    k, v: keys and values of all tokens, the new one included, shape (B, Hkv, S, D). The first H / Hkv query heads
+        use key-value head 0, the next ones key-value head 1, and so on.
+    Returns the mixed values, (B, H, D).
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.gqa import check_decode
+
+check_decode(my_decode)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_decode(q, k, v):
+    groups = q.unflatten(1, (k.shape[1], -1))  # (B, Hkv, H / Hkv, D): the queries that share a key-value head
+    weights = (groups @ k.mT / q.shape[2] ** 0.5).softmax(-1)  # (B, Hkv, H / Hkv, S)
+    return (weights @ v).flatten(1, 2)
+
+
+check_decode(solved_decode)
+
+# %% [markdown]
+# There are two right ways. One spreads the keys with `repeat_interleave`: simple, but it makes a copy of each key for
+# every head of the group, and copies are what GQA has just saved. The other, in the solution, leaves the keys alone and
+# sorts the *queries* into groups, which are then like several rows that read the same keys. The package does it so.
+#
+# ## 8. What if it is full?
+#
+# A cache has room for so many tokens, and a model was trained on texts of so many. And then? Three answers:
+#
+# - **Stop.** That is what Llama 2's own code does.
+# - **Forget the oldest** tokens, and move the others up. A key has been turned to its place, so it must be turned
+#   *back* by as many places as it moves. (What it took from those that are gone stays in it.)
+# - **Forget the oldest, but keep `<s>`.** Many large models put attention that they have no use for on the first token
+#   (lesson 02), and lose their way when it is gone (arXiv:2309.17453).
+#
+# And a mistake: **leave the keys unturned.** **Predict:** with room for 20 tokens, what becomes of the story, and what
+# of Luis?
+
+# %%
+from llama_lessons.widgets.cache_full import RULES
+
+for room, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
+    found = run(model, prompt, 56, [tok.eos_id], room, rule)
+    print(f"room for {room}, {rule}: {found.end}\n    {tok.decode(found.ids[len(prompt) :])!r}")
+
+# %% [markdown]
+# With room for 20 the model has forgotten who was there, and somebody else is thrown the rope. All else is in order:
+# the last 20 tokens are enough to end a sentence well. That is how a model sounds when it has lost the beginning of a
+# conversation: fluent, and wrong about names.
+#
+# What does it cost on average? We let the model read stories token by token with room for 32, and measure its
+# *surprise* at each next token, in nats, from where the window slides. **Predict** the order of the four.
+
+# %%
+from itertools import islice
+
+from torch.nn.functional import cross_entropy
+
+from llama_lessons.widgets.cache_run import Reader
+from llama_lessons.world import make_documents
+
+stories = [tok.encode(story.text) for story in islice(make_documents(4242, {"story": 1.0}), 60)]
+stories = [story[:130] for story in stories if len(story) >= 130][:2]
+
+
+def surprise(story, room, rule):
+    """How much the model is surprised by each token after the first, in nats: (T - 1,)."""
+    reader, nats = Reader(model, story, room, rule, as_built), []
+    for k in range(len(story) - 1):
+        reader.has_room(1)  # makes room, if the rule is to
+        nats.append(cross_entropy(reader.read(k, k + 1), torch.tensor(story[k + 1])))
+    return torch.stack(nats)
+
+
+for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
+    nats = 100 * torch.cat([surprise(story, room, rule)[32:] for story in stories]).mean()
+    print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {room}, {'never full' if room == 130 else rule}")
+
+# %% [markdown]
+# Forgetting costs something, and unturned keys cost everything: all later tokens pile up at one and the same place.
+# Keeping `<s>` does not help *this* model. The paper's warning is about large models that have come to lean on it; do
+# not take it for a law, measure yours.
+#
+# Now the whole view: the rules of this section under *When it is full*, the mistake of section 7 among the others, and
+# at the end the question at full size. Choose the 70B in *int4* (the weights; a cache is kept in 16 bits here).
+# **Predict, then find out** with the sliders: how many conversations of 4096 tokens does an 80 GB card hold, with MHA,
+# GQA and MQA?
+
+# %%
+GB = 10**9
+cards = {"24 GB card": 24 * GB, "A100, 80 GB": 80 * GB, "H200, 141 GB": 141 * GB}
+view = CacheView(model, tok, sentence + " Then", ways, cards, max_new_tokens=56, room=32, rule="forget the oldest")
+view
+
+# %%
+for kind, n_kv_heads in (("MHA", 64), ("GQA", 8), ("MQA", 1)):
+    shape = replace(LlamaConfig.preset("llama2-70b"), n_kv_heads=n_kv_heads)
+    left = 80 * GB - weights_bytes(shape, "int4")
+    print(f"{kind}: {left / GB:.0f} GB left for caches, {left // kv_cache_bytes(shape, 4096)} conversations")
+
+# %% [markdown]
+# (To the last byte; a real program needs some room for other things.) From 3 conversations to a few dozen, on the same
+# card: that is what one buys with GQA. From GQA to MQA there is as much to be had again, on paper.
+#
+# ## 9. What does sharing cost?
+#
+# Fewer keys and values can say less. How much less? We trained twelve small Llamas on a million tokens of the Valley: 4
+# query heads each, on 4, 2 or 1 key-value heads, four of each kind, which differ by their first weights only (the
+# *seed*). All read the same tokens in the same order. That takes the better part of an hour, so the table is shipped;
+# `python tools/kv_heads.py` makes it again.
+#
+# **Predict:** of a loss of about 2 nats a token, how much is due to sharing? And how far apart are models of one kind?
+
+# %%
+import csv
+
+with data_path("tables/kv_heads.csv").open(encoding="utf-8") as file:
+    table = list(csv.DictReader(file))
+loss = {n: [float(row["loss"]) for row in table if row["kv_heads"] == str(n)] for n in (4, 2, 1)}
+mean = {n: sum(found) / len(found) for n, found in loss.items()}
+figure, axes = plt.subplots(figsize=(7, 2.6))
+for place, (n, kind) in enumerate({4: "MHA", 2: "GQA", 1: "MQA"}.items()):
+    row = next(row for row in table if row["kv_heads"] == str(n))
+    print(f"{n} ({kind}): {row['parameters']} parameters, cache {row['cache_bytes_per_token']} bytes a token;", end=" ")
+    print("loss", *loss[n], "mean", stable(mean[n]))
+    for mark, found in zip("os^D", loss[n], strict=True):
+        axes.plot(place, found, mark, color="#0072B2", markersize=8, markerfacecolor="none")
+    axes.plot([place - 0.2, place + 0.2], [mean[n]] * 2, color="black")
+print("the best for each seed:", *(min(loss, key=lambda n: loss[n][seed]) for seed in range(4)), "key-value heads")
+print("the means are", stable(max(mean.values()) - min(mean.values()), 3), "apart;", end=" ")
+print("two of a kind up to", stable(max(max(found) - min(found) for found in loss.values()), 3))
+axes.set(xticks=range(3), xticklabels=["4, MHA", "2, GQA", "1, MQA"], xlabel="key-value heads", ylabel="nats a token")
+show(figure, alt="Loss for 4, 2 and 1 key-value heads, a mark for each seed, a line for the mean. The marks overlap.")
+
+# %% [markdown]
+# The means are in favour of MHA, by a few hundredths of a nat. But two models of *one* kind lie much further apart, and
+# each kind is the best for some seed: with a single model of each one could have "found" anything. So all that this
+# table says is that with a quarter of the cache nothing breaks, and that whatever sharing costs *here* is less than the
+# luck of the first weights. To measure it takes more seeds, or more training.
+#
+# Nor is it quite fair: fewer heads also mean fewer parameters. Llama 2's authors made up for that with wider
+# feed-forward layers (1.33 times for MQA, 1.3 times for GQA), trained models of 30 billion parameters on 150 billion
+# tokens, and found GQA about as good as MHA on most tasks, and better than MQA on average (appendix A.2.1).
+#
+# ## 10. From MHA to GQA: pooling heads
+#
+# A model that was trained with many key-value heads need not be trained again. The authors of GQA (section 2.1 of their
+# paper) make each shared head the *mean* of the heads that it replaces: the mean of their rows in `wk`, and in `wv`.
+# Then they train the model on for a little while, with a twentieth of the steps that it had. They call that
+# *uptraining*.
+#
+# ### Exercise 4 (10 minutes): pool heads
+# A `Linear` keeps its matrix as (outputs, inputs), so the rows of one head lie together: D rows of head 0, then D rows
+# of head 1.
+
+
+# %% tags=["exercise"]
+def my_pool(weight, n_kv_heads, head_dim):
+    """The matrix of fewer key or value heads, each the mean of the neighbouring heads that it replaces.
+
+    weight: wk or wv of all heads, float tensor of shape (H * D, C).
+    n_kv_heads: heads that shall be left (Hkv). head_dim: rows of each head (D).
+    Returns a tensor of shape (Hkv * D, C).
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.gqa import check_pool
+
+check_pool(my_pool)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_pool(weight, n_kv_heads, head_dim):
+    heads = weight.unflatten(0, (n_kv_heads, -1, head_dim))  # (Hkv, H / Hkv, D, C)
+    return heads.mean(1).flatten(0, 1)
+
+
+check_pool(solved_pool)
+
+# %% [markdown]
+# Try it on the Valley's model, which has 3 key-value heads for 6 query heads. First the other way: give each query head
+# a copy of its key-value head, which makes an MHA model of 6, and pool that back to 3. Then pool the 3 to one. For
+# comparison, in place of the mean we keep the first head only, or draw new numbers of the same size.
+#
+# **Predict** the losses: MHA by copying; pooled back to 3; pooled to 1; first head; random.
+
+# %%
+from llama_lessons.batches import pack, token_loss
+from llama_lessons.checks.gqa import pool
+from llama_lessons.model import Llama
+
+
+def rows(seed, n_rows):
+    """Rows of 128 tokens of the Valley's documents; every token is to be predicted."""
+    texts = (tok.encode(part, eos=True) for document in make_documents(seed) for part in document.parts)
+    return pack(((ids, [True] * len(ids)) for ids in texts), n_rows, 128)
+
+
+held_out = rows(5, 16)
+
+
+def converted(n_kv_heads, how, of=model):
+    """A model with other key and value heads; how(weight, n_kv_heads, head_dim) makes their matrices."""
+    other, weights = Llama(replace(config, n_kv_heads=n_kv_heads)), of.state_dict()
+    for name in weights:
+        if name.endswith(("wk.weight", "wv.weight")):
+            weights[name] = how(weights[name], n_kv_heads, config.head_dim)
+    other.load_state_dict(weights)
+    return other
+
+
+# %%
+def loss_of(model):
+    return float(token_loss(model(held_out.tokens), held_out.targets)) / held_out.n_targets
+
+
+def copied(weight, n_kv_heads, head_dim):
+    return weight.unflatten(0, (-1, head_dim)).repeat_interleave(2, dim=0).flatten(0, 1)
+
+
+def first(weight, n_kv_heads, head_dim):
+    return weight[:head_dim]
+
+
+def drawn(weight, n_kv_heads, head_dim):
+    draw = torch.Generator().manual_seed(0)
+    return weight.std() * torch.randn(n_kv_heads * head_dim, weight.shape[1], generator=draw)
+
+
+print("as trained, 3 heads:   ", stable(loss_of(model)))
+many = converted(6, copied)
+print("6 heads by copying:    ", stable(loss_of(many)))
+print("pooled back to 3:      ", stable(loss_of(converted(3, pool, of=many))))
+for how in (pool, first, drawn):
+    print(f"1 head, {how.__name__:<6}         ", stable(loss_of(converted(1, how))))
+
+# %% [markdown]
+# Heads that are *equal* within a group can be pooled without any loss: sharing is exactly that. Heads that differ lose
+# nearly everything. No wonder. What the channels of a head mean is an agreement between its `wq` and its `wk`, and each
+# head has made its own; the mean of three languages is none. Still the mean keeps more than one head alone, and both
+# far more than chance, which is the order that the paper found, too.
+#
+# What pooling gives is not a model but a good *start*. So train on. **Predict:** we have time for 30 steps of 1024
+# tokens, a five-hundredth of what the model was trained on. Does it win back half of what was lost? All of it?
+
+# %%
+from llama_lessons.optimizers import Recipe
+from llama_lessons.training import Trainer
+
+pooled = converted(1, pool)
+trainer = Trainer(pooled, Recipe(n_steps=30, peak_lr=3e-3, warmup_steps=3), lambda step: rows(3_000_000 + step, 8))
+curve = [loss_of(pooled)]
+with torch.enable_grad():
+    for record in trainer.run():
+        if record.step % 6 == 0:
+            with torch.no_grad():
+                curve.append(loss_of(pooled))
+
+figure, axes = plt.subplots(figsize=(7, 2.6))
+axes.plot(range(0, 31, 6), curve, "o-", color="#0072B2", label="one key-value head, pooled")
+axes.axhline(loss_of(model), color="#D55E00", linestyle="--", label="three heads, as it was")
+axes.set(xlabel="steps of uptraining", ylabel="loss, nats a token", ylim=(0, None))
+axes.legend(frameon=False)
+show(figure, alt="The loss of the pooled model falls steeply in 30 steps and stays above that of the original.")
+won = (curve[0] - curve[-1]) / (curve[0] - loss_of(model))
+print("more than half of what was lost is won back:", won > 0.5, "- all of it:", won >= 1)
+print(f"trained on {trainer.records[-1].n_tokens:,} tokens, the model itself on 19,660,800")
+
+# %% [markdown]
+# Most comes back quickly, the rest slowly: 30 steps are far from the twentieth of all training that the paper spends.
+# Note what we cannot say. A loss that comes close does not prove that *everything* is back; one would have to measure
+# what the model knows (lesson 11). And Llama 2's 70B was not converted: it was trained with 8 key-value heads from the
+# start.
+#
+# ## What you have, and where it goes
+#
+# - Without a cache, writing is quadratic, and nearly all of it is repeated. The mask makes old rows immutable, so keys
+#   and values can be kept.
+# - A cache is right if every chunking gives the logits of reading at once. New tokens are the last ones: mask at the
+#   bottom right, places from `length` on, written behind the others. Reading at once tests none of that.
+# - It costs 2 × layers × key-value heads × head size × bytes per token, once per conversation, in room and in reading.
+# - GQA divides that by the size of a group. Neighbours share. It costs a little quality, less than one might fear.
+# - Pooling turns many heads into few, and needs training afterwards.
+#
+# **Read next** `llama_lessons/attention.py`, with `KVCache` and both ways through `causal_attention`;
+# `llama_lessons/generate.py`, prefill and decoding for several prompts at once; `llama_lessons/arithmetic.py`.
+#
+# **More to try:** forget the *middle* of a text instead of its beginning, by a rule of your own in `RULES`. Set
+# `cache.length` back to try another ending without reading the prompt again. Keep the cache in bfloat16: how far do the
+# logits move?
+#
+# **Next lesson,** `05_full_model`: attention is one half of a layer. What is the other, and do the parts make a Llama?
+#
+# **Sources.** Shazeer, *One Write-Head is All You Need*, arXiv:1911.02150 (MQA, and why decoding is bound by memory).
+# Ainslie and others, *GQA*, arXiv:2305.13245 (groups, pooling, uptraining). Llama 2: arXiv:2307.09288, section 2.2 and
+# appendix A.2.1. Xiao and others, *Efficient Streaming Language Models with Attention Sinks*, arXiv:2309.17453.
+# PyTorch's documentation of `scaled_dot_product_attention` and of `torch.nn.attention.bias`.
