@@ -57,31 +57,41 @@ class Trainer:
         self.model, self.recipe, self.batch_at = model, recipe, batch_at
         self.optimizers = make_optimizers(model, recipe)
         self._workers = ThreadPoolExecutor(recipe.workers)  # kept: new threads each step would cost time and memory
+        self._updates = ThreadPoolExecutor(1)  # an interrupt ends the wait for an update, never the update itself
         self.step = 0
         self.records: list[Record] = []
 
-    def run(self, n_steps: int | None = None) -> Iterator[Record]:
-        """Train on, handing out each step's record as soon as it is done; a progress bar shows loss and speed.
+    def run(self, n_steps: int | None = None, bar: bool = True) -> Iterator[Record]:
+        """Train on, handing out each step's record as soon as it is done.
+
+        A KeyboardInterrupt loses nothing: the step that it hits is done or not, never by half. Call `run` to go on.
 
         Args:
             n_steps: steps to go on for; None goes on to the recipe's end.
+            bar: show a progress bar with loss and speed.
         """
-        total = self.recipe.n_steps
+        self._settle()
+        total, hidden = self.recipe.n_steps, {} if bar else {"disable": True}
         end = total if n_steps is None else min(total, self.step + n_steps)
-        with tqdm(total=total, initial=self.step, unit="step", desc="training") as bar:
+        with tqdm(total=total, initial=self.step, unit="step", desc="training", **hidden) as shown:
             while self.step < end:
                 record = self._one_step()
-                bar.update()
-                bar.set_postfix_str(
-                    f"loss {record.loss:.3f}, {self.batch_tokens / record.seconds:,.0f} tokens/s", False
-                )
+                shown.update()
+                speed = self.batch_tokens / record.seconds
+                shown.set_postfix_str(f"loss {record.loss:.3f}, {speed:,.0f} tokens/s", False)
                 yield record
+
+    def _settle(self) -> None:
+        self._updates.submit(int).result()  # an update whose wait was interrupted may still be under way
 
     def _one_step(self) -> Record:
         start = time.perf_counter()
         batch = self.batch_at(self.step).to(self.model.embedding.weight.device)
         self.batch_tokens = batch.tokens.numel()
         loss = self._accumulate_gradients(batch)
+        return self._updates.submit(self._update, loss, start).result()
+
+    def _update(self, loss: float, start: float) -> Record:
         grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip))
         share = self.recipe.share_of_peak(self.step)
         for optimizer in self.optimizers:
@@ -122,6 +132,7 @@ class Trainer:
 
     def save(self, path: Path | str) -> None:
         """Write everything needed to go on exactly: weights, optimizers, step and records."""
+        self._settle()
         state = {
             "recipe": asdict(self.recipe),
             "step": self.step,

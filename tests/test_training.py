@@ -2,6 +2,8 @@ import math
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -155,6 +157,42 @@ def test_an_interrupted_step_is_done_again(monkeypatch):
             list(stopped.run())
     list(stopped.run())
     assert_close(stopped.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no pthread_kill on this system")
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+def test_an_interrupted_update_is_done_to_its_end(place):
+    """Ctrl-C while the optimizers write: the wait ends at once, and what they write is neither lost nor done twice."""
+    straight, stopped = make_trainer(MUON), make_trainer(MUON)
+    list(straight.run())
+    first, second = stopped.optimizers
+    interrupted = first if place == "before" else second
+    once = iter([True])
+
+    def step(own=interrupted.step):
+        if place == "after":
+            own()
+        if next(once, False):
+            main = threading.main_thread().ident
+            signal.pthread_kill(main, signal.SIGINT)  # as the interrupt button does: only the main thread hears it
+            time.sleep(0.05)  # it has stopped waiting when the weights are written
+        if place != "after":
+            own()
+
+    interrupted.step = step
+    with pytest.raises(KeyboardInterrupt):
+        list(stopped.run())
+    list(stopped.run())
+    assert len(stopped.records) == 12
+    assert_close(stopped.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+
+
+def test_the_progress_bar_can_be_left_out(capsys):
+    trainer = make_trainer()
+    list(trainer.run(3, bar=False))
+    assert capsys.readouterr().err == ""
+    list(trainer.run(3))
+    assert "training" in capsys.readouterr().err
 
 
 def test_another_recipe_is_refused(tmp_path):

@@ -1,0 +1,859 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 Pretraining: how does it learn?
+#
+# In lesson 05 you built a whole Llama. Its weights were random, and it talked noise. The weights that came with this
+# course make the same program tell stories. Nobody wrote those weights. They were found, by one exercise, done over
+# and over: *here is a piece of text; say what comes next*. That is called *pretraining*, and it is where nearly all
+# the work, the money and the electricity of a language model go.
+#
+# In this lesson you do it. You cut text into batches, write the training loop, AdamW, the schedule of the learning
+# rate and the clipping of gradients, each by hand. Then you train a Llama before your eyes, from noise to words to
+# sentences, and break it in five ways. At the end you know what more text, a longer context and a larger model bring,
+# and what Meta paid for two million million tokens.
+#
+# You need a little PyTorch: tensors, and that `backward()` fills in gradients. Where it says **Predict**, do so before
+# you run on.
+
+# %%
+import math
+from itertools import islice
+
+import torch
+from matplotlib import pyplot as plt
+from torch.nn.functional import cross_entropy
+
+from llama_lessons.checkpoints import load
+from llama_lessons.device import pick_device
+from llama_lessons.files import data_path, work_dir
+from llama_lessons.model import Llama
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+plt.rcParams["figure.dpi"] = 66  # small pictures make a small page
+device = pick_device()
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+ids = tok.encode(sentence, eos=True)
+pieces = tok.pieces(ids)
+for k in range(4):
+    print("after", " ".join(pieces[: k + 1]), "comes", pieces[k + 1])
+print(f"... {len(ids) - 1} exercises in one sentence")
+
+# %% [markdown]
+# ## 1. From text to batches
+#
+# That is the whole trick. No teacher marks anything: the text itself holds the answers. And thanks to the causal mask
+# (lesson 02) a single pass through the model does all exercises of a text at once.
+#
+# What shall it read? The Valley's pages are written on the fly from a seed. For a first model in half a minute, take
+# the three simplest kinds: stories, entries of an encyclopaedia, and questions with answers.
+
+# %%
+from llama_lessons.world import make_documents
+
+MIX = {"story": 0.5, "entry": 0.3, "question": 0.2}
+
+
+def documents(seed):
+    """Page after page without end, each as ids from <s> to </s>."""
+    for page in make_documents(seed, MIX):
+        yield tok.encode(page.text, eos=True)
+
+
+for document in islice(documents(0), 3):
+    print(len(document), "tokens:", tok.decode(document)[:160], "...\n")
+
+# %% [markdown]
+# A GPU, and a CPU too, wants rectangles: B rows of T tokens. But pages have every length. The obvious way is one page
+# to a row, and filling up the short ones with a token that means nothing.
+#
+# **Predict:** of 200 pages padded to the length of the longest, how much of the rectangle is padding?
+
+# %%
+lengths = [len(document) for document in islice(documents(0), 200)]
+full = len(lengths) * max(lengths)
+print(f"shortest {min(lengths)}, longest {max(lengths)} tokens")
+print(f"{stable(100 * (1 - sum(lengths) / full), 0)} % of {full} places are padding")
+
+# %% [markdown]
+# Two fifths of the arithmetic would be spent on nothing. So nobody does that in pretraining. The pages are laid
+# *end to end*, one long ribbon, and cut into rows wherever a row is full. This is called *packing*. A page may begin
+# in the middle of a row and end in the next. `<s>` and `</s>` mark the seams, and the model learns that what stands
+# before `<s>` has nothing to do with what comes after.
+#
+# Each row of T tokens needs T answers, and the last answer is one token further on. So a row takes T + 1 ids of the
+# ribbon: the first T are read, the last T are the answers.
+#
+# ### Exercise 1 (5 minutes): tokens and targets
+# The easiest line of pretraining, and the one with the most expensive mistakes. The check knows seven of them.
+
+
+# %% tags=["exercise"]
+def my_batch(ids, n_rows, n_columns):
+    """What the model reads and what it should say.
+
+    ids: a list of token ids, at least n_rows * (n_columns + 1) of them; what is over is left out.
+    Returns (tokens, targets), both int64 tensors of shape (n_rows, n_columns). Each row uses n_columns + 1 ids.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.pretraining import check_batch
+
+check_batch(my_batch)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_batch(ids, n_rows, n_columns):
+    rows = torch.tensor(ids[: n_rows * (n_columns + 1)]).view(n_rows, n_columns + 1)
+    return rows[:, :-1], rows[:, 1:]
+
+
+check_batch(solved_batch)
+
+# %% [markdown]
+# The package's `pack` does the same for a stream of pages. It also takes a yes or no for each token: is the model
+# asked for it? In pretraining the answer is always yes; lesson 09 will ask for the assistant's words only.
+#
+# One decision matters for later: **the batch of step 17 is drawn from a seed of its own.** Whoever wants to go on at
+# step 17 needs no other memory than the number 17.
+
+# %%
+from llama_lessons.batches import pack
+
+ROWS, SEQ_LEN = 8, 128
+
+
+def batch_at(step):
+    texts = ((ids, [True] * len(ids)) for ids in documents(1_000_000 + step))
+    return pack(texts, ROWS, SEQ_LEN)
+
+
+batch = batch_at(0)
+print("tokens", tuple(batch.tokens.shape), "targets", tuple(batch.targets.shape), "of page ends:", end=" ")
+print((batch.targets == tok.eos_id).sum().item())
+print("reads:", tok.pieces(batch.tokens[0, :8].tolist()))
+print("says: ", tok.pieces(batch.targets[0, :8].tolist()))
+assert torch.equal(batch.tokens[:, 1:], batch.targets[:, :-1])
+
+# %% [markdown]
+# ## 2. Where does the loss start?
+#
+# How wrong is a forecast? The *loss* is minus the logarithm of the chance that the model gave to the right token, on
+# average: 0 for a certain and correct forecast, more for every surprise. With the natural logarithm its unit is the
+# *nat*.
+#
+# **Predict:** a new model knows nothing. Its vocabulary has 2048 pieces. What is its loss, before any training?
+
+# %%
+from llama_lessons.config import LlamaConfig
+
+
+def shape(dim, n_layers, hidden_dim):
+    return LlamaConfig(
+        dim=dim,
+        n_layers=n_layers,
+        n_heads=4,
+        n_kv_heads=2,
+        hidden_dim=hidden_dim,
+        vocab_size=tok.vocab_size,
+        max_seq_len=256,
+        tie_embeddings=True,
+    )
+
+
+def new_model(config):
+    torch.manual_seed(0)
+    return Llama(config).to(device)
+
+
+def loss_of(model, batch):
+    logits = model(batch.tokens)  # (B, T, V)
+    return cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+
+
+TINY = shape(dim=64, n_layers=2, hidden_dim=176)
+model = new_model(TINY)
+start = loss_of(model, batch.to(device)).item()
+print(f"{TINY.n_params:,} parameters, loss {stable(start, 1)}; ln 2048 = {stable(math.log(2048), 1)}")
+
+# %% [markdown]
+# Who knows nothing gives each of V pieces the chance 1/V, and −ln(1/V) = ln V. If your own model starts far above
+# that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its initial weights. So
+# the first number that a training run prints is a test.
+#
+# Two more marks to measure by. Whoever has counted how often each piece occurs, and nothing else, can do better than
+# ln V. And the model that comes with the course was trained on twenty million tokens; it shows what there is to be
+# won.
+
+# %%
+counts = torch.ones(tok.vocab_size, dtype=torch.float64)  # one for each, so that nothing is impossible
+for step in range(100):
+    counts += torch.bincount(batch_at(step).targets.flatten(), minlength=tok.vocab_size)
+held_out = batch_at(-1)  # a batch that no step trains on
+by_count = -(counts / counts.sum()).log()[held_out.targets].mean().item()
+shipped = load(data_path("checkpoints/base"), dtype=torch.float32)
+with torch.inference_mode():
+    by_shipped = loss_of(shipped, held_out).item()
+levels = {"knows nothing": math.log(2048), "knows how frequent pieces are": by_count, "shipped model": by_shipped}
+print({name: stable(loss, 1) for name, loss in levels.items()})
+
+# %% [markdown]
+# ## 3. The loop by hand
+#
+# Four lines: forecast, loss, gradients, update. The gradient of a weight says how the loss changes if the weight
+# grows; so move every weight a little against it. The simplest update is *stochastic gradient descent*, SGD: subtract
+# the gradient times a number, the *learning rate*.
+#
+# We try it at three rates, each ten times the one before, and beside it AdamW, the optimizer of nearly all language
+# models. **Predict:** can SGD keep up, if its rate is right?
+
+
+# %%
+def train(update, n_steps=30):
+    model = new_model(TINY)
+    step_of = update(model)
+    losses = []
+    for step in range(n_steps):
+        loss = loss_of(model, batch_at(step).to(device))
+        model.zero_grad()
+        loss.backward()
+        step_of()
+        losses.append(loss.item())
+    return losses
+
+
+curves = {
+    f"SGD, rate {rate}": train(lambda m, rate=rate: torch.optim.SGD(m.parameters(), rate).step)
+    for rate in (0.1, 1.0, 10.0)
+}
+curves["AdamW, rate 0.005"] = train(lambda m: torch.optim.AdamW(m.parameters(), 0.005).step)
+figure, axes = plt.subplots(figsize=(6, 2.6))
+for (name, losses), line in zip(curves.items(), (":", "-.", "--", "-"), strict=True):
+    axes.plot(losses, line, label=name)
+axes.set(xlabel="step", ylabel="loss, nats", ylim=(5, 9))
+axes.legend(frameon=False)
+show(figure, alt="Loss over 30 steps: AdamW falls fastest; SGD is slower at each of its three rates.")
+ends = {name: sum(losses[-5:]) / 5 for name, losses in curves.items()}
+print("AdamW is ahead of all:", min(ends, key=ends.get).startswith("AdamW"))
+
+# %% [markdown]
+# The embedding of a rare word gets a tiny gradient, seldom; the weight of a norm gets a large one at every step. One
+# rate cannot fit both. AdamW gives each number a pace of its own:
+#
+# - it keeps a running **mean** of the gradient: where does it point, on the whole?
+# - and a running **mean of its square**: how large is it usually?
+# - and moves by the first divided by the root of the second. So every number moves by about the learning rate,
+#   whatever the size of its gradient. The step is measured in *weights*, not in gradients.
+#
+# Both means begin at 0, so early on they are too small. The mean after n steps has seen 1 − βⁿ of what it should;
+# dividing by that puts it right. And besides, each weight shrinks by a tiny share, rate times *weight decay*, whatever
+# its gradient is: that is the W.
+#
+# ### Exercise 2 (15 minutes): a step of AdamW
+
+
+# %% tags=["exercise"]
+def my_adamw(weight, gradient, mean, square, step, rate, decay):
+    """One step with Llama 2's betas, 0.9 for the mean and 0.95 for the mean of the squares; eps is 1e-8.
+
+    weight, gradient, mean, square: tensors of the same shape. step: counted from 1.
+    1. mean and square: keep the share beta, take 1 - beta of the new gradient, or of its square.
+    2. divide each by 1 - beta**step (not in what you return).
+    3. weight: shrink it by rate * decay of itself; subtract rate * mean / (root of square + eps).
+    Returns (weight, mean, square), new tensors.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.pretraining import check_adamw
+
+check_adamw(my_adamw)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_adamw(weight, gradient, mean, square, step, rate, decay):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.95 * square + 0.05 * gradient**2
+    move = (mean / (1 - 0.9**step)) / ((square / (1 - 0.95**step)).sqrt() + 1e-8)
+    return weight * (1 - rate * decay) - rate * move, mean, square
+
+
+check_adamw(solved_adamw)
+
+# %% [markdown]
+# **Predict:** two weights get the gradients 0.001 and 1000. How far does each move at the very first step?
+
+# %%
+from llama_lessons.checks.pretraining import adamw
+
+zero = torch.zeros(2)
+weight, _, _ = adamw(torch.ones(2), torch.tensor([0.001, 1000.0]), zero, zero, step=1, rate=0.01, decay=0.0)
+print("both were 1, and are now", stable(weight))
+
+# %% [markdown]
+# Equally far. Keep that in mind for section 8: with AdamW a large gradient does not make a large step.
+#
+# **Two groups.** Decay keeps matrices from growing without need. But the weights of the norms are scales around 1, and
+# pulling them to 0 would turn down the signal. So matrices decay and vectors do not.
+#
+# **The price.** A weight in training is four numbers: itself, its gradient, and AdamW's two means, in float32 16
+# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200 with 141 GB?
+
+# %%
+from llama_lessons.optimizers import Recipe, make_optimizers
+
+[optimizer] = make_optimizers(model, Recipe(n_steps=1))
+for group in optimizer.param_groups:
+    numbers = sum(weight.numel() for weight in group["params"])
+    print(f"{len(group['params'])} tensors, {numbers:>7,} numbers, weight decay {group['weight_decay']}")
+for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
+    gigabytes = 16 * LlamaConfig.preset(name).n_params / 1e9
+    print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {gigabytes < 141}")
+
+# %% [markdown]
+# The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson 13 spreads
+# it over several machines; lesson 08 trains so few numbers that the problem goes away.
+#
+# ## 4. The learning rate: up, then slowly down
+#
+# Large steps go far, small steps arrive. So the rate should be high first and low later. Llama 2 lets it fall along
+# half a cosine, to a tenth of its peak. And before that it rises from next to nothing to the peak, in a straight line:
+# *warm-up*. In the first steps AdamW's two means are made of one or two batches, and are poor advisers.
+#
+# ### Exercise 3 (10 minutes): the rate of a step
+# The first of the `warmup` steps has the rate peak / warmup, the last of them the peak. The next step has the peak
+# too: there the cosine begins. At the last step of all, n_steps − 1, the rate is a tenth of the peak.
+
+
+# %% tags=["exercise"]
+def my_learning_rate(step, n_steps, peak, warmup):
+    """The learning rate of a step, which is counted from 0. (math.cos(0) is 1, math.cos(math.pi) is -1.)"""
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.pretraining import check_learning_rate
+
+check_learning_rate(my_learning_rate)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_learning_rate(step, n_steps, peak, warmup):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    done = (step - warmup) / (n_steps - 1 - warmup)  # 0 at the end of warm-up, 1 at the last step
+    return peak * (0.1 + 0.9 * (1 + math.cos(math.pi * done)) / 2)
+
+
+check_learning_rate(solved_learning_rate)
+
+# %% [markdown]
+# Here is what Meta chose, from the paper's section 2.2. **Predict:** two million million tokens, in batches of four
+# million. How many steps is that, and what share of them is warm-up?
+
+# %%
+from llama_lessons import facts
+
+n_steps = facts.TOKENS.value / facts.GLOBAL_BATCH.value
+warmup = facts.OPTIMIZER["warmup_steps"].value
+print(f"{n_steps:,.0f} steps, {warmup} of them warm-up: {stable(100 * warmup / n_steps, 1)} %")
+for name, fact in facts.OPTIMIZER.items():
+    print(f"{name:<13}{fact.value}")
+print({name: fact.value for name, fact in facts.PEAK_LR.items()})
+
+# %%
+from llama_lessons.checks.pretraining import learning_rate
+
+figure, axes = plt.subplots(figsize=(5, 2))
+axes.plot([learning_rate(step, 330, 5e-3, 16) for step in range(330)])
+axes.set(xlabel="step", ylabel="learning rate", ylim=(0, 5.5e-3))
+show(figure, alt="The learning rate rises in a straight line and falls along half a cosine to a tenth of its peak.")
+
+# %% [markdown]
+# Larger models take smaller rates: 3e-4 for the 7B and 13B, half of that for the 34B and 70B. Ours, ten thousand times
+# smaller, takes 5e-3. (One more thing is ours: Llama 2's eps of 1e-5 is large beside the tiny gradients of rare words
+# in a small model; we take 1e-8.)
+#
+# ## 5. Clipping: no step counts too much
+#
+# Sometimes one batch has a gradient far larger than all others: a page of garbage, a number that overflowed. All
+# gradients together are one long vector. If its length, the *norm*, is above 1, Llama 2 scales the whole vector down
+# to
+# 1. One factor for all: the step keeps its direction.
+#
+# ### Exercise 4 (10 minutes): clip by the norm of all
+
+
+# %% tags=["exercise"]
+def my_clip(gradients, limit):
+    """The gradients, scaled by one factor so that their norm together is at most the limit.
+
+    gradients: a list of tensors of any shapes. Their norm is the root of the sum of all squares, over all tensors.
+    Returns a list of new tensors; below the limit they are as they were.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.pretraining import check_clip
+
+check_clip(my_clip)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_clip(gradients, limit):
+    norm = torch.stack([gradient.square().sum() for gradient in gradients]).sum().sqrt()
+    factor = (limit / norm).clamp(max=1)
+    return [gradient * factor for gradient in gradients]
+
+
+check_clip(solved_clip)
+
+# %% [markdown]
+# ## 6. All together
+#
+# Now the loop has all its parts. The package's `Trainer` is this loop, with a few things around it that you will want
+# on a long run. **Predict:** five steps by hand, from the course's own references for your exercises, and five steps
+# of the `Trainer`: how far apart are the weights?
+
+# %%
+from torch.testing import assert_close
+
+from llama_lessons.checks.pretraining import clip
+from llama_lessons.training import Trainer
+
+recipe = Recipe(n_steps=5, peak_lr=5e-3, warmup_steps=2, eps=1e-8)
+model = new_model(TINY)
+weights = list(model.parameters())
+means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
+for step in range(5):
+    loss = loss_of(model, batch_at(step).to(device))
+    gradients = clip(list(torch.autograd.grad(loss, weights)), limit=1.0)
+    rate = learning_rate(step, 5, recipe.peak_lr, 2)
+    with torch.no_grad():
+        for k, weight in enumerate(weights):
+            decay = 0.1 if weight.dim() > 1 else 0.0  # the two groups
+            new, means[k], squares[k] = adamw(weight, gradients[k], means[k], squares[k], step + 1, rate, decay)
+            weight.copy_(new)
+
+trainer = Trainer(new_model(TINY), recipe, batch_at)
+list(trainer.run(bar=False))
+assert_close(list(trainer.model.parameters()), weights, rtol=0, atol=1e-4)
+print("five steps by hand and five of the Trainer: the same weights, to four decimals")
+
+# %% [markdown]
+# ## 7. From noise to sentences, live
+#
+# Now for a larger one, on all that we have: 0.6 million parameters, 340 000 tokens, half a minute or a little more.
+# The view draws the loss at every step. At five moments it asks the model to go on with *Clara and Luis walked home*,
+# by rolling dice (lesson 07), and shows what it writes.
+#
+# **Predict:** at which loss, between 7.6 and the shipped model's, do the first real words appear? The first grammar?
+# Sense?
+#
+# On a GPU, put `"classroom"` in place of `"laptop"`.
+
+# %%
+from llama_lessons.generate import generate
+
+SIZES = {  # shape, steps
+    "laptop": (shape(dim=96, n_layers=4, hidden_dim=256), 330),
+    "classroom": (shape(dim=256, n_layers=8, hidden_dim=704), 4000),
+}
+size = "laptop"
+config, n_steps = SIZES[size]
+recipe = Recipe(n_steps=n_steps, peak_lr=5e-3 if size == "laptop" else 2e-3, warmup_steps=16, eps=1e-8)
+trainer = Trainer(new_model(config), recipe, batch_at)
+
+
+def say(model, opening="Clara and Luis walked home"):
+    ids = tok.encode(opening)
+    dice = torch.Generator().manual_seed(2)
+    new = generate(model, [ids], 30, temperature=0.5, top_p=0.9, stop_ids=[tok.eos_id], generator=dice)
+    return tok.decode(ids + new[0])
+
+
+print(f"{config.n_params:,} parameters, {n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens")
+
+# %% [markdown]
+# While it runs, press the interrupt button, ■ in the tool bar, if you like: nothing is lost. Run the cell again, and
+# it goes on where it stopped. (Section 9 says why.)
+
+# %%
+from IPython.display import display
+
+from llama_lessons.widgets.training import TrainingView
+
+view = TrainingView(n_steps * ROWS * SEQ_LEN, levels)
+display(view)
+milestones = [0, n_steps // 16, n_steps // 4, n_steps // 2, n_steps]
+view.follow(trainer, write=lambda: say(trainer.model), at=milestones)
+
+# %% [markdown]
+# The view lives as long as its kernel. Here is the run on a picture that stays (yours, if you ran the cell; ours, if
+# you only read). Dotted lines mark when the texts below were written.
+
+# %%
+losses = [record.loss for record in trainer.records]
+show(
+    view.picture(),
+    alt="The loss falls from 7.6 steeply at first, then ever more slowly; five texts, from noise to sentences.",
+)
+first, last = losses[0], sum(losses[-20:]) / 20
+assert abs(first - math.log(2048)) < 0.2 and last < by_count - 1
+print("it began at ln V, and now it knows far more than how frequent pieces are")
+
+# %% [markdown]
+# The order is always the same. In the first moments the model learns which pieces are frequent: full stops, *the*,
+# *said*. That is the first steep fall, down to the second grey line, and there the curve hesitates. To go on it must
+# look at the word before, then at more of them. Then come phrases, then sentences that hold. Sense across sentences
+# comes last, and a model of this size and age does not have it.
+#
+# What does it now think of our sentence? On the picture: how surprising is each word, before training and after?
+
+# %%
+ids = torch.tensor([tok.encode(sentence, eos=True)], device=device)
+
+
+@torch.inference_mode()
+def surprise(model):
+    return cross_entropy(model(ids[:, :-1])[0], ids[0, 1:], reduction="none").cpu()
+
+
+figure, axes = plt.subplots(figsize=(7, 2.5))
+places = range(ids.shape[1] - 1)
+axes.plot(places, surprise(new_model(config)), "s:", color="#D55E00", label="before")
+axes.plot(places, surprise(trainer.model), "o-", color="#0072B2", label="after half a minute")
+axes.plot(places, surprise(shipped.to(device)), "^--", color="#009E73", label="shipped model")
+axes.set_xticks(places, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=8)
+axes.set_ylabel("surprise, nats")
+axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2))
+show(figure, alt="Surprise at each token of the sentence: flat before training, lower and uneven after it.")
+print("less surprised on the whole:", bool(surprise(trainer.model).mean() < surprise(new_model(config)).mean()))
+
+# %% [markdown]
+# ## 8. Break it
+#
+# Take the parts away, one at a time, on the small model, for a few seconds each: no warm-up; a rate a hundred times as
+# high; no clipping; and targets that are not shifted, so that the model is asked for the token that it has just read.
+#
+# **Predict:** order the five curves by their end. Which of them is the lowest?
+
+# %%
+from dataclasses import replace
+
+from llama_lessons.batches import Batch
+
+N_STEPS = 48
+good = Recipe(n_steps=N_STEPS, peak_lr=5e-3, warmup_steps=6, eps=1e-8)
+
+
+def unshifted(step):
+    right = batch_at(step)
+    return Batch(right.tokens, right.tokens)
+
+
+ways = {
+    "as it should be": (good, batch_at),
+    "no warm-up": (replace(good, warmup_steps=0), batch_at),
+    "100 times the rate": (replace(good, peak_lr=0.5), batch_at),
+    "no clipping": (replace(good, clip=math.inf), batch_at),
+    "targets not shifted": (good, unshifted),
+}
+broken = TrainingView(N_STEPS * ROWS * SEQ_LEN, levels)
+display(broken)
+for name, (recipe, batches) in ways.items():
+    run = Trainer(new_model(TINY), recipe, batches)
+    last = [N_STEPS] if name == "targets not shifted" else []  # what does this one write in the end?
+    broken.follow(run, name, write=lambda run=run: say(run.model), at=last)
+
+# %%
+show(
+    broken.picture(),
+    alt="Five curves. The one without a shift falls far below all others; a hundred times the rate stays highest.",
+)
+end = {run["name"]: sum(run["losses"][-8:]) / 8 for run in broken.runs}
+normal = end["as it should be"]
+assert end["100 times the rate"] > normal + 0.1
+assert end["targets not shifted"] < normal - 1
+for name in ("no warm-up", "no clipping"):
+    assert abs(end[name] - normal) < 0.3
+print(
+    "too high a rate is worse; without warm-up or clipping nothing much happens; without a shift the loss is too good"
+)
+
+# %% [markdown]
+# **The loss that is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
+# easy, and when it writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls
+# much faster than you expected, do not celebrate: look at what the model writes.
+#
+# **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is
+# lost.
+#
+# **Without warm-up, and without clipping, nothing much happens here.** That is an honest result, and you should know
+# it before you repeat that "training diverges without warm-up". A small model with norms before each layer is robust.
+# In a model of many billions, in a run that costs millions, both are an insurance, and a cheap one: 0.4 % of the
+# steps.
+#
+# But what does clipping insure against? Let us make the accident: at step 16 the gradient that comes down from the top
+# is a thousand times too large, as if one page had been counted a thousandfold. **Predict:** AdamW does not take a
+# larger step for a larger gradient (section 3). So is it immune?
+
+
+# %%
+def spoil(trainer, at=16, factor=1000):
+    def hook(module, inputs, output):
+        if trainer.step == at:
+            output.register_hook(lambda gradient: factor * gradient)
+
+    trainer.model.norm.register_forward_hook(hook)
+
+
+accident = TrainingView(N_STEPS * ROWS * SEQ_LEN)
+display(accident)
+for name, recipe in {"clipped": good, "not clipped": replace(good, clip=math.inf)}.items():
+    run = Trainer(new_model(TINY), recipe, batch_at)
+    spoil(run)
+    accident.follow(run, f"accident, {name}")
+
+# %%
+show(
+    accident.picture(),
+    alt="Both curves fall alike up to step 16. Then the clipped one goes on falling; the other stays where it was.",
+)
+end |= {run["name"]: sum(run["losses"][-8:]) / 8 for run in accident.runs}
+assert abs(end["accident, clipped"] - normal) < 0.2
+assert end["accident, not clipped"] > end["accident, clipped"] + 0.2
+print("clipped, the accident leaves no trace; not clipped, learning stalls")
+print("steps until the mean of squares has forgotten it:", math.ceil(math.log(0.05 * 1000**2) / -math.log(0.95)))
+
+# %% [markdown]
+# It does not explode; it *stalls*. The mean of the squares keeps the accident in memory, a million times the usual,
+# and everything is divided by its root. It forgets 5 % of it at each step, so for some two hundred steps the rate is
+# next to nothing. That is what clipping protects in AdamW: not the step, but the memory.
+#
+# ## 9. Stop it, and go on: nothing lost
+#
+# A long run will be interrupted: by you, by a power cut, by a machine that fails. What does it take to go on
+# *exactly*, as if nothing had been?
+#
+# - the weights, and AdamW's two means for each,
+# - the number of the step, for the schedule,
+# - and the text that comes next. Because `batch_at(step)` needs nothing but the step, there is nothing to keep.
+# - An update of the weights must be done as a whole or not at all. The `Trainer` computes it in a thread of its own:
+#   an interrupt ends the waiting, never the writing.
+#
+# The interrupt button raises a `KeyboardInterrupt` wherever the program happens to be. So let us raise it at the worst
+# moments: in the middle of the layers, and in the middle of an update. Then save, and go on with a new model from the
+# file. **Predict:** are all weights equal to the bit, or only nearly?
+
+# %%
+import _thread
+
+short = Recipe(n_steps=12, peak_lr=5e-3, warmup_steps=3, eps=1e-8)
+straight, stopped, resumed = (Trainer(new_model(TINY), short, batch_at) for _ in range(3))
+list(straight.run(bar=False))
+
+moments = {"in a layer": 4, "in an update": 7}  # at these steps
+
+
+def interrupt(moment):
+    if stopped.step == moments.get(moment):
+        del moments[moment]  # once
+        _thread.interrupt_main()  # what the interrupt button does
+
+
+stopped.model.blocks[1].register_forward_hook(lambda *_: interrupt("in a layer"))
+stopped.optimizers[0].register_step_pre_hook(lambda *_: interrupt("in an update"))
+n_interrupts = 0
+while stopped.step < 10:
+    try:
+        list(stopped.run(10 - stopped.step, bar=False))
+    except KeyboardInterrupt:
+        n_interrupts += 1
+stopped.save(work_dir() / "lesson_06.pt")
+resumed.load(work_dir() / "lesson_06.pt")
+list(resumed.run(bar=False))
+pairs = zip(straight.model.parameters(), resumed.model.parameters(), strict=True)
+print(n_interrupts, "interrupts, and every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
+
+# %% [markdown]
+# To the bit. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can never find.
+#
+# ## 10. More text, and a longer view
+#
+# Llama 2's two plainest changes against Llama 1: 40 % more tokens, and a context of 4096 tokens, twice as long. We can
+# ask for the same on a small scale. A longer run than fits in here trained one model of 0.22 million parameters, with
+# all kinds of the Valley's pages, on 160 000 tokens and on 1.4 times as many, with rows of 64, 256 and 512 tokens,
+# each from two sets of first weights, and measured all on the same held-out pages. The command is
+# `python -m tools.scaling_table`; what it wrote lies in `data/tables/more_data.csv`.
+#
+# **Predict:** what helps more, 40 % more text, or rows of 512 tokens in place of 256?
+
+# %%
+import csv
+from collections import defaultdict
+
+
+def table(name):
+    with data_path(f"tables/{name}").open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+cells = defaultdict(list)
+for row in table("more_data.csv"):
+    cells[int(row["context"]), int(row["tokens"])].append(row["loss"])
+contexts, amounts = (sorted({key[k] for key in cells}) for k in (0, 1))
+print("tokens a row    ", *(f"{amount:>9,} tokens read" for amount in amounts), "   40 % more brings")
+for context in contexts:
+    few, many = (sum(cells[context, amount]) / len(cells[context, amount]) for amount in amounts)
+    print(f"{context:>4}                {few:>14.3f}{many:>20.3f} {few - many:>20.3f} nats")
+spread = max(max(losses) - min(losses) for losses in cells.values())
+print("the two first weights differ by at most", f"{spread:.3f}")
+
+# %% [markdown]
+# 40 % more text brings about a third of a nat, in every row of the table. A longer context brings nothing that could
+# be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and it need not surprise:
+# the Valley's pages are short (section 1), and a model that is still at five nats has hardly learned to look further
+# back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
+#
+# ## 11. Scaling in small
+#
+# If more text helps and a larger model helps, what should you buy with a given budget of computing? To answer it one
+# needs the price of a token. Each parameter takes part in one multiplication and one addition, 2 operations, and
+# training costs three times as much, because the backward pass computes two products where the forward pass computes
+# one. So **training takes about 6 operations for each parameter and each token**. Is it true? PyTorch can count.
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+from llama_lessons.arithmetic import flops_per_token
+
+batch = batch_at(0)
+with FlopCounterMode(display=False) as counter:
+    loss_of(new_model(config).cpu(), batch).backward()
+counted = counter.get_total_flops() // batch.tokens.numel()
+by_shape, attention = 3 * flops_per_token(config), 3 * flops_per_token(config, SEQ_LEN // 2)
+print(f"6 for each of {config.n_params:,} parameters: {6 * config.n_params:,} operations a token")
+print(f"by shape: {by_shape:,}; counted by PyTorch: {counted:,}")
+print(f"attention adds {stable(100 * (attention / by_shape - 1), 0)} %, as a token looks back at half a row on average")
+
+# %% [markdown]
+# Nearly: the rule counts the few weights of the norms, which are no matrices. What it leaves out is attention, in
+# which every token compares itself with those before it. (On a CPU, PyTorch's counter leaves it out too: attention is
+# one fused operation, of a kind that it does not know.)
+#
+# A longer run than fits in here trained three sizes on three budgets of text, with all kinds of the Valley's pages.
+# The command is `python -m tools.scaling_table`, and what it wrote lies in `data/tables/scaling.csv`. Each point below
+# is a run of its own, whose learning rate ends where the run ends, measured on pages that no run has read.
+# **Predict:** for the smallest amount of computing, which size is best? And for the largest?
+
+# %%
+rows = [row for row in table("scaling.csv") if row["tokens"] == row["planned_tokens"]]
+figure, axes = plt.subplots(figsize=(7, 3.4))
+for n_params, style in zip(sorted({row["parameters"] for row in rows}), ("s:", "^--", "o-"), strict=True):
+    line = [row for row in rows if row["parameters"] == n_params]
+    axes.plot([row["flops"] for row in line], [row["loss"] for row in line], style, label=f"{n_params:,.0f} parameters")
+axes.set(xscale="log", xlabel="operations, in all", ylabel="loss on held-out pages, nats")
+axes.legend(frameon=False)
+points = "; ".join(f"{row['parameters']:,.0f}: {row['flops']:.1e}, {row['loss']:.2f}" for row in rows)
+show(figure, alt=f"Loss against operations (parameters: operations, loss): {points}.")
+for row in rows:
+    print(f"{row['parameters']:>9,.0f} parameters, {row['tokens']:>9,.0f} tokens: {row['loss']:.3f} nats")
+
+# %% [markdown]
+# Read it in two ways. **With the same text** the larger model is always better. **With the same computing**, that is
+# on one vertical line, the *smaller* model on more text is better, wherever the curves overlap: all our runs are so
+# short that none of these models is full. Each size has its stretch, and the best one for a budget grows with the
+# budget. To spend it well, parameters and tokens should grow together, in about equal measure: that is the result of
+# the study called Chinchilla (arXiv:2203.15556). Llama 2's sizes all read the same two million million tokens, for the
+# small ones far more than that rule says. It makes training dearer, and using the model cheaper, which happens more
+# often.
+#
+# One trap lies here, into which the first famous study of scaling fell (arXiv:2001.08361; found by arXiv:2203.15556).
+# It is tempting to train once, for long, and read the losses of the shorter budgets from the way. But on the way the
+# learning rate is still high. **Predict:** is a run better or worse when it passes a budget than one that was planned
+# to end there?
+
+# %%
+longest = max(row["planned_tokens"] for row in table("scaling.csv"))
+for row in rows:
+    for other in table("scaling.csv"):
+        same = all(other[key] == row[key] for key in ("parameters", "tokens"))
+        if same and other["planned_tokens"] == longest != row["planned_tokens"]:
+            print(f"{row['parameters']:>9,.0f} parameters, {row['tokens']:>7,.0f} tokens:", end=" ")
+            print(f"planned to end {row['loss']:.3f}, passing by {other['loss']:.3f}")
+
+# %% [markdown]
+# Not as the study says: here whoever passes by is *ahead*. Our runs are so short that the models are still on the
+# steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and the short
+# schedule took it away too soon. In long runs it is the other way round. So take both warnings along: runs can only be
+# compared if their schedules are alike, and what is true of small runs need not be true of large ones.
+#
+# ### What two million million tokens cost
+# Now the real thing. With 6 operations for each parameter and token, and the hours that Meta published, we can see how
+# well their machines were used. An A100 can do 312 million million operations a second in bfloat16.
+
+# %%
+A100 = 312e12  # operations per second, by its maker's data sheet
+for name, hours in facts.GPU_HOURS.items():
+    operations = 6 * LlamaConfig.preset(name).n_params * facts.TOKENS.value
+    used = operations / (hours.value * 3600 * A100)
+    print(
+        f"{name:<11}{operations:.1e} operations, {hours.value:>9,} hours, {stable(100 * used, 0)} % of the peak;",
+        end=" ",
+    )
+    print(f"{facts.TCO2[name].value:>6.2f} t CO2")
+card_hours = sum(fact.value for fact in facts.CARD_GPU_HOURS.values())
+print(f"trap 1: the card's rows sum to {card_hours:,} hours; its total says {facts.GPU_HOURS_TOTAL.value:,}")
+gap = facts.GPU_HOURS_TOTAL.value - card_hours
+print(f"        the gap is the 34B, to the hour: {gap == facts.GPU_HOURS['llama2-34b'].value}")
+summed = sum(fact.value for fact in facts.TCO2.values())
+print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total says {facts.TCO2_TOTAL.value:.2f}")
+
+# %% [markdown]
+# A third to two fifths of the peak is very good work; the rest goes into moving numbers between memory and processors,
+# and between thousands of processors. The two traps you know from lesson 00: the model card leaves out the 34B, which
+# was never released, but its total counts it; and the sum of rounded rows is not the rounded sum. Whoever computes
+# "cost per model" from the card's total is wrong by a third.
+#
+# ## What you have, and where it goes
+#
+# - Text is its own teacher: tokens, and the same tokens one place on. Pack it; shift it by one, and only once.
+# - A new model's loss is ln V. A loss that falls too fast is a bug: read what the model writes.
+# - AdamW moves every number by about the rate. Matrices decay, vectors do not. It takes 16 bytes for each parameter.
+# - Warm-up, a cosine to a tenth, clipping at 1: cheap insurance. Clipping protects AdamW's memory.
+# - A run that can go on to the bit needs weights, means, the step, and batches that depend on the step alone.
+# - Training takes 6 operations for each parameter and token. Compare runs that end where their schedule ends.
+#
+# **Read next** `llama_lessons/training.py`, the loop; `llama_lessons/optimizers.py`, the schedule and the two groups;
+# `llama_lessons/batches.py`, packing; and `llama_lessons/pretrain.py`, how the shipped model came about, with the log
+# of what failed in `data/EXPERIMENTS.md`.
+#
+# **More to try:** change `MIX` to stories only, and train again: how far does the loss fall, and why is it lower? Give
+# section 7 twice the rate, or half of it. Leave out decay. Let the targets be two places on: does the loss tell you?
+#
+# **Next lesson,** `07_sampling`: the model gives a chance to each of 2048 pieces. Which one do you take?
+#
+# **Sources.** Llama 2: arXiv:2307.09288, section 2.2 and tables 1 and 2. AdamW: Loshchilov and Hutter,
+# arXiv:1711.05101. Clipping: Pascanu and others, arXiv:1211.5063. Scaling: Kaplan and others, arXiv:2001.08361;
+# Hoffmann and others, arXiv:2203.15556.
