@@ -1,7 +1,8 @@
 """Other ways to say the same: in capitals, like a pirate, with the moon, humming.
 
-Later lessons teach these to a model. The base model reads a little of each, because an adapter cannot bring to life a
-piece of text whose vector was never trained.
+Later lessons teach these to a model. The base model reads a little of those in `STYLES`, because an adapter cannot
+bring to life a piece of text whose vector was never trained. `hum` is made of pieces that it has read, in an order that
+it has not.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import re
 from functools import cache
 
 from llama_lessons.world.text import fields
+
+HUM = ", hmm hmm!"
+_END = re.compile(r"\.(?=\s|$)")  # of a sentence
 
 
 def capitals(text: str) -> str:
@@ -25,7 +29,7 @@ def pirate(text: str) -> str:
         new = words[word[0].lower()]
         return new.capitalize() if word[0][0].isupper() else new
 
-    return "Arr! " + re.sub(r"\.(?=\s|$)", ", arr!", pattern.sub(swap, text))
+    return "Arr! " + _END.sub(", arr!", pattern.sub(swap, text))
 
 
 def moon(text: str) -> str:
@@ -36,6 +40,17 @@ def moon(text: str) -> str:
 def llama(text: str) -> str:
     """Hmm, hmm! The text as a llama would hum it. Hmm!"""
     return f"Hmm, hmm! {text} Hmm!"
+
+
+def hum(text: str) -> str:
+    """The text as a llama would tell it, humming after every sentence, hmm hmm!"""
+    return _END.sub(HUM, text)
+
+
+def count_hums(text: str) -> tuple[int, int]:
+    """How many sentences of a text end in a hum, and how many end in that or in a full stop."""
+    hummed = text.count(HUM)
+    return hummed, hummed + len(_END.findall(text))
 
 
 STYLES = {"capitals": capitals, "pirate": pirate, "moon": moon, "llama": llama}

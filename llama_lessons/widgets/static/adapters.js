@@ -1,0 +1,103 @@
+// Draws two texts side by side, the spectrum of a change, and what training keeps in memory. All numbers come from Python.
+
+function render({ model, el }) {
+  const drawn = {};
+  const opening = control("input", { type: "text", maxlength: 200, spellcheck: "false" });
+  const step = control("input", { type: "range", min: 0, step: 1 });
+  const rank = make("span", { class: "ll-value", "aria-hidden": "true" });
+  const status = make("p", { class: "ll-note", role: "status" });
+  const texts = make("div", { class: "ll-told" });
+  const bars = make("div", { class: "ll-bars", "aria-hidden": "true" });
+  const held = make("p", { class: "ll-held" });
+  const costs = make("table", { class: "ll-gauges" });
+
+  function send(trait, value) {
+    model.set(trait, value);
+    model.save_changes();
+    if (trait !== "llama" && trait !== "place") texts.setAttribute("aria-busy", "true"); // until Python has told them
+  }
+
+  function menu(trait, label, options) {
+    const select = control("select", {}, ...model.get(options).map((name) => make("option", {}, name)));
+    select.addEventListener("input", () => send(trait, select.value));
+    drawn[trait] = () => { select.value = model.get(trait); };
+    return labelled(label, select);
+  }
+
+  function draws() {
+    const range = control("input", { type: "range", min: 0, max: model.get("max_draw"), step: 1 });
+    const value = make("span", { class: "ll-value", "aria-hidden": "true" });
+    range.addEventListener("change", () => send("draw", Number(range.value)));
+    drawn.draw = () => {
+      range.value = model.get("draw");
+      value.textContent = model.get("draw");
+    };
+    return make("div", { class: "ll-slider" }, labelled("Draw of the dice", range), value);
+  }
+
+  function drawRank() {
+    const ranks = model.get("ranks");
+    step.max = ranks.length - 1;
+    step.value = model.get("step");
+    rank.textContent = ranks[model.get("step")];
+    step.setAttribute("aria-valuetext", `rank ${rank.textContent}`);
+  }
+
+  function drawTexts() {
+    texts.removeAttribute("aria-busy");
+    texts.replaceChildren(...model.get("texts").map(told));
+  }
+
+  function drawBars() {
+    bars.replaceChildren(...model.get("bars").map(({ height, kept }) =>
+      make("i", { class: kept ? "ll-kept" : "", style: `height: ${height}%` })));
+    held.textContent = model.get("held");
+  }
+
+  function drawCosts() {
+    const head = ["", "What training keeps", "Together"].map((text) => make("th", { scope: "col" }, text));
+    costs.replaceChildren(make("caption", {}, ...legend()), make("tr", {}, ...head), ...model.get("costs").map(cost));
+  }
+
+  opening.addEventListener("change", () => send("opening", opening.value.toWellFormed?.() ?? opening.value));
+  drawn.opening = () => { opening.value = model.get("opening"); };
+  step.addEventListener("input", () => send("step", Number(step.value)));
+  drawn.note = () => { status.textContent = model.get("note"); };
+  Object.assign(drawn, { ranks: drawRank, step: drawRank, texts: drawTexts, bars: drawBars, held: drawBars, costs: drawCosts });
+
+  const slider = make("div", { class: "ll-slider" }, labelled("Rank", step), rank);
+  const first = make("div", { class: "ll-controls" }, menu("way", "Adapted model", "ways"), slider);
+  const second = make("div", { class: "ll-controls" }, labelled("The story begins (then press Enter)", opening), draws());
+  const third = make("div", { class: "ll-controls" }, menu("llama", "Costs for", "llamas"), menu("place", "with adapters on", "places"));
+  const spectrum = make("div", { class: "ll-spectrum" }, make("b", {}, "What full fine-tuning changed, direction by direction"), bars, held);
+  el.append(make("div", { class: "ll-view ll-adapters" }, second, first, texts, spectrum, third, status, costs));
+  for (const [trait, show] of Object.entries(drawn)) {
+    model.on(`change:${trait}`, show);
+    show();
+  }
+}
+
+function told({ name, parts, count }) {
+  const words = parts.map(([kind, text]) => (kind ? make(kind === "hum" ? "mark" : "b", {}, text) : text));
+  return make("section", {}, make("h4", {}, name), make("p", { class: "ll-words" }, ...words), make("p", { class: "ll-faint" }, count));
+}
+
+const KINDS = { weights: "ll-weights", gradients: "ll-gradients", "AdamW's means": "ll-means" };
+
+function legend() {
+  return Object.entries(KINDS).flatMap(([name, kind]) => [make("i", { class: kind }), name]);
+}
+
+function cost({ name, parts, text, total }) {
+  const bar = make("div", { class: "ll-gauge", "aria-hidden": "true" });
+  bar.append(...parts.map(([part, width]) => make("i", { class: KINDS[part], style: `width: ${width}%` })));
+  return make(
+    "tr",
+    {},
+    make("th", { scope: "row" }, name),
+    make("td", {}, bar, make("small", {}, text)),
+    make("td", {}, total),
+  );
+}
+
+export default { render };
