@@ -390,8 +390,7 @@ show(figure, alt="The learning rate rises in a straight line and falls along hal
 
 # %% [markdown]
 # Larger models take smaller rates: 3e-4 for the 7B and 13B, half of that for the 34B and 70B. Ours, ten thousand times
-# smaller, takes 5e-3. (One more thing is ours: Llama 2's eps of 1e-5 is large beside the tiny gradients of rare words
-# in a small model; we take 1e-8.)
+# smaller, takes 5e-3. (One more thing is ours: where Llama 2 has an eps of 1e-5, we take 1e-8, PyTorch's default.)
 #
 # ## 5. Clipping: no step counts too much
 #
