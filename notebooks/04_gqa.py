@@ -176,7 +176,7 @@ show(figure, alt="Tokens read and seconds, against tokens in the text: without a
 # result. But where does `cat` put it? A tensor cannot grow, so each join takes new memory and copies everything. One
 # token of Llama 2 7B has keys and values of 512 KiB (section 6 does that sum).
 #
-# **Predict:** how much is copied until 4096 tokens are in?
+# **Predict:** 4096 tokens come one by one. How much is written to memory until all are in?
 
 
 # %%
@@ -185,22 +185,22 @@ class JoiningCache:
 
     def __init__(self):
         self.keys = self.values = None
-        self.copied = 0  # numbers
+        self.moved = 0  # numbers that were written to memory
 
     def extend(self, keys, values):
         if self.keys is not None:
             keys, values = torch.cat((self.keys, keys), dim=2), torch.cat((self.values, values), dim=2)
         self.keys, self.values = keys, values  # (B, Hkv, S, D)
-        self.copied += keys.numel() + values.numel()
+        self.moved += keys.numel() + values.numel()
         return keys, values
 
 
 joining = JoiningCache()
 for _ in range(100):
     keys, values = joining.extend(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1))
-print("it holds", keys.numel() + values.numel(), "numbers and has copied", f"{joining.copied:,}")
-copied = 2**19 * sum(range(1, 4097))  # bytes
-print(f"the 7B, up to 4096 tokens: holds {2**19 * 4096 / 2**30:.0f} GiB, has copied {copied / 2**40:.0f} TiB")
+print("it holds", keys.numel() + values.numel(), "numbers and has written", f"{joining.moved:,}")
+held, moved = 2**19 * 4096, 2**19 * sum(range(1, 4097))  # bytes
+print(f"the 7B, after 4096 tokens: holds {held / 2**30:.0f} GiB, has written {moved / 2**40:.0f} TiB")
 
 # %% [markdown]
 # The waste is quadratic again, now of memory traffic. So set the memory aside once, as large as it may become, write
@@ -329,7 +329,7 @@ short = torch.tensor([tok.encode(sentence)[:8]])
 
 
 def chunkings(n):
-    """Every way to cut n tokens, as lists of sizes: [8], [1, 7], ... [1, 1, 1, 1, 1, 1, 1, 1]."""
+    """Every way to cut n tokens, as lists of sizes: [8], [7, 1], [6, 2], [6, 1, 1], ... one by one."""
     for cut_here in product((False, True), repeat=n - 1):  # at each gap, cut or not
         ends = [k for k, cut in enumerate(cut_here, start=1) if cut] + [n]
         yield [end - start for start, end in zip([0, *ends], ends, strict=False)]
@@ -381,9 +381,10 @@ print("is_causal=True, a single new token sees key", *alone[0].nonzero().flatten
 show(figure, alt="Two masks, 3 rows by 7 keys. Left the triangle starts at the first key, right behind the fourth.")
 
 # %% [markdown]
-# The triangle stands at the top left, as if the new tokens were the first ones. A single new token sees the very first
-# key and nothing else. The function says so in its documentation, and there is a mask for our case,
-# `causal_lower_right`. (The package builds its own, and for a single token it uses none: the last one may see all.)
+# (The dashed line is where the new tokens begin.) The triangle stands at the top left, as if the new tokens were the
+# first ones. A single new token sees the very first key and nothing else. The function says so in its documentation,
+# and there is a mask for our case, `causal_lower_right`. (The package builds its own, and for a single token it uses
+# none: the last one may see all.)
 #
 # No error comes, and a test that reads at once finds nothing. So let us collect such mistakes and look at them as a
 # *way to read*: a function that takes a model, new tokens and a cache, and gives logits. Two ways change how attention
@@ -405,7 +406,7 @@ def to_weights(q, k, corner=False, spread=torch.Tensor.repeat_interleave):
 
 
 def mask_at_the_top_left(model, tokens, cache):
-    with attending(lambda q, k: to_weights(q, k, corner=True)), record_attention(model):
+    with attending(lambda q, k: to_weights(q, k, corner=True)), record_attention(model):  # these weights are used
         return model(tokens, cache)
 
 
@@ -455,7 +456,7 @@ for name, way in {"as it should be": as_built, **ways}.items():
     print(f"    it writes {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
-# Every one of them passes the test that most people write: read a text at once, compare with another program. A cache
+# Every one of them passes the test that comes to mind first: read a text at once, compare with another program. A cache
 # is first *used* in the second chunk, so a test must have one. (And a length that is not advanced is right also when
 # there are just two chunks: use three.)
 #
@@ -463,8 +464,8 @@ for name, way in {"as it should be": as_built, **ways}.items():
 #
 # The view runs the model on your text and keeps a record of every step; the slider and *Play* only walk through it. A
 # row for each key-value head of each layer, a column for each place in the cache. Keys fill the upper half of a cell
-# and values the lower one, darker for longer vectors. The columns below are steps: how many tokens each one computes,
-# and hatched, what it would compute *again* without a cache. Things to find:
+# and values the lower one, stronger in colour for longer vectors. The columns below are steps: how many tokens each one
+# computes, and hatched, what it would compute *again* without a cache. Things to find:
 #
 # 1. *Play*: the prompt fills many places at once (prefill), then there is one column a step (decoding). Does any old
 #    cell ever change?
@@ -475,10 +476,13 @@ for name, way in {"as it should be": as_built, **ways}.items():
 # %%
 from llama_lessons.widgets.cache import CacheView
 
-for opening, n_new in ((sentence + " Then", 1), (sentence + " Then", 40), ("Clara", 79), (4 * sentence, 20)):
-    shown = CacheView(model, tok, opening, max_new_tokens=n_new, room=96).frames[-1]
-    again = 100 - 100 * shown["computed"] // shown["without"]
-    print(f"{shown['computed']:>2} tokens computed; without a cache {shown['without']:>4}, of these {again:>2} % again")
+for opening, n_new in ((sentence + " Then", 2), (sentence + " Then", 40), ("Clara", 80), (4 * sentence, 20)):
+    frames = CacheView(model, tok, opening, max_new_tokens=n_new, room=96).frames
+    computed, without = frames[-1]["computed"], frames[-1]["without"]
+    print(
+        f"prompt of {frames[0]['n_new']:>2}, {len(frames):>2} tokens written: {computed:>2} tokens computed;", end=" "
+    )
+    print(f"without a cache {without:>4}, {100 * (without - computed) / without:.0f} % again")
 view = CacheView(model, tok, sentence + " Then", ways=ways, max_new_tokens=40)
 view
 
@@ -537,8 +541,8 @@ axes.legend(frameon=False)
 show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 10 with MHA, 1.25 with GQA.")
 
 # %% [markdown]
-# 10 GiB for each conversation against 1.25: with MHA, eight conversations would fill an 80 GB card before any weights
-# are on it.
+# 10 GiB for each conversation against 1.25: with MHA, eight conversations would not fit on an 80 GB card even if there
+# were no weights on it.
 #
 # And memory that is *kept* must also be *read*. A decoding step does little arithmetic, but it takes every weight once,
 # and every key and value of every conversation. What takes the time is to bring them from the card's memory to its
@@ -559,9 +563,9 @@ for people in (1, 16, 64):
         print(f"{stable(per_token, 1):>5} GiB read for each new token")
 
 # %% [markdown]
-# This is why GQA was worth a change to the architecture. For one reader it hardly matters, weights are what is read.
-# For many it decides: with MHA one soon reads caches and little else, and more people at a time no longer make it
-# cheaper.
+# This is why GQA was worth a change to the architecture. For one reader it hardly matters: weights are what is read.
+# For many it decides: with MHA one soon reads caches and little else, and to serve more people at a time makes it
+# hardly cheaper, for each brings 10 GiB of their own.
 #
 # Why 8 and not 1? Meta ran its largest models on eight GPUs, each with an eighth of the heads (lesson 13). With 8
 # key-value heads each GPU keeps its own; with one, each would have to keep a copy, or another way to divide the work be
@@ -639,11 +643,12 @@ check_decode(solved_decode)
 # %% [markdown]
 # There are two right ways. One spreads the keys with `repeat_interleave`: simple, but it makes a copy of each key for
 # every head of the group, and copies are what GQA has just saved. The other, in the solution, leaves the keys alone and
-# sorts the *queries* into groups, which are then like several rows that read the same keys. The package does it so.
+# sorts the *queries* into groups, which are then like several rows that read the same keys. For a single token the
+# package does it so.
 #
 # ## 8. What if it is full?
 #
-# A cache has room for so many tokens, and a model was trained on texts of so many. And then? Three answers:
+# A cache has room for so many tokens, and no more. And then? Three answers:
 #
 # - **Stop.** That is what Llama 2's own code does.
 # - **Forget the oldest** tokens, and move the others up. A key has been turned to its place, so it must be turned
@@ -662,8 +667,8 @@ for room, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
     print(f"room for {room}, {rule}: {found.end}\n    {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
-# With room for 20 the model has forgotten who was there, and somebody else is thrown the rope. All else is in order:
-# the last 20 tokens are enough to end a sentence well. That is how a model sounds when it has lost the beginning of a
+# With room for 20 the model has forgotten who was there, and somebody else is thrown the rope. The rest reads well: the
+# last 20 tokens are enough to end a sentence. That is how a model sounds when it has lost the beginning of a
 # conversation: fluent, and wrong about names.
 #
 # What does it cost on average? We let the model read stories token by token with room for 32, and measure its
@@ -695,7 +700,7 @@ for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
     print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {room}, {'never full' if room == 130 else rule}")
 
 # %% [markdown]
-# Forgetting costs something, and unturned keys cost everything: all later tokens pile up at one and the same place.
+# Forgetting costs something, and unturned keys cost everything: every later token is put at one and the same place.
 # Keeping `<s>` does not help *this* model. The paper's warning is about large models that have come to lean on it; do
 # not take it for a law, measure yours.
 #
@@ -856,25 +861,25 @@ for how in (pool, first, drawn):
 
 # %% [markdown]
 # Heads that are *equal* within a group can be pooled without any loss: sharing is exactly that. Heads that differ lose
-# nearly everything. No wonder. What the channels of a head mean is an agreement between its `wq` and its `wk`, and each
-# head has made its own; the mean of three languages is none. Still the mean keeps more than one head alone, and both
-# far more than chance, which is the order that the paper found, too.
+# nearly everything. No wonder: what a channel of a head means is an agreement between its `wq` and its `wk`, and
+# between its `wv` and its slice of `wo`. Each head has made its own, and the mean of three languages is none. Still the
+# mean keeps more than one head alone, and that more than chance. (The paper found the same order after uptraining.)
 #
 # What pooling gives is not a model but a good *start*. So train on. **Predict:** we have time for 30 steps of 1024
-# tokens, a five-hundredth of what the model was trained on. Does it win back half of what was lost? All of it?
+# tokens, a six-hundredth of what the model was trained on. Does it win back half of what was lost? All of it?
 
 # %%
-from llama_lessons.optimizers import Recipe
-from llama_lessons.training import Trainer
-
-pooled = converted(1, pool)
-trainer = Trainer(pooled, Recipe(n_steps=30, peak_lr=3e-3, warmup_steps=3), lambda step: rows(3_000_000 + step, 8))
-curve = [loss_of(pooled)]
-with torch.enable_grad():
-    for record in trainer.run():
-        if record.step % 6 == 0:
-            with torch.no_grad():
-                curve.append(loss_of(pooled))
+pooled, curve = converted(1, pool), []
+optimizer = torch.optim.AdamW(pooled.parameters(), lr=1e-3, betas=(0.9, 0.95))
+for step in range(31):
+    if step % 6 == 0:
+        curve.append(loss_of(pooled))
+    batch = rows(3_000_000 + step, 8)
+    with torch.enable_grad():
+        loss = token_loss(pooled(batch.tokens), batch.targets) / batch.n_targets
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
 
 figure, axes = plt.subplots(figsize=(7, 2.6))
 axes.plot(range(0, 31, 6), curve, "o-", color="#0072B2", label="one key-value head, pooled")
@@ -884,7 +889,7 @@ axes.legend(frameon=False)
 show(figure, alt="The loss of the pooled model falls steeply in 30 steps and stays above that of the original.")
 won = (curve[0] - curve[-1]) / (curve[0] - loss_of(model))
 print("more than half of what was lost is won back:", won > 0.5, "- all of it:", won >= 1)
-print(f"trained on {trainer.records[-1].n_tokens:,} tokens, the model itself on 19,660,800")
+print(f"trained on {30 * batch.n_targets:,} tokens; the model itself, says its card, on 19,660,800")
 
 # %% [markdown]
 # Most comes back quickly, the rest slowly: 30 steps are far from the twentieth of all training that the paper spends.
@@ -905,9 +910,9 @@ print(f"trained on {trainer.records[-1].n_tokens:,} tokens, the model itself on 
 # **Read next** `llama_lessons/attention.py`, with `KVCache` and both ways through `causal_attention`;
 # `llama_lessons/generate.py`, prefill and decoding for several prompts at once; `llama_lessons/arithmetic.py`.
 #
-# **More to try:** forget the *middle* of a text instead of its beginning, by a rule of your own in `RULES`. Set
-# `cache.length` back to try another ending without reading the prompt again. Keep the cache in bfloat16: how far do the
-# logits move?
+# **More to try:** set `cache.length` back and write another ending, without reading the prompt again. Keep the first
+# four tokens in place of one: `RULES["keep four"] = partial(forget, keep=4)`, and give that name to `run`. Pool the 3
+# heads in another order of the query heads: does it matter which heads become neighbours?
 #
 # **Next lesson,** `05_full_model`: attention is one half of a layer. What is the other, and do the parts make a Llama?
 #

@@ -6,7 +6,6 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
-import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, WebSocket, expect
 
@@ -21,20 +20,22 @@ RANDOM_MAPS = """
 import torch
 from llama_lessons.widgets.attention import AttentionView
 
+scores = 3 * torch.randn(32, {n}, {n}, generator=torch.Generator().manual_seed(0))
+weights = scores.masked_fill(~torch.ones({n}, {n}).tril().bool(), -torch.inf).softmax(-1)
+
 class Maps:
     def __len__(self):
         return 32
     def __getitem__(self, layer):
-        generator = torch.Generator().manual_seed(layer)
-        scores = 3 * torch.randn(32, {n}, {n}, generator=generator)
-        return scores.masked_fill(~torch.ones({n}, {n}).tril().bool(), -torch.inf).softmax(-1)
+        return weights.roll(layer, 0)
 
 AttentionView(Maps(), [f"\\u2581word{{k}}" for k in range({n})], n_kv_heads=8)
 """
 # Do something to the view, again and again, and wait each time until what it leads to is on the screen: point at
 # another token of the same map ("hover"), go to the head beside ("step"), or click on the thumbnail of a map that has
 # not been fetched ("jump"). Between two, a reader looks; "walk" is steps without a look, as by a key that is held down.
-MEASURE = """async (root, [kind, turns]) => {
+LOOKS = {"hover": 100, "step": 150, "walk": 0, "jump": 250}  # milliseconds
+MEASURE = """async (root, [kind, turns, look]) => {
   const slider = root.querySelectorAll('input[type=range]')[1];
   const thumbs = root.querySelector('.ll-grid canvas');
   const mark = root.querySelector('.ll-mark');
@@ -67,7 +68,7 @@ MEASURE = """async (root, [kind, turns]) => {
     await drawn(` ${layer} ${head} ${token} ${step}`);
     await painted();
     times.push(performance.now() - start);
-    if (kind !== 'walk') await new Promise(done => setTimeout(done, 300));
+    await new Promise(done => setTimeout(done, look));
   }
   return times;
 }"""
@@ -186,31 +187,32 @@ def use_the_map(lab: Lab, view: Locator) -> None:
     lab.page.set_viewport_size(WINDOW)
 
 
-@pytest.mark.parametrize("n_tokens", [128, 512])
-def test_redraws_are_quick_at_32_layers_of_32_heads(lab: Lab, tmp_path: Path, n_tokens: int):
-    cells = [new_code_cell(RANDOM_MAPS.format(n=n_tokens))]
-    notebook = new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC})
-    nbformat.write(notebook, tmp_path / f"large_{n_tokens}.ipynb")
+def test_redraws_are_quick_at_32_layers_of_32_heads(lab: Lab, tmp_path: Path):
+    cells = [new_code_cell(RANDOM_MAPS.format(n=n_tokens)) for n_tokens in (128, 512)]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), tmp_path / "large.ipynb")
     frames = count_frames(lab)
-    lab.open(tmp_path / f"large_{n_tokens}.ipynb")
+    lab.open(tmp_path / "large.ipynb")
     assert lab.run_all(), lab.cell_errors()
-    view = lab.page.locator(".ll-attention")
-    expect(view).to_have_attribute("aria-busy", "false", timeout=60_000)
-    lab.page.wait_for_timeout(1000)
-    once = f"{sum(frames) / 1000:.0f} kB from the kernel until all is drawn"
-    print(f"\n{n_tokens} tokens: {once}")
-    for kind in ("hover", "step", "walk", "jump"):
+    for k, n_tokens in enumerate((128, 512)):
+        view = lab.page.locator(".ll-attention").nth(k)
+        view.scroll_into_view_if_needed()
+        expect(view).to_have_attribute("aria-busy", "false", timeout=60_000)
+        lab.page.wait_for_timeout(500)
+        print(f"\n{n_tokens} tokens: {sum(frames) / 1000:.0f} kB came from the kernel before the first step")
+        for kind, look in LOOKS.items():
+            frames.clear()
+            times = sorted(view.evaluate(MEASURE, [kind, TURNS, look]))
+            middle, late = median(times), times[int(0.9 * TURNS)]
+            each = sum(frames) / TURNS / 1000
+            print(
+                f"{n_tokens} tokens, {kind}: median {middle:.0f} ms, 9 of 10 within {late:.0f} ms; {each:.1f} kB each"
+            )
+            assert middle < GENEROUS * (1 if n_tokens == 128 else 2)
         frames.clear()
-        times = sorted(view.evaluate(MEASURE, [kind, TURNS]))
-        print(
-            f"{n_tokens} tokens, {kind}: median {median(times):.0f} ms, p90 {times[int(0.9 * TURNS)]:.0f} ms, "
-            f"longest {times[-1]:.0f} ms; {sum(frames) / TURNS / 1000:.1f} kB each"
-        )
-        assert median(times) < GENEROUS * (1 if n_tokens == 128 else 2)
-    view.screenshot(path=lab.shots / f"02_attention_{n_tokens}.png")
+        view.screenshot(path=lab.shots / f"02_attention_{n_tokens}.png")
     assert lab.console_errors == []
     saved = lab.page.evaluate("JSON.stringify(window.jupyterapp.shell.currentWidget.model.toJSON()).length")
-    assert saved < 200_000  # the maps are not in the notebook
+    assert saved < 400_000  # the maps are not in the notebook
 
 
 def count_frames(lab: Lab) -> list[int]:

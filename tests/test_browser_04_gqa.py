@@ -55,22 +55,22 @@ def test_the_lesson_and_its_views(lab: Lab):
 def step_through(lab: Lab, view: Locator) -> None:
     says, info = view.locator(".ll-says"), view.locator(".ll-info")
     expect(view.locator(".ll-what-if")).to_have_count(0)
-    expect(says).to_contain_text("Step 1 of 41, prefill: reads 16 tokens at once, <s> ...")
+    expect(says).to_contain_text("Step 1 of 40, prefill: reads 16 tokens at once, <s> ...")
     expect(says).to_contain_text("The cache holds 16 of 64 tokens, 72.0 of 288.0 KiB")
     view.get_by_role("button", name="Next").click()
-    expect(says).to_contain_text("Step 2 of 41, decode: reads one token, ▁Clara.")
+    expect(says).to_contain_text("Step 2 of 40, decode: reads one token, ▁Clara.")
     expect(says).to_contain_text("Computed so far: 17 tokens. Without a cache: 33, 48 % of them once more.")
     view.get_by_role("slider", name="Step").focus()
     lab.page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told
-    expect(says).to_contain_text("Step 3 of 41")
+    expect(says).to_contain_text("Step 3 of 40")
     view.get_by_role("button", name="Play").click()
-    expect(says).to_contain_text(re.compile(r"Step ([5-9]|\d\d) of 41"))
+    expect(says).to_contain_text(re.compile(r"Step ([5-9]|\d\d) of 40"))
     view.get_by_role("button", name="Pause").click()
     stopped_at = view.get_by_role("slider", name="Step").input_value()
     lab.page.wait_for_timeout(1000)  # two steps, were it still playing
     expect(view.get_by_role("slider", name="Step")).to_have_value(stopped_at)
-    view.get_by_role("slider", name="Step").fill("40")
-    expect(says).to_contain_text("Computed so far: 56 tokens. Without a cache: 1476, 96 % of them once more.")
+    view.get_by_role("slider", name="Step").fill("39")
+    expect(says).to_contain_text("Computed so far: 55 tokens. Without a cache: 1420, 96 % of them once more.")
     photograph(lab, view, "filled")
 
     view.locator(".ll-grid").focus()
@@ -106,12 +106,12 @@ def break_it(lab: Lab, view: Locator) -> None:
     expect(wrote).to_have_count(1, timeout=SLOW)
 
     view.get_by_role("combobox", name="Reads").select_option("the prompt in chunks of 4")
-    expect(says).to_contain_text("Step 1 of 44, prefill: reads 4 tokens at once", timeout=SLOW)
+    expect(says).to_contain_text("Step 1 of 43, prefill: reads 4 tokens at once", timeout=SLOW)
     expect(wrote.first).to_have_text(usual)
     box = view.get_by_role("textbox", name="Your text")
     box.fill("<img src=x onerror=alert(1)> <b>")
     box.press("Enter")
-    expect(view.locator(".ll-written")).to_contain_text("(the cache is full)", timeout=SLOW)  # 27 tokens and 37 new
+    expect(view.locator(".ll-written")).to_contain_text("(the cache is full)", timeout=SLOW)
     view.get_by_role("slider", name="Step").fill("1")
     expect(says).to_contain_text("reads 4 tokens at once, m ...")
     expect(view.locator("img")).to_have_count(0)

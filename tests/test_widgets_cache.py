@@ -56,7 +56,7 @@ def test_it_writes_what_generate_writes_and_stops_where_it_is_told(model: Llama,
 
 def test_the_cells_are_as_long_as_the_keys_and_values_of_a_reading_without_a_cache(model: Llama, ids: list[int]):
     """Turning leaves a key as long as it was, so the outputs of wk and wv will do."""
-    record = run(model, ids, 4, room=20)
+    record = run(model, ids, 5, room=20)  # the fifth is written and not read
     made: dict[str, torch.Tensor] = {}
     hooks = [
         getattr(block.attention, name).register_forward_hook(
@@ -65,7 +65,7 @@ def test_the_cells_are_as_long_as_the_keys_and_values_of_a_reading_without_a_cac
         for layer, block in enumerate(model.blocks)
         for name in ("wk", "wv")
     ]
-    model(torch.tensor([record.ids]))
+    model(torch.tensor([record.ids[:-1]]))
     for hook in hooks:
         hook.remove()
     last = record.steps[-1]
@@ -78,8 +78,8 @@ def test_the_cells_are_as_long_as_the_keys_and_values_of_a_reading_without_a_cac
 
 @pytest.mark.parametrize(("at_once", "sizes"), [(99, [7]), (4, [4, 3]), (1, [1] * 7)])
 def test_however_the_prompt_is_read_the_text_is_the_same(model: Llama, ids: list[int], at_once: int, sizes: list[int]):
-    record = run(model, ids, 5, at_once=at_once)
-    assert record.ids == run(model, ids, 5).ids
+    record = run(model, ids, 6, at_once=at_once)
+    assert record.ids == run(model, ids, 6).ids
     assert [step.end - step.first for step in record.steps if step.prompt] == sizes
     assert [step.end - step.first for step in record.steps if not step.prompt] == [1] * 5
     assert [step.written for step in record.steps][-2:] == [[10], [11]]
@@ -87,7 +87,7 @@ def test_however_the_prompt_is_read_the_text_is_the_same(model: Llama, ids: list
 
 
 def test_what_a_cache_saves_is_counted_as_one_would_by_hand(model: Llama, ids: list[int]):
-    frames = frames_of(run(model, ids, 3, room=20), model)
+    frames = frames_of(run(model, ids, 4, room=20), model)
     assert [frame["computed"] for frame in frames] == [7, 8, 9, 10]
     assert [frame["without"] for frame in frames] == [7, 7 + 8, 7 + 8 + 9, 7 + 8 + 9 + 10]
     assert "Computed so far: 10 tokens. Without a cache: 34, 71 % of them once more." in frames[-1]["says"]
@@ -98,7 +98,7 @@ def test_what_a_cache_saves_is_counted_as_one_would_by_hand(model: Llama, ids: l
 
 
 def test_with_a_window_a_reading_without_a_cache_would_read_the_window_again(model: Llama, ids: list[int]):
-    frames = frames_of(run(model, ids, 5, room=8, rule="forget the oldest"), model)
+    frames = frames_of(run(model, ids, 6, room=8, rule="forget the oldest"), model)
     assert [frame["without"] for frame in frames] == [7, 15, 23, 31, 39, 47]
     assert [frame["filled"] for frame in frames] == [7, 8, 8, 8, 8, 8]
     assert "8 of 8 tokens" in frames[-1]["says"] and "4 that were read are no longer in it." in frames[-1]["says"]
@@ -121,7 +121,7 @@ def test_a_full_cache_stops_unless_told_otherwise(model: Llama, ids: list[int]):
     ],
 )
 def test_the_oldest_are_forgotten_and_the_others_move_up(model: Llama, ids: list[int], rule: str, places: list[int]):
-    record = run(model, ids, 5, room=8, rule=rule)
+    record = run(model, ids, 6, room=8, rule=rule)
     assert record.steps[-1].places == places
     assert record.steps[-1].written == [7]
     assert (record.steps[-1].norms > 0).all()
@@ -132,7 +132,7 @@ def test_the_oldest_are_forgotten_and_the_others_move_up(model: Llama, ids: list
 def test_a_prompt_larger_than_the_room_is_read_by_every_rule_or_refused(
     model: Llama, ids: list[int], rule: str, room: int
 ):
-    record = run(model, ids, 3, room=room, rule=rule)
+    record = run(model, ids, 4, room=room, rule=rule)
     for step in record.steps:
         assert len(step.places) == room and step.filled <= room
         assert [place != EMPTY for place in step.places] == [k < step.filled for k in range(room)]
@@ -140,7 +140,7 @@ def test_a_prompt_larger_than_the_room_is_read_by_every_rule_or_refused(
     if rule == "stop" or (room == 1 and "keep" in rule):
         assert "full" in record.end
     else:
-        assert record.end == "3 tokens were asked for" and record.steps[-1].places[-1] == 9
+        assert record.end == "4 tokens were asked for" and record.steps[-1].places[-1] == 9
         assert record.steps[-1].places[0] == 0 or "keep" not in rule
 
 
@@ -181,7 +181,7 @@ def one_too_early(model: Llama, tokens: torch.Tensor, cache: KVCache) -> torch.T
 
 
 def test_the_record_shows_where_a_wrong_way_really_wrote(model: Llama, ids: list[int]):
-    record = run(model, ids, 3, room=12, way=one_too_early)
+    record = run(model, ids, 4, room=12, way=one_too_early)
     assert [step.written for step in record.steps] == [[*range(7)], [6], [7], [8]]
     assert record.steps[-1].places[:11] == [0, 1, 2, 3, 4, 5, 7, 8, 9, EMPTY, EMPTY]
     assert record.steps[-1].filled == 10
@@ -211,7 +211,7 @@ def test_a_row_for_each_key_value_head_says_who_reads_it():
 
 
 def test_cells_are_empty_or_plainly_visible(model: Llama, ids: list[int]):
-    record = run(model, ids, 2, room=10)
+    record = run(model, ids, 3, room=10)
     cells = torch.tensor(list(cells_of(record, CONFIG))).view(3, 6, 2, 10)
     assert cells[0, :, :, 7:].count_nonzero() == 0 and cells[0, :, :, :7].min() >= FAINTEST
     assert (cells.amax((0, 3)) == 255).all()
@@ -228,7 +228,7 @@ def test_the_view_runs_anew_when_something_is_chosen(model: Llama, tokenizer: To
         tokenizer.encode("the llama hums")
     )
     shown.reading = "the prompt one by one"
-    assert shown.step == 0 and len(shown.frames) == len(tokenizer.encode("the llama hums")) + 5
+    assert shown.step == 0 and len(shown.frames) == len(tokenizer.encode("the llama hums")) + 4
     assert shown.written["text"] == usual
     shown.way = "one too early"
     assert shown.written["usual"] == usual and shown.frames[1]["written"] == [0]
@@ -260,7 +260,10 @@ def test_an_error_in_the_readers_way_is_shown_and_the_old_record_stays(model: Ll
 
 def test_a_long_text_is_cut_to_what_is_drawn(model: Llama, tokenizer: Tokenizer):
     shown = view(model, tokenizer, prompt="llama " * 400, room=MAX_ROOM)
-    assert shown.frames[0]["n_new"] == MAX_ROOM - 1 and shown.frames[-1]["filled"] == MAX_ROOM
+    assert shown.frames[0]["n_new"] == shown.frames[-1]["filled"] == MAX_ROOM
+    assert len(shown.pieces) == MAX_ROOM + 1
+    shorter = CacheView(model, tokenizer, "the llama hums", max_new_tokens=400, room=MAX_ROOM)
+    assert shorter.frames[-1]["filled"] == MAX_ROOM and len(shorter.pieces) == MAX_ROOM + 1
 
 
 def test_text_and_twin_are_the_same_each_time_and_stay_text(model: Llama, tokenizer: Tokenizer):

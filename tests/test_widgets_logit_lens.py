@@ -175,6 +175,7 @@ def test_a_model_that_ends_the_text_writes_nothing_more(tokenizer):
     model.output.weight[tokenizer.eos_id] = torch.linalg.pinv(last) @ torch.tensor([-1.0, -1.0, -1.0, 1.0])
     view = LogitLensView(model, tokenizer, TEXT)
     assert view.note.endswith("It writes nothing more.")
+    assert "&lt;/s&gt;</td>" in view.twin().replace("</b>", "") and "</s>" not in view.twin()
     assert view.describe().endswith("After ▁back comes </s>, which leads for the first time in: layer 2")
 
 
@@ -282,6 +283,23 @@ def test_the_twin_has_a_row_for_each_layer_and_marks_what_is_likely(tokenizer):
             assert text.startswith("◆") is cell["first"]
             assert ("<b>" in text) is (cell["shade"] >= 0.5)
             assert text.endswith("–") is (cell["shade"] < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("p", "first", "drawn"),
+    [
+        (0.5, False, "<b>a</b>"),
+        (0.499, False, "a"),
+        (0.05, True, "◆ a"),
+        (0.049, False, "–"),
+        (0.8, True, "◆ <b>a</b>"),
+    ],
+)
+def test_the_twin_is_bold_from_a_half_and_silent_below_a_twentieth(tokenizer, p, first, drawn):
+    view = LogitLensView(make(2), tokenizer, "", max_new_tokens=0)
+    cell = {"top": [["a", "", p]], "shade": p, "leads": first, "first": first}
+    view.set_trait("rows", [{"label": "layer 0", "cells": [cell]}])
+    assert f"<tr><th>layer 0</th><td>{drawn}</td></tr>" in view.twin()
 
 
 def test_the_twin_and_the_sentence_escape_what_was_typed(tokenizer):

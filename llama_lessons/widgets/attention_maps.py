@@ -50,8 +50,8 @@ class Reading:
         weights = weights[0] if weights.dim() == 4 else weights
         if weights.dim() != 3 or weights.shape[1:] != (n_tokens, n_tokens):
             raise ValueError(f"maps must be (H, {n_tokens}, {n_tokens}) for {n_tokens} pieces, got {weights.shape}")
-        weights = weights.detach().float().nan_to_num(0).clamp(0, 1)
-        return (weights * LEVELS).round().to(torch.uint8).cpu()
+        weights = weights.detach().float().nan_to_num(0)  # a copy: what follows may change it
+        return weights.clamp_(0, 1).mul_(LEVELS).round_().to(torch.uint8).cpu()
 
     def map_bytes(self, layer: int, head: int) -> bytes:
         """A map's rows one after the other: up to the diagonal, T(T+1)/2 bytes, or T*T where it looks beyond."""
@@ -84,7 +84,7 @@ def pack(weights: Tensor) -> Tensor:
     """The rows of maps (H, T, T) up to their diagonal, shape (H, T(T+1)/2); unchanged if a weight lies beyond it."""
     if weights.triu(1).any():
         return weights
-    return weights[:, torch.ones(weights.shape[1:]).tril().bool()]
+    return torch.cat([weights[:, row, : row + 1] for row in range(weights.shape[1])], dim=1)
 
 
 def shrink(weights: Tensor, side: int) -> Tensor:

@@ -98,9 +98,10 @@ class CacheView(WhatIf):
             self.set_trait("note", "")
 
     def _read(self, way: Way, room: int, rule: str) -> Run:
-        ids = self._tokenizer.encode(self.prompt)[: MAX_ROOM - 1]
+        ids = self._tokenizer.encode(self.prompt)[:MAX_ROOM]
         stops, at_once = [self._tokenizer.eos_id], AT_ONCE[self.reading]
-        return run(self._model, ids, min(self._max_new, MAX_ROOM - len(ids)), stops, room, rule, at_once, way)
+        n_new = min(self._max_new, MAX_ROOM + 1 - len(ids))  # the last one is written and not read
+        return run(self._model, ids, n_new, stops, room, rule, at_once, way)
 
     def _text(self, of: Run) -> str:
         start, whole = (self._tokenizer.decode(of.ids[:end]) for end in (of.n_prompt, None))

@@ -127,12 +127,14 @@ class Reader:
             if not self.has_room(end - first):
                 return self._end("the cache is full before the prompt is read")
             logits = self.read(first, end)
-        for _ in range(max_new_tokens):
+        for n_written in range(1, max_new_tokens + 1):
             if logits.isnan().any():
                 return self._end("some numbers are no numbers (nan): nothing can be chosen")
             if (token := int(logits.argmax())) in stop_ids:
                 return self._end("the model ended its text")
             self.ids.append(token)
+            if n_written == max_new_tokens:
+                break  # nothing comes after it, so it need not be read
             if not self.has_room(1):
                 return self._end("the cache is full")
             logits = self.read(len(self.ids) - 1, len(self.ids))

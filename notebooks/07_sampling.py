@@ -1,0 +1,940 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07 Sampling: how does it choose?
+#
+# After six lessons we have a Llama that reads a text and gives a number to every piece of its vocabulary. And there it
+# stops. A model does not write: it says what *could* come next, and how likely each of it is. Something else must pick
+# one token, put it behind the text, and ask again. That something has no weights and learns nothing, it is some twenty
+# lines long, and it decides whether the same model is a bore, a storyteller or a babbler.
+#
+# In this lesson you build it. You find out what is wrong with always taking the likeliest token, and with plain dice;
+# you turn the two knobs that every chat service has, *temperature* and *top-p*, and measure what they do; and you turn
+# the question around, and ask how likely a given text is. In the second half we look at the clock: why is writing so
+# much slower than reading, when the arithmetic is the same?
+#
+# You need lesson 02, and a little of 04 (the cache). Where it says **Predict**, do so before you run on.
+
+# %%
+import torch
+
+from llama_lessons.checkpoints import load
+from llama_lessons.files import data_path
+from llama_lessons.page import setup, show, stable
+from llama_lessons.tokenizer import Tokenizer
+
+setup()
+_ = torch.set_grad_enabled(False)  # nothing is trained here
+model = load(data_path("checkpoints/base"), dtype=torch.float32)
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+
+
+def scores_after(text):  # of every possible next token: (V,)
+    return model(torch.tensor([tok.encode(text)]))[0, -1]
+
+
+places = {
+    "certain": "Clara and Luis walked home together, and the",
+    "open": "Once upon a time, there was a llama called",
+    "long tail": "One morning",
+}
+for kind, text in places.items():
+    chances, ids = scores_after(text).softmax(-1).topk(4)
+    print(f"{kind}: {text} ...\n   ", *tok.pieces(ids.tolist()), stable(chances))
+
+# %% [markdown]
+# Three places of a text, and three kinds of forecast. (The scores are called *logits*; the softmax of lesson 02 makes
+# probabilities of them, which add up to 1.) In the sentence that we follow through the course, after *and the*, the
+# model is sure. A llama's name is *open*: the Valley has twenty llamas, and any of them may be in a story. And *One
+# morning* has a favourite, then many others of every likelihood down to almost none: a *long tail*. Keep the three in
+# mind; each of them breaks something.
+#
+# ## 1. Always the likeliest?
+#
+# The obvious rule is *greedy*: take the token with the highest score. It needs no dice, and the same text always brings
+# the same answer. Let us begin twice, with the llama and with the single word *The*.
+#
+# **Predict:** both continuations are made of nothing but likeliest tokens. Will both be good?
+
+# %%
+from llama_lessons.generate import generate
+
+for opening, shown in ((places["open"], None), ("The", 420)):
+    ids = tok.encode(opening)
+    [new] = generate(model, [ids], 200, temperature=0, stop_ids=[tok.eos_id])
+    print(tok.decode(ids + new)[:shown])
+    print("    (the end)\n" if len(new) < 200 else "... and so on, without end\n")
+
+# %% [markdown]
+# The first is a story of the Valley, and there is hardly anything to say against it, except that there will never be
+# another one. The second is an exam on which every answer is *bridge*, and the next question is the same one, for ever.
+# Does the model believe in bridges so firmly? Ask it.
+#
+# **Predict:** how likely is *bridge* in each of the four places? Is the loop a loop in the strict sense: does it repeat
+# to the token? And at least, is what greedy finds the *likeliest text*? A page begins with *If*. The likeliest next
+# word is *you*; are *you* and the likeliest word after it the likeliest two words?
+
+# %%
+[new] = generate(model, [tok.encode("The")], 400, temperature=0)
+row = tok.encode("The") + new
+chances = model(torch.tensor([row]))[0].softmax(-1)  # (T, V)
+[bridge] = tok.encode("bridge", bos=False)
+at = [t for t in range(len(row)) if row[t] == bridge]
+for question, here in (("first", at[:4]), ("third", at[8:12])):
+    print(f"chance of bridge at A, B, C, D, {question} question:", stable(chances[[t - 1 for t in here], bridge]))
+n = at[-4] - at[-8]
+same = all(row[-k] == row[-k - n] for k in range(1, 4 * n + 1))
+print(n, "tokens in a round; the last five rounds are the same:", same, "\n")
+
+likely, ids = scores_after("If").softmax(-1).topk(20)
+pairs = model(torch.tensor([[*tok.encode("If"), token] for token in ids.tolist()]))[:, -1].softmax(-1)  # (20, V)
+together = likely * pairs.amax(-1)
+for k in (0, together.argmax().item()):
+    words = tok.decode([*tok.encode("If"), ids[k].item(), pairs[k].argmax().item()])
+    print(f"{words:<12}{stable(likely[k])} x {stable(pairs[k].max())} = {stable(together[k])}")
+
+# %% [markdown]
+# It does not believe in them. At each of the places two thirds to four fifths of its weight lie on *other* words: on an
+# exam the options differ, and the model knows it. But spread over dozens of words they lose, each by itself, against a
+# single word with a fifth. Greedy choosing is an election in which the largest minority wins every time, and what
+# everybody else wanted leaves no trace. Once a round has repeated, the text that the model sees is nearly the same as
+# one round before, so it says the same again. Large models do it, too (Holtzman and others, arXiv:1904.09751).
+#
+# Nor does it find the likeliest text: it never takes a smaller step now for a better one after it. *Beam search* mends
+# that by keeping several beginnings in parallel; it served translators well. But the likeliest text is not what a
+# storyteller is after. People do not say the likeliest thing; it would not be worth saying.
+#
+# ## 2. Roll the dice
+#
+# The model says 0.38 for one word and 0.07 for another. So take it at its word, and draw each token as often as it
+# says. How does one roll a die with 2048 faces, each of another size? Lay the probabilities end to end: they make a
+# line of length 1. Throw a dart at the line; the token that it hits is drawn. A cumulative sum gives the ends of the
+# pieces, and `searchsorted` says which piece a number falls into.
+
+
+# %%
+def dart(probs, generator):  # (V,) -> a token id
+    ends = probs.cumsum(0)  # the last is 1, but for rounding: so the dart flies to it, and not to 1
+    return torch.searchsorted(ends, torch.rand(1, generator=generator) * ends[-1], right=True).item()
+
+
+probs = scores_after(places["open"]).softmax(-1)
+dice = torch.Generator().manual_seed(3)
+print([tok.decode([dart(probs, dice)]) for _ in range(10)])
+print([tok.decode([dart(probs, dice)]) for _ in range(10)])
+
+# %% [markdown]
+# Another llama each time. But are these dice honest? A program that draws wrongly writes fluent text all the same, and
+# nobody notices. So count: draw a thousand names, and compare with a thousand times the probability. Each count will be
+# off by a little, by pure chance. Pearson's *chi-square* puts all of it into one number: the squared differences, each
+# divided by what was expected, added up.
+#
+# And how large is too large? We need no table: let honest dice say it. Repeat the thousand draws two thousand times,
+# with dice that are honest for certain, and see how large the number gets.
+#
+# Here are four candidates. Besides the dart there are two that look much alike: multiply each probability by a random
+# number between 0 and 1 and take the largest; or divide each by a random number, drawn in another way
+# (*exponentially*), and take the largest. The fourth is PyTorch's own. **Predict:** which are honest?
+
+
+# %%
+def multiply(probs, generator):
+    return (probs * torch.rand(len(probs), generator=generator)).argmax().item()
+
+
+def divide(probs, generator):
+    noise = -torch.log(1 - torch.rand(len(probs), generator=generator))  # exponentially distributed
+    return (probs / noise).argmax().item()
+
+
+def pytorch(probs, generator):
+    return torch.multinomial(probs, 1, generator=generator).item()
+
+
+names = probs.topk(20).indices  # each name gets a box, and everything else together one more
+boxed = torch.cat([probs[names], 1 - probs[names].sum(0, keepdim=True)])  # (21,)
+
+
+def chi_square(counts, expected):
+    return ((counts - expected) ** 2 / expected).sum(-1)
+
+
+honest = torch.multinomial(boxed.expand(2000, -1), 1000, replacement=True, generator=dice)  # (2000, 1000)
+by_chance = chi_square(torch.nn.functional.one_hot(honest, 21).sum(1), 1000 * boxed)
+print("honest dice: half stay below", stable(by_chance.median(), 0), end=", ")
+print("ninety-nine of a hundred below", stable(by_chance.quantile(0.99), 0))
+
+# %%
+from matplotlib import pyplot as plt
+
+figure, axes = plt.subplots()
+axes.bar(range(21), 1000 * boxed, color="#56B4E9", edgecolor="black", label="expected")
+for die, mark in ((dart, "o"), (multiply, "x"), (divide, None), (pytorch, None)):
+    drawn = torch.tensor([die(probs, dice) for _ in range(1000)])
+    seen = torch.cat([(drawn[:, None] == names).sum(0), (~torch.isin(drawn, names)).sum(0, keepdim=True)])
+    distance = chi_square(seen, 1000 * boxed)
+    larger = (by_chance >= distance).sum().item()
+    print(f"{die.__name__:<9} chi-square {stable(distance, 0):>5}; of 2000 honest experiments {larger} were as far off")
+    if mark:
+        axes.plot(seen, mark, color="#D55E00" if mark == "x" else "black", label=die.__name__)
+axes.set_xticks(range(21), [*tok.pieces(names.tolist()), "others"], rotation=90)
+axes.set(ylabel="in 1000 draws")
+axes.legend(frameon=False)
+what = "Bars: how often each of twenty names is expected in 1000 draws. Dots of the dart lie close to their ends; "
+show(figure, alt=what + "crosses of `multiply` lie far above for the likely names and at zero for the unlikely ones.")
+
+# %% [markdown]
+# `multiply` is loaded. It looks like dice and hardly ever draws the lower half: a name of 0.03 can beat one of 0.06
+# only if its random number is twice as large, and it must win against nineteen others. `divide` is honest, and exactly
+# so: of several waiting times, each exponential and as quick as its probability is large, any may end first, with just
+# that probability. (In logarithms it is called the Gumbel trick. It needs no sum over the line, and GPUs like that.)
+# Keep the chi-square in mind: it is four lines long, and it tests what no reading of texts can.
+#
+# From now on the dice are `torch.multinomial`.
+#
+# ## 3. Temperature: how daring?
+#
+# Between the likeliest always and dice that follow the model there is a whole scale. Divide all scores by a number, the
+# *temperature* T, before the softmax. Below 1 differences between scores grow, above 1 they shrink. (The name comes
+# from physics, where the same formula says how often a warm body is in which state.)
+#
+# **Predict:** after *One morning* the first word, 0.38, is four times as likely as the second. How many times at T =
+# 0.5? The last column says how open the choice is: e to the entropy, which for a fair die with n faces is n.
+
+# %%
+scores = scores_after(places["long tail"])
+ids = scores.topk(3).indices
+print("T    " + "".join(f"{piece:>9}" for piece in tok.pieces(ids.tolist())) + "   all others   as open as")
+for T in (0.25, 0.5, 1.0, 1.5, 2.0):
+    probs = (scores / T).softmax(-1)
+    faces = torch.special.entr(probs).sum().exp()
+    shares = [100 * share for share in (*probs[ids], 1 - probs[ids].sum())]
+    print(f"{T:<5}", *(f"{stable(share, 1):>6} %" for share in shares), f"{stable(faces, 1):>12} faces")
+
+# %% [markdown]
+# Sixteen times: dividing scores by T raises each probability to the power 1/T, so that ratios are squared at T = 0.5.
+# Towards T = 0 everything goes to the likeliest token: greedy is the cold end of the scale (and since nothing can be
+# divided by 0, programs treat it as a case of its own). Towards infinity all tokens become equal, and what the model
+# has learned melts away. Note where the weight goes at T = 2: *a* has lost most of its share, and the winner is the
+# rest, hundreds of tokens of which each was hopeless.
+#
+# ### Break it: the wrong place
+# The temperature must divide *scores*. **Predict:** what happens if you divide probabilities instead, and normalise? Or
+# put probabilities, divided by T, through the softmax?
+
+# %%
+probs = scores.softmax(-1)
+T = 0.5
+ways = {
+    "scores / T, softmax": (scores / T).softmax(-1),
+    "probabilities / T, normalised": probs / T / (probs / T).sum(),
+    "softmax of probabilities / T": (probs / T).softmax(-1),
+    "probabilities to the power 1/T, normalised": probs ** (1 / T) / (probs ** (1 / T)).sum(),
+}
+for name, changed in ways.items():
+    print(f"{name:<44}", *(f"{stable(100 * share, 1)} %" for share in changed[ids]), end="; ")
+    print("the least likely token:", stable(100 * changed.min()), "%")
+
+# %% [markdown]
+# The second does nothing, since what one divides by T the normalising multiplies again. The third is worse: it forgets
+# the model. Probabilities lie between 0 and 1, so to a softmax they are almost equal scores, and even the least likely
+# of the 2048 tokens gets nearly its fair share. The fourth is the first in other words.
+#
+# ## 4. The tail
+#
+# Plain dice follow the model in everything. Should they? A softmax never says *never*: each of 2048 tokens keeps a
+# little, most of them absurdly little. But there are many, and a text has many places. The question is whether the
+# little is *right*. Take forty stories that the model has not seen. At each place, add up what it promises to all
+# tokens below 1 %; and count how often the token that really came was one of those. If its forecasts are honest, the
+# two agree, as for a weather forecaster whose days of "30 % rain" are wet in 30 of 100 cases. (We leave out the first
+# five tokens of each story, where the model cannot know yet that the page will be one.)
+#
+# **Predict:** does it promise the unlikely tokens too much, too little, or just enough?
+
+# %%
+import math
+import re
+from collections import Counter
+from itertools import islice
+
+from llama_lessons.world import make_documents
+
+stories = [tok.encode(page.text, eos=True) for page in islice(make_documents(7, {"story": 1.0}), 40)]
+stories = [ids for ids in stories if len(ids) < 400]
+forecasts = [model(torch.tensor([ids]))[0, :-1].softmax(-1) for ids in stories]  # (T-1, V) each
+came = [p[range(len(p)), ids[1:]] for p, ids in zip(forecasts, stories, strict=True)]
+asked = [p[5:] for p in forecasts]
+n_places = sum(map(len, asked))
+print(len(stories), "stories,", n_places, "places\n")
+for bound in (0.1, 0.05, 0.01, 0.001):
+    promised = sum(p.where(p < bound, 0).sum().item() for p in asked)
+    happened = sum((p[5:] < bound).sum().item() for p in came)
+    print(f"a token below {100 * bound:>4} %: promised {stable(promised, 0):>4} times, came {happened:>3} times")
+promised = sum(p.where(p < 0.01, 0).sum().item() for p in asked) / n_places
+print("what the tail below 1 % costs:", stable(-1000 * math.log(1 - promised), 1), "thousandths of a nat per token")
+
+# %% [markdown]
+# In all that is below 10 % the forecaster is honest. But of this the smallest promises are empty: below 1 % nine times
+# too much, so the rest must be a little too low. Why has training not mended that? Training lowers the loss, and the
+# loss hardly feels it: what is given away to all those tokens together costs a few thousandths of a nat. The dice feel
+# it.
+#
+# Plain dice take the tail at its word. In two stories out of three they draw a token from below 1 %, and eight out of
+# nine of those should not be there. One is enough: behind a wrong token the model must go on in a text such as it has
+# never seen. So **cut off the tail** and share its probability among the rest. The question is where.
+#
+# ### Top-k: keep the k likeliest
+# The simplest cut (Fan and others, arXiv:1805.04833, drew from the ten likeliest): set all scores to −∞ but the k
+# highest, before the softmax, as the mask of lesson 02 did.
+#
+# ### Exercise 1 (15 minutes): temperature and top-k
+# The temperature comes first. `topk` helps; mind that each row has its own k-th score.
+
+
+# %% tags=["exercise"]
+def my_probs(logits, temperature, top_k):
+    """The distribution that is drawn from.
+
+    logits: float tensor of shape (B, V): for each of B texts, a score for each of V tokens.
+    temperature: a number above 0. top_k: how many tokens of each row to keep, 1 to V.
+    Returns a tensor of shape (B, V); each row sums to 1.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.sampling import check_probs
+
+check_probs(my_probs)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_probs(logits, temperature, top_k):
+    scores = logits / temperature
+    worst = scores.topk(top_k).values[:, -1:]  # (B, 1)
+    return scores.masked_fill(scores < worst, -torch.inf).softmax(-1)
+
+
+check_probs(solved_probs)
+
+# %% [markdown]
+# But which k? **Predict:** take k = 5 at our three places. Where does it keep too many, and where too few?
+
+# %%
+k = 5
+for kind, text in places.items():
+    probs = scores_after(text).softmax(-1).sort(descending=True).values
+    kept, worst, lost = (stable(100 * share) for share in (probs[:k].sum(), probs[k - 1], probs[k]))
+    print(f"{kind:<10} keeps {kept:>6} %; the least likely kept token has {worst} %, the likeliest lost one {lost} %")
+
+# %% [markdown]
+# Both at once. After *and the* there is one word to say, and k = 5 keeps four that the model all but excludes. For the
+# llama's name it throws fifteen of twenty away, though the next name is as good as those that stay. A fixed number
+# cannot fit a text whose places are so different.
+#
+# ### Top-p: keep as many as it takes
+# So fix the probability and not the number: keep the likeliest tokens until together they hold a share p, say 0.9, and
+# cut the rest. What stays is called the *nucleus* (Holtzman and others, arXiv:1904.09751). The small print is in the
+# word *until*. Meta's code for Llama 2 goes through the tokens from the likeliest on, and **a token stays if the sum of
+# those before it is at most p**. So the token with which the sum crosses p is still kept, and the likeliest always is,
+# even for p = 0. What stays is divided by its sum.
+#
+# ### Exercise 2 (20 minutes): top-p, as Meta keeps tokens
+# `values, order = probs.sort(descending=True)` gives the likeliest first, and `order`, the place that each came from.
+# In the end every probability must be back in its place.
+
+
+# %% tags=["exercise"]
+def my_top_p(probs, top_p):
+    """The distribution without its tail.
+
+    probs: float tensor of shape (V,): the probability of each token, with a sum of 1.
+    top_p: a number from 0 to 1.
+    Returns a tensor of shape (V,): 0 for tokens that are cut off, and again a sum of 1.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.sampling import check_top_p
+
+check_top_p(my_top_p)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_top_p(probs, top_p):
+    values, order = probs.sort(descending=True)
+    before = values.cumsum(0) - values  # the sum of all likelier tokens
+    kept = torch.zeros_like(probs)
+    kept[order] = values.masked_fill(before > top_p, 0)
+    return kept / kept.sum()
+
+
+check_top_p(solved_top_p)
+
+# %% [markdown]
+# Now count what top-p = 0.9 keeps, at the three places and at all places of the forty stories. **Predict:** at how many
+# of a hundred places of a story is only a single token left? And a question of order: Meta's code takes the temperature
+# first, and cuts what comes out of it. At T = 1.5, does that keep more tokens, or fewer, than cutting first?
+# (`next_token_probs` is the package's: temperature, then top-k, then top-p.)
+
+# %%
+from llama_lessons.sampling import next_token_probs
+
+for kind, text in places.items():
+    print(f"{kind:<10}", (next_token_probs(scores_after(text)[None], 1.0, top_p=0.9) > 0).sum().item(), "stay")
+stays = torch.cat([(next_token_probs(p.log(), 1.0, top_p=0.9) > 0).sum(-1) for p in forecasts])
+print(f"in the stories: one token at {100 * (stays == 1).sum() // len(stays)} of 100 places,", end=" ")
+print(f"two to ten at {100 * ((stays > 1) & (stays <= 10)).sum() // len(stays)}, at most {stays.max()};", end=" ")
+print(f"at the beginning of a page {stays[0]}\n")
+cut_first = (next_token_probs(scores[None], 1.0, top_p=0.9) > 0).sum()
+for T in (0.6, 1.0, 1.5, 2.0):
+    heated_first = (next_token_probs(scores[None], T, top_p=0.9) > 0).sum()
+    print(f"long tail, T = {T}: {heated_first:>4} stay if the temperature comes first, {cut_first} if the cut does")
+
+figure, axes = plt.subplots(figsize=(7, 2.2))
+axes.hist(stays, bins=range(1, 90), color="#0072B2", log=True)
+axes.set(xlabel="tokens that top-p 0.9 keeps", ylabel="places in the stories")
+show(figure, alt="A histogram on a log scale: one token at most places, then fewer and fewer, up to eighty tokens.")
+
+# %% [markdown]
+# That is what top-k could not do: one token where one is right, nearly all the llamas' names where any of them is.
+# (That so many places have only one is the Valley: a small world with few ways to say a thing. At the beginning of a
+# page anything may come.) But a high temperature lifts the tail, and a cut that comes after it takes the tail for
+# nucleus: top-p does not protect you from a high temperature. Programs differ in this order, so the same two numbers
+# can mean different things in two of them.
+#
+# ## 5. See it
+#
+# Here is everything so far, on the model itself. For each token there are two bars: what the model said, and what is
+# drawn from after temperature, top-k and top-p. What is cut off is hatched and struck out. *Draw one* puts a token
+# behind the text; words that the model itself gave less than a tenth are underlined. *Roll 1000 times* writes nothing
+# and puts a dot where the dice fell. Things to find:
+#
+# 1. *One morning* at T = 1: how far must top-p go down until only ten tokens are left?
+# 2. Set T to 2 and top-p to 0.9, and draw twenty. Then start over with T = 0.6: these are Llama 2's own settings.
+# 3. Put the llama into the box. Roll, and compare the dots with the bars. Which settings leave all twenty names, and
+#    nothing else?
+# 4. T = 0: draw twenty, start over, draw twenty. And with top-k 1 at T = 2?
+# 5. Type something that no page of the Valley says. How open is the choice?
+
+# %%
+from llama_lessons.widgets.distribution import DistributionView
+
+view = DistributionView(model, tok, places["long tail"], temperature=1.0, top_p=0.9)
+view
+
+# %%
+for settings in ((1.0, 0, 1.0), (1.0, 0, 0.9), (1.0, 10, 1.0), (0.6, 0, 0.9), (2.0, 0, 0.9), (0.0, 0, 0.9)):
+    state = dict(zip(("temperature", "top_k", "top_p"), settings, strict=True))
+    print(*(f"{name} {value}" for name, value in state.items()), sep=", ", end=": ")
+    print(DistributionView(model, tok, places["long tail"], **state).note)
+
+# %% [markdown]
+# ### Which setting is good?
+# That can be measured, since the Valley has rules. `check_story` reads a story and says whether its names, things and
+# pronouns stay straight. Let the model write 24 stories in each of four settings, and count how many hold together. To
+# see what we pay, count variety as well: how many of all sequences of three words are different ones?
+#
+# **Predict:** temperature 1 with top-p 0.9, against temperature 1 alone: what does the cut gain, what does it cost?
+
+# %%
+from llama_lessons.evaluation import Score
+from llama_lessons.world import check_story
+
+opening = tok.encode("Once upon a time,")
+runs = {}
+for T, p in ((0.6, 0.9), (1.0, 0.9), (1.0, 1.0), (1.5, 0.9)):
+    dice = torch.Generator().manual_seed(0)
+    runs[T, p] = generate(model, [opening] * 24, 280, T, p, stop_ids=[tok.eos_id], generator=dice)
+held, variety = {}, {}
+for setting, written in runs.items():
+    texts = [tok.decode(opening + new) for new in written]
+    right = [len(new) < 280 and not check_story(text) for new, text in zip(written, texts, strict=True)]
+    held[setting] = Score.of(sum(right), len(right))
+    words = " ".join(texts).split()
+    triples = list(zip(words, words[1:], words[2:], strict=False))
+    variety[setting] = len(set(triples)) / len(triples)
+
+# %%
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.6), sharey=True)
+labels = [f"T {T}, top-p {p if p < 1 else 'off'}" for T, p in held]
+middle = [100 * score.accuracy for score in held.values()]
+spread = [[100 * (s.accuracy - s.low) for s in held.values()], [100 * (s.high - s.accuracy) for s in held.values()]]
+left.errorbar(middle, labels, xerr=spread, fmt="o", color="#0072B2", capsize=4)
+left.set(xlabel="stories that hold together, %", xlim=(-4, 104))
+right.plot([100 * share for share in variety.values()], labels, "s", color="#D55E00")
+right.set(xlabel="different sequences of three words, %", xlim=(40, 104))
+left.invert_yaxis()
+what = (
+    "For each of four settings, left the share of stories that hold together with its 95 % interval, right the variety."
+)
+show(figure, alt=what)
+gained = held[1.0, 0.9].accuracy > held[1.0, 1.0].accuracy
+cheap = variety[1.0, 0.9] > 0.85 * variety[1.0, 1.0]
+too_hot = held[1.5, 0.9].high < held[1.0, 0.9].low
+assert gained and cheap and too_hot and variety[0.6, 0.9] < variety[1.0, 0.9]
+print("at T = 1 the cut saves stories:", gained, "and costs less than a sixth of the variety:", cheap)
+print("at T = 1.5 it does not save them:", too_hot)
+
+# %% [markdown]
+# The whiskers are the 95 % interval that 24 stories allow, so small differences say nothing. The large ones are clear.
+# At T = 1 the cut costs little variety and saves many stories: what it took away was tail. At T = 1.5 it is of no use,
+# as the order of the knobs has told us. Meta's default for Llama 2, T = 0.6 with top-p 0.9, is a cautious choice. There
+# is no best setting, only a best one for a purpose: greedy for exam answers, something warmer for stories, and warmer
+# still if ten drafts are written and the best is chosen, as in lesson 10.
+#
+# ## 6. How likely is a text?
+#
+# Turn the question around. Given a text, how likely is it that these dice would have rolled it? The probability of a
+# text is that of its first token, times that of the second after the first, and so on: one factor for each token, and
+# the model gives all of them in one pass. **Predict:** float32 holds numbers down to about 10⁻⁴⁵. What is the product
+# for one story, most of whose tokens are nearly certain? And for forty stories?
+
+# %%
+for name, factors in (("one story", came[0]), ("forty stories", torch.cat(came))):
+    print(f"{name}: the product of {len(factors)} factors is {factors.prod():.0e};", end=" ")
+    print("the sum of their logarithms", stable(factors.log().sum(), 0))
+
+# %% [markdown]
+# The product of forty stories *is* 0, and so nothing can be compared with it any more. So one adds logarithms instead
+# of multiplying: the *log-probability*, in nats if the logarithm is the natural one. It is at most 0, and the closer to
+# 0, the likelier the text. It is the loss of lesson 06 with its sign turned around, added up and not averaged; and
+# lessons 10 and 11 are made of it.
+#
+# ### Exercise 3 (10 minutes): log-probabilities
+# The trap is a step to the side. The row of scores *after* token t is about token t + 1; and nobody has predicted the
+# first token.
+
+
+# %% tags=["exercise"]
+def my_log_probs(logits, ids):
+    """The log-probability of each token of a text but the first.
+
+    logits: float tensor of shape (T, V): the scores of what follows each token.
+    ids: a list of the T tokens.
+    Returns a tensor of shape (T-1,), in nats.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.sampling import check_log_probs
+
+check_log_probs(my_log_probs)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_log_probs(logits, ids):
+    return logits[:-1].log_softmax(-1)[range(len(ids) - 1), ids[1:]]
+
+
+check_log_probs(solved_log_probs)
+
+# %% [markdown]
+# What is it good for? For comparing. Below is our sentence, and the same with one word changed. **Predict:** which
+# change costs most? (*Perplexity*, the usual measure of a language model, is e to the mean loss per token.)
+#
+# And it lets us come back to the knobs. **Predict:** what does the model find more surprising, the stories that it
+# wrote itself with plain dice, or real ones that it has never seen?
+
+# %%
+from llama_lessons.evaluation import log_probs, perplexity
+
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+changes = (("", ""), ("behind them", "behind him"), ("hummed", "barked"), ("walked home", "walked them"))
+for old, new in changes:
+    ids = tok.encode(text := sentence.replace(old, new))
+    [found] = log_probs(model, [(ids[:1], ids[1:])])
+    assert abs(perplexity(model, [ids]) / (-found.mean()).exp() - 1) < 1e-4
+    print(f"{stable(found.sum(), 1):>6} nats, perplexity {stable(perplexity(model, [ids]), 1):>5}: {text}")
+
+pages = (tok.encode(page.text, eos=True) for page in make_documents(7, {"story": 1.0}))
+real = list(islice((ids for ids in pages if ids[: len(opening)] == opening), 40))
+nats = {}
+for name, rows in {"real": [ids[len(opening) :] for ids in real], **runs}.items():
+    nats[name] = -torch.cat(log_probs(model, [(opening, row) for row in rows])).mean().item()
+assert nats["real"] < 0.85 * nats[1.0, 1.0] and abs(nats[1.0, 0.9] / nats["real"] - 1) < 0.25
+print("\nreal stories:", stable(nats["real"]), "nats per token; plain dice give more:", nats[1.0, 1.0] > nats["real"])
+
+# %% [markdown]
+# A perplexity of 1 would be perfect foresight; n means as undecided as between n equal tokens, on average. One nat is a
+# factor of e: *him* in place of *them* costs 16 nats, and so makes the sentence e¹⁶, nearly nine million, times less
+# likely. By such comparisons lesson 11 lets the model take exams without writing a word.
+#
+# The stories of plain dice surprise their own author *more* than real ones do. That is the tail again: each wrong token
+# leads into unknown land, where the next forecast is worse. With top-p 0.9 they come back to where real stories are;
+# the cell would have stopped if they had not.
+#
+# ## 7. Saying it again
+#
+# Back to the exam of section 1. One could forbid repetition: make every token that has occurred less likely. The rule
+# that many programs offer comes from CTRL (arXiv:1909.05858): divide the scores of all tokens that have occurred by a
+# *repetition penalty* of 1.2 or so. Scores can be negative, though, and dividing a negative score by 1.2 makes it
+# *larger*. So negative ones are multiplied.
+#
+# **Predict:** does it cure the exam? And what does it do to a story? Then the other cure, the dice: we let it write 32
+# exams at T = 1. How many different options has the first question of each? Greedy had one.
+
+
+# %%
+def penalised(text, penalty, n_tokens):
+    """Greedy, with a repetition penalty."""
+    row, cache = tok.encode(text), model.new_cache()
+    scores = model(torch.tensor([row]), cache)[0, -1]
+    while len(row) < n_tokens and row[-1] != tok.eos_id:
+        seen = torch.tensor(sorted(set(row)))
+        scores[seen] = torch.where(scores[seen] > 0, scores[seen] / penalty, scores[seen] * penalty)
+        row.append(scores.argmax().item())
+        scores = model(torch.tensor([row[-1:]]), cache)[0, -1]
+    return tok.decode(row)
+
+
+print(penalised("The", 1.2, 55).split("\n\n")[1], end="\n\n")
+for penalty in (1.0, 1.2, 2.0):
+    text = penalised(places["open"], penalty, 240)
+    print(f"penalty {penalty}: ... {text[text.index('One night') :][:260]} ...")
+    print("    the checker says:", sorted(check_story(text))[:1] or "it holds together", "\n")
+
+exam = tok.encode("The following are multiple choice questions (with answers) about things.\n\n")
+written = generate(model, [exam] * 32, 60, 1.0, top_p=1.0, generator=torch.Generator().manual_seed(0))
+options = [re.findall(r"^[A-D]\. (.+)$", tok.decode(new).split("\n\n")[0], flags=re.MULTILINE) for new in written]
+different = Counter(len(set(found)) for found in options)
+print("with dice, exams by the number of different options:", dict(sorted(different.items())))
+
+# %% [markdown]
+# The exam is cured, four different options at once. And the story is broken. With 1.2 *Anna*, who came out, is *Clara*
+# in the next sentence, because *Anna* has been said too often. With 2.0 the llama loses her name and then the language
+# goes, for full stops and *the* are tokens as well. A text *must* repeat itself, names above all, and a penalty does
+# not know what a name is.
+#
+# Llama 2's code has no such penalty. It rolls dice, and dice do not fall into the loop: most exams have three or four
+# different options, and hardly one is *bridge* all over. (That many have a word twice is the model's own fault; it is
+# not good at inventing exams.) A loop is mostly a symptom of how one chooses.
+#
+# ## 8. Why is writing so slow?
+#
+# Now the clock. A prompt of 200 tokens is read at once (*prefill*); 200 tokens of an answer are written one at a time
+# (*decoding*), with the cache of lesson 04, so that nothing is computed twice. Each token is multiplied with the same
+# weights in both. **Predict:** does it take the same time? (We use one thread, so that other programs disturb us less,
+# and take the fastest of several runs.)
+
+# %%
+from time import perf_counter
+
+n_threads = torch.get_num_threads()
+torch.set_num_threads(1)
+
+
+def fastest(work, repeats=3):  # seconds
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return min(times)
+
+
+def one_by_one(tokens):
+    cache = model.new_cache()
+    return torch.cat([model(token, cache) for token in tokens.split(1, dim=1)], dim=1)
+
+
+tokens = torch.tensor([stories[0][:200]])
+torch.testing.assert_close(one_by_one(tokens), model(tokens), atol=1e-3, rtol=1e-3)
+slower = fastest(lambda: one_by_one(tokens)) / fastest(lambda: model(tokens, model.new_cache()))
+assert slower > 4
+print(tokens.shape[1], "tokens: the same scores, and one by one takes more than four times as long:", slower > 4)
+
+# %% [markdown]
+# Far more than four times, on most machines: add `print(slower)` to see yours. Part of it is Python. Our model is so
+# small that calling its functions takes longer than what they do. But another part remains in models of any size. Let
+# us look at it where it stands by itself: a single matrix, as large as one of the 7B's, and 1 to 256 rows that are
+# multiplied with it; and then a whole Llama, of the shape of a model of 15 million parameters, with random weights,
+# that decodes one step for 1 to 64 texts at a time.
+#
+# A processor can be slow for two reasons. It does only so many operations in a second, and memory delivers only so many
+# bytes in a second. A product of n rows with a matrix of N numbers takes 2 n N operations; and however many rows there
+# are, the matrix need come from memory only *once*. **Predict:** do 64 rows take 64 times as long as one? Do 16 texts
+# at a time bring more tokens per second than one, all together?
+
+# %%
+from llama_lessons.config import LlamaConfig
+from llama_lessons.device import pick_device
+from llama_lessons.model import Llama
+
+device = pick_device()  # the GPU, where there is one
+wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None  # a GPU only notes down what it has to do
+generator = torch.Generator().manual_seed(0)
+matrix = torch.randn(4096, 4096, generator=generator).to(device)
+seconds = {}
+for n_rows in (1, 2, 4, 8, 16, 32, 64, 128, 256):
+    rows = torch.randn(n_rows, 4096, generator=generator).to(device)
+    seconds[n_rows] = fastest(lambda rows=rows: (torch.nn.functional.linear(rows, matrix), wait()), 5)
+
+untrained = Llama(LlamaConfig.preset("stories15m")).to(device)
+ids = torch.randint(32_000, (64, 20), generator=generator).to(device)
+rates = {}  # tokens per second, all texts together
+for n_texts in (1, 4, 16, 64):
+    cache = untrained.new_cache(n_texts, 20)
+    untrained.hidden(ids[:n_texts, :10], cache)
+    rates[n_texts] = n_texts / fastest(lambda n=n_texts, c=cache: (untrained(ids[:n, :1], c), wait()), 5)
+assert seconds[64] < 32 * seconds[1] and rates[16] > 2 * rates[1]
+print("64 rows take less than 32 times as long as one:", seconds[64] < 32 * seconds[1])
+print("16 texts bring more than twice as many tokens per second as one:", rates[16] > 2 * rates[1])
+
+# %% [markdown]
+# One row uses the processor badly. It waits for the matrix, multiplies each number of it once, and lets it go. With
+# many rows, each number that has come is used many times. So there are two lower limits to the time of a step, and the
+# larger one counts. Write them down.
+#
+# ### Exercise 4 (10 minutes): the least time of a step
+# A step gives one new token to each of `batch_size` texts. It reads all weights once, and each text's own cache. It
+# does 2 operations for every weight and text. Reading and computing go on at the same time. (Attention's own arithmetic
+# is left out.)
+
+
+# %% tags=["exercise"]
+def my_step_seconds(n_params, cached, batch_size, bytes_per_number, bandwidth, flops):
+    """The least time of one decoding step, in seconds.
+
+    n_params: numbers of the model. cached: numbers in the cache of one text. batch_size: texts at a time.
+    bytes_per_number: of weights and cache. bandwidth: bytes per second that memory delivers.
+    flops: operations per second that the processor does.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.sampling import check_step_seconds
+
+check_step_seconds(my_step_seconds)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_step_seconds(n_params, cached, batch_size, bytes_per_number, bandwidth, flops):
+    reading = (n_params + batch_size * cached) * bytes_per_number / bandwidth
+    computing = 2 * n_params * batch_size / flops
+    return max(reading, computing)
+
+
+check_step_seconds(solved_step_seconds)
+
+# %% [markdown]
+# Now the picture of *your* machine (of one core, if it has no GPU). On the left it is a *roofline* (Williams and
+# others, 2009): how many operations are done in a second, against how many there are for each byte that is read. The
+# roof is what the exercise says: it rises as long as memory is the limit, and is flat where arithmetic is. Its two
+# numbers are the best that this machine did in a few runs: passes over the matrix, and products that keep the processor
+# busy. On the right is the whole Llama: tokens per second, of all texts together and of each.
+
+# %%
+from llama_lessons.checks.sampling import step_seconds
+
+n_numbers = matrix.numel()
+one_pass = fastest(lambda: (matrix.sum(), wait()), 5)  # reads every number once, too
+bandwidth = matrix.nbytes / min(one_pass, *seconds.values())  # bytes per second
+square = matrix[:1024, :1024].clone()
+per_second = 2 * 1024**3 / fastest(lambda: (square @ square, wait()), 5)
+flops = max(per_second, *(2 * n * n_numbers / time for n, time in seconds.items()))  # operations per second
+intensity = [2 * n * n_numbers / matrix.nbytes for n in seconds]  # operations for each byte
+roof = [2 * n * n_numbers / step_seconds(n_numbers, 0, n, 4, bandwidth, flops) / 1e9 for n in seconds]
+measured = [2 * n * n_numbers / time / 1e9 for n, time in seconds.items()]
+
+figure, (left, right) = plt.subplots(1, 2)
+left.loglog(intensity, roof, "--", color="#0072B2", label="roof")
+left.loglog(intensity, measured, "o-", color="#D55E00", label="1 to 256 rows")
+left.set(xlabel="operations for each byte", ylabel="10⁹ operations per second")
+right.loglog(list(rates), list(rates.values()), "o-", color="#0072B2", label="all texts together")
+right.loglog(list(rates), [rate / n for n, rate in rates.items()], "s--", color="#D55E00", label="each text")
+right.set(xlabel="texts at a time", ylabel="tokens per second")
+for axes in (left, right):
+    axes.legend(frameon=False)
+what = "Left: operations per second rise with the rows below a roof that rises and then is flat. Right: all texts "
+show(figure, alt=what + "together get far more tokens per second as their number grows, each one somewhat fewer.")
+torch.set_num_threads(n_threads)
+
+# %% [markdown]
+# Left of the roof's corner *memory* decides, right of it the arithmetic; near the corner, where both are wanted,
+# programs stay below it. And that is the difference between reading and writing. A prompt of 200 tokens is 200 rows. A
+# token that is written is one row, and for this one row *all* weights are read. So a model writes, at best, as many
+# tokens per second as its weights can be read in a second. And the way out is: **write many texts at a time**. All
+# together get far more tokens, and each gets far more than its share of what one alone would get. That is how a service
+# answers thousands of people with one GPU.
+#
+# What does it mean for Llama 2? Take an A100 with 80 GB, the GPU on which it was trained. Its maker's data sheet states
+# 2039 GB/s, and 312 million million operations a second in 16 bits. **Predict:** how many tokens per second can the 7B
+# write for one user, at best? And why might a batch help less when conversations are long?
+
+# %%
+from dataclasses import replace
+
+from llama_lessons.arithmetic import kv_cache_bytes, weights_bytes
+
+A100 = {"bandwidth": 2039e9, "flops": 312e12}
+seven = LlamaConfig.preset("llama2-7b")
+cases = {
+    "no context": (seven, 0),
+    "4096 tokens each": (seven, 4096),
+    "8 kv heads in place of 32": (replace(seven, n_kv_heads=8), 4096),
+}
+print("tokens per second, at best, for 1, 4 and 16 texts together")
+for name, (config, length) in cases.items():
+    cached = kv_cache_bytes(config, length) // 2  # numbers of two bytes
+    best = [n / step_seconds(seven.n_params, cached, n, 2, **A100) for n in (1, 4, 16)]
+    print(f"{name:<26}", *(f"{stable(rate, 0):>6}" for rate in best))
+weights, cache = (n_bytes / 1e9 for n_bytes in (weights_bytes(seven), kv_cache_bytes(seven, 4096)))
+print(f"weights {stable(weights, 1)} GB, a full cache {stable(cache, 1)} GB")
+print("without context, arithmetic is the limit from", stable(A100["flops"] / A100["bandwidth"], 0), "texts on")
+
+# %% [markdown]
+# About 150 for one user, however much the GPU could compute: 2039 GB a second, divided by 13.5 GB. A batch shares the
+# weights, but *caches are not shared*: each conversation reads its own, and seven full ones are more than the model.
+# Here is the other half of the reason for grouped-query attention (lesson 04): fewer key-value heads are not only less
+# to keep, but less to read. And here is what else makes writing faster: fewer bytes for each number, lesson 14's
+# quantization.
+#
+# So a service has two clocks. *How long until the first word?* is prefill, and a matter of arithmetic. *How fast do the
+# words come?* is decoding, and a matter of memory.
+#
+# ## 9. Shapes that never change
+#
+# Between the roof and a small model lies Python: hundreds of small calls for each token. `torch.compile` removes them.
+# It watches a function once, notes down what was done to tensors, and makes one program of it all. But its notes hold
+# only for the shapes that it saw, and in decoding one shape changes with each token: the cache grows.
+#
+# We can watch it without a compiler. A *backend* is what turns the notes into a program; ours counts them, and gives
+# them back as they are. **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
+# by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor? And how
+# many for the Valley's model, when it writes 40 tokens with the package's `compile=True`?
+
+# %%
+import llama_lessons.generate as generation
+
+programs = []
+
+
+def counting(graph, inputs):
+    programs.append(graph)
+    return graph
+
+
+def growing(q, k, v, memory, t):  # (D,) three times; memory (2, S, D): keys and values so far
+    memory = torch.cat([memory, torch.stack([k, v])[:, None]], dim=1)
+    return (memory[0] @ q).softmax(0) @ memory[1], memory
+
+
+def fixed(q, k, v, memory, t):  # memory (2, S, D), the same S always: places that hold no token yet are masked
+    places = torch.arange(memory.shape[1])
+    memory = torch.where((places == t)[:, None], torch.stack([k, v])[:, None], memory)
+    scores = (memory[0] @ q).masked_fill(places > t, -torch.inf)
+    return scores.softmax(0) @ memory[1], memory
+
+
+# %%
+results, qkv = [], torch.randn(6, 3, 8, generator=generator)
+for step, room, position in ((growing, 0, int), (fixed, 16, int), (fixed, 16, torch.tensor)):
+    torch._dynamo.reset()
+    compiled = torch.compile(step, backend=counting, dynamic=False)
+    memory, programs[:] = torch.zeros(2, room, 8), []
+    for t, row in enumerate(qkv):
+        out, memory = compiled(*row, memory, position(t))
+    results.append(out)
+    print(f"{step.__name__}, the position by {position.__name__}: programs made for {len(qkv)} tokens: {len(programs)}")
+assert all(torch.allclose(results[0], other, atol=1e-6) for other in results)
+
+programs[:] = []
+backend, generation.BACKEND = generation.BACKEND, counting  # without this line PyTorch's own compiler does it
+texts = [generate(model, [tok.encode(places["open"])], 40, temperature=0, compile=compile) for compile in (True, False)]
+generation.BACKEND = backend
+print(
+    f"the Valley's model, programs made for {len(texts[0][0])} tokens: {len(programs)}; the same text:",
+    texts[0] == texts[1],
+)
+calls = [node for node in programs[0].graph.nodes if node.op.startswith("call")]
+print("small calls for each token in it: more than 100:", len(calls) > 100)
+
+# %% [markdown]
+# A program for every token would be worse than none, since a real compiler takes seconds or minutes for one. (Without
+# `dynamic=False` PyTorch notices at the second length, and makes one program for all; but a program for all lengths
+# knows less, and is slower.) An int becomes part of the program, as a shape does. Only when *nothing* changes but the
+# contents of tensors, one program serves for a whole text.
+#
+# The price is that each step attends to places that hold nothing yet. That is reading and arithmetic that nobody needs,
+# and still a bargain. On a GPU there is a second gain. A step whose memory stays where it is can be recorded, with all
+# its orders to the GPU, and be played back by a single one (a *CUDA graph*). `compile=True` does that as well. On a
+# GPU, try `generate(model, ..., compile=True)` twice: the first call compiles, the second shows what it was for.
+#
+# ## 10. Streaming: show it while it comes
+#
+# A reader does not want to wait for the last token. So each token is shown when it is drawn, and must become text by
+# itself. Lesson 01 has shown why that is not easy: a word brings the space before it along, and a character that is no
+# piece of its own comes in bytes. **Predict:** how many tokens is one 🦙 to the Valley's tokenizer, and what does each
+# of them look like alone?
+#
+# The last lines of the cell put everything together: a prompt is prefilled, tokens are drawn with Llama 2's settings,
+# and each is shown as soon as it is text. (The decoder is fed the prompt, too: so it knows that the first new token
+# does not begin the text.)
+
+# %%
+from llama_lessons.facts import SAMPLING
+from llama_lessons.generate import stream
+
+ids = tok.encode("Luna hums 🦙🎵 loudly", bos=False)  # as if a model were writing it, token by token
+print(" ".join(tok.pieces(ids)))
+print("each by itself:   ", "|".join(tok.decode([token]) for token in ids))
+decoder, cut = tok.stream_decoder(), tok.stream_decoder()
+print("with a memory:    ", "|".join(decoder.feed(token) for token in ids))
+print("cut off too early:", "|".join([cut.feed(token) for token in ids[:6]] + [cut.flush()]), "\n")
+
+settings = {name: fact.value for name, fact in SAMPLING.items()}
+print("Meta's defaults:", settings, "\n")
+prompt, decoder = tok.encode("One morning a clever llama"), tok.stream_decoder()
+print("".join(map(decoder.feed, prompt)), end="")
+dice = torch.Generator().manual_seed(1)
+for token in stream(model, prompt, 250, stop_ids=[tok.eos_id], generator=dice, **settings):
+    print(decoder.feed(token), end="", flush=True)
+print(decoder.flush())
+
+# %% [markdown]
+# The decoder holds bytes back until their character is whole: three tokens show nothing, with the fourth the llama is
+# there. If a text ends in the middle of a character, because no more tokens were allowed, `flush` says so with a � for
+# each byte. It never shows half of anything, and never takes anything back.
+#
+# ## What you have, and where it goes
+#
+# - Greedy takes the largest minority, loops, and does not even find the likeliest text.
+# - Dice must be counted to be trusted: chi-square, four lines.
+# - Temperature divides scores. The tail below 1 % is not knowledge; top-p cuts it, with as many tokens as it takes, the
+#   one that crosses included. Temperature comes first.
+# - A text's log-probability is a sum, shifted by one. Real text lies between the tame settings and plain dice.
+# - A decoding step reads all weights for one row. Batch, GQA and fewer bytes are the ways out; static shapes remove
+#   what Python adds.
+#
+# **Read next** `llama_lessons/sampling.py`, exercises 1 and 2 for a whole batch, and `llama_lessons/generate.py`, which
+# prefills, decodes and streams. `llama_lessons/packed.py` is how it decodes faster on a CPU: fewer calls, and matrices
+# laid out in the order in which they are read. `log_probs` stands in `llama_lessons/evaluation.py`.
+#
+# **More to try:** write *min-p*: keep what has at least a tenth of the likeliest token's probability, and measure it as
+# in section 5. Find the temperature at which stories of plain dice are as predictable as real ones. Let `penalised`
+# forgive names. Measure the roof of another machine.
+#
+# **Next lesson,** `08_lora`: the model speaks as the Valley speaks. How little must be changed to give it another
+# voice?
+#
+# **Sources.** Llama 2's settings: generation.py in Meta's repository llama. Nucleus sampling and loops: Holtzman and
+# others, *The Curious Case of Neural Text Degeneration*, arXiv:1904.09751. Top-k: Fan and others, arXiv:1805.04833.
+# Repetition penalty: Keskar and others, CTRL, arXiv:1909.05858. Roofline: Williams, Waterman and Patterson, *Roofline:
+# An Insightful Visual Performance Model*, 2009. A100: NVIDIA's data sheet of the A100 80GB SXM.
