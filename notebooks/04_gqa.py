@@ -323,7 +323,7 @@ print("tokens read:", cache.length, "in place of", sum(read))
 # %%
 from itertools import product
 
-from llama_lessons.widgets.cache_run import as_built, run
+from llama_lessons.widgets.cache_run import as_built, run  # as_built(model, tokens, cache): model(tokens, cache)
 
 short = torch.tensor([tok.encode(sentence)[:8]])
 
@@ -345,8 +345,7 @@ def passed(way, tokens, wanted):
     return good
 
 
-good = passed(as_built, short, model(short))  # as_built(model, tokens, cache) is model(tokens, cache)
-print(len(good), "of", len(list(chunkings(8))), "chunkings give the logits of reading at once, to 1e-3")
+print(len(passed(as_built, short, model(short))), "of", 2**7, "chunkings give the logits of reading at once, to 1e-3")
 
 # %% [markdown]
 # All of them. (Not to the last bit: a computer adds in another order when it has other shapes before it, and rounds
