@@ -40,7 +40,7 @@ def definitions(cells: list[NotebookNode]) -> list[str]:
 
 def checks_called(cells: list[NotebookNode]) -> list[str]:
     lines = [line for cell in cells for line in cell.source.splitlines() if line.startswith("check_")]
-    return [re.sub(r"\((my|solved)_", "(", line) for line in lines]
+    return [re.sub(rf"\((?:{ANSWER.pattern})", "(", line, flags=re.IGNORECASE) for line in lines]
 
 
 @each_lesson
