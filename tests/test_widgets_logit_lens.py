@@ -175,7 +175,7 @@ def test_a_model_that_ends_the_text_writes_nothing_more(tokenizer):
     model.output.weight[tokenizer.eos_id] = torch.linalg.pinv(last) @ torch.tensor([-1.0, -1.0, -1.0, 1.0])
     view = LogitLensView(model, tokenizer, TEXT)
     assert view.note.endswith("It writes nothing more.")
-    assert "&lt;/s&gt;</td>" in view.twin().replace("</b>", "") and "</s>" not in view.twin()
+    assert "&lt;/s&gt;" in view.twin() and "</s>" not in view.twin()
     assert view.describe().endswith("After ▁back comes </s>, which leads for the first time in: layer 2")
 
 
