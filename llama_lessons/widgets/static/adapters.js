@@ -2,7 +2,7 @@
 
 function render({ model, el }) {
   const drawn = {};
-  const opening = control("input", { type: "text", maxlength: 200, spellcheck: "false" });
+  const opening = sentBox({ maxlength: 200 }, (text) => { if (text !== model.get("opening")) send("opening", text); });
   const step = control("input", { type: "range", min: 0, step: 1 });
   const rank = make("span", { class: "ll-value", "aria-hidden": "true" });
   const status = make("p", { class: "ll-note", role: "status" });
@@ -14,14 +14,11 @@ function render({ model, el }) {
   function send(trait, value) {
     model.set(trait, value);
     model.save_changes();
-    if (trait !== "llama" && trait !== "place") texts.setAttribute("aria-busy", "true"); // until Python has told them
+    wait();
   }
 
-  function menu(trait, label, options) {
-    const select = control("select", {}, ...model.get(options).map((name) => make("option", {}, name)));
-    select.addEventListener("input", () => send(trait, select.value));
-    drawn[trait] = () => { select.value = model.get(trait); };
-    return labelled(label, select);
+  function wait() {
+    texts.setAttribute("aria-busy", "true"); // until Python has told them
   }
 
   function draws() {
@@ -59,16 +56,17 @@ function render({ model, el }) {
     costs.replaceChildren(make("caption", {}, ...legend()), make("tr", {}, ...head), ...model.get("costs").map(cost));
   }
 
-  opening.addEventListener("change", () => send("opening", opening.value.toWellFormed?.() ?? opening.value));
   drawn.opening = () => { opening.value = model.get("opening"); };
   step.addEventListener("input", () => send("step", Number(step.value)));
   drawn.note = () => { status.textContent = model.get("note"); };
   Object.assign(drawn, { ranks: drawRank, step: drawRank, texts: drawTexts, bars: drawBars, held: drawBars, costs: drawCosts });
 
   const slider = make("div", { class: "ll-slider" }, labelled("Rank", step), rank);
-  const first = make("div", { class: "ll-controls" }, menu("way", "Adapted model", "ways"), slider);
+  const way = menu(model, "way", "Adapted model", "ways");
+  way.addEventListener("input", wait);
+  const first = make("div", { class: "ll-controls" }, way, slider);
   const second = make("div", { class: "ll-controls" }, labelled("The story begins (then press Enter)", opening), draws());
-  const third = make("div", { class: "ll-controls" }, menu("llama", "Costs for", "llamas"), menu("place", "with adapters on", "places"));
+  const third = make("div", { class: "ll-controls" }, menu(model, "llama", "Costs for", "llamas"), menu(model, "place", "with adapters on", "places"));
   const spectrum = make("div", { class: "ll-spectrum" }, make("b", {}, "What full fine-tuning changed, direction by direction"), bars, held);
   el.append(make("div", { class: "ll-view ll-adapters" }, second, first, texts, spectrum, third, status, costs));
   for (const [trait, show] of Object.entries(drawn)) {

@@ -95,23 +95,16 @@ function makeParts(model) {
 function makeInputs(model) {
   const inputs = make("div", { class: "ll-inputs" });
   model.get("prompts").forEach((_, k) => {
-    const box = control("input", { type: "text", spellcheck: "false", maxlength: 2000 });
-    const show = () => { box.value = model.get("prompts")[k] ?? ""; };
-    box.addEventListener("change", () => { // with Enter, or when one leaves the box
-      model.set("prompts", model.get("prompts").map((old, j) => (j === k ? box.value.toWellFormed?.() ?? box.value : old)));
+    const box = sentBox({ maxlength: 2000 }, (text) => {
+      model.set("prompts", model.get("prompts").map((old, j) => (j === k ? text : old)));
       model.save_changes();
     });
+    const show = () => { box.value = model.get("prompts")[k] ?? ""; };
     model.on("change:prompts", show);
     show();
     inputs.append(labelled(model.get("prompts").length > 1 ? `Text ${k + 1}` : "Text", box));
   });
-  if (model.get("ways").length > 1) {
-    const list = control("select", {}, ...model.get("ways").map((way) => make("option", { value: way }, way)));
-    list.addEventListener("change", () => { model.set("way", list.value); model.save_changes(); });
-    model.on("change:way", () => { list.value = model.get("way"); });
-    list.value = model.get("way");
-    inputs.append(labelled("Attending", list));
-  }
+  if (model.get("ways").length > 1) inputs.append(menu(model, "way", "Attending", "ways"));
   return inputs;
 }
 

@@ -1,12 +1,10 @@
 // A text as a row of tokens, with lines from one of them to those that it looks at.
 
-const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
 const FAINTEST = 5; // weights below 2 % get no line
 const MOST_LINES = 48;
 
 function makeWords(choose, preview) {
-  const lines = document.createElementNS(SVG, "svg");
-  lines.setAttribute("aria-hidden", "true");
+  const lines = svg("svg", { "aria-hidden": "true" });
   const row = make("div", { class: "ll-row", role: "group", "aria-label": "Tokens: move with the arrow keys" });
   const box = make("div", { class: "ll-text" }, row, lines);
   let chips = [];
@@ -89,15 +87,15 @@ function makeWords(choose, preview) {
 }
 
 function line([fromX, fromY], [toX, toY, height], weight, colour) {
-  const path = document.createElementNS(SVG, "path");
   const sameRow = Math.abs(fromY - toY) < height;
   const rise = Math.min(24, 9 + Math.abs(fromX - toX) / 14);
   const above = toY < fromY;
   const end = sameRow || !above ? toY : toY + height;
   const bend = sameRow ? [fromX, fromY - rise, toX, toY - rise] : [fromX, fromY - 24, toX, end + (above ? 24 : -24)];
-  path.setAttribute("d", `M ${fromX} ${fromY} C ${bend.join(" ")} ${toX} ${end}`);
-  path.setAttribute("stroke", `rgb(${colour})`);
-  path.setAttribute("stroke-width", (1 + weight / 45).toFixed(1));
-  path.setAttribute("opacity", (0.35 + (0.65 * weight) / 255).toFixed(2));
-  return path;
+  return svg("path", {
+    d: `M ${fromX} ${fromY} C ${bend.join(" ")} ${toX} ${end}`,
+    stroke: `rgb(${colour})`,
+    "stroke-width": (1 + weight / 45).toFixed(1),
+    opacity: (0.35 + (0.65 * weight) / 255).toFixed(2),
+  });
 }

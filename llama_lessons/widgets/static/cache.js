@@ -6,7 +6,7 @@ const RUN = ["frames", "cells", "pieces", "rows", "written", "note", "step"];
 
 function render({ model, el }) {
   const root = make("div", { class: "ll-view ll-kv" });
-  const { menu, slider, field } = tied(model);
+  const { slider, field } = tied(model);
   const says = make("p", { class: "ll-says", role: "status" });
   const canvas = make("canvas");
   const grid = control("div", { class: "ll-grid", tabindex: 0, role: "img", "aria-label": "the cache: move with the arrow keys" }, canvas);
@@ -134,17 +134,17 @@ function render({ model, el }) {
   const controls = make(
     "div",
     { class: "ll-controls" },
-    menu("reading", "Reads", "readings"),
-    menu("way", "The cache is used", "ways"),
+    menu(model, "reading", "Reads", "readings"),
+    menu(model, "way", "The cache is used", "ways"),
     slider("room", "Room, in tokens", { max: () => model.get("max_room"), on: "change" }),
-    menu("rule", "When it is full", "rules"),
+    menu(model, "rule", "When it is full", "rules"),
   );
   const player = make("div", { class: "ll-player" }, back, play, next, labelled("Step", range));
   const cells = legend(["ll-prefill", "key (upper half)"], ["ll-value", "value (lower half)"], ["ll-fresh", "new in this step"], ["ll-end", "end of what is read"]);
   const work = legend(["ll-prefill", "prefill"], ["ll-decode", "decoding"], ["ll-again", "computed again, without a cache"]);
   const steps = make("div", { class: "ll-work" }, make("span", {}, "Tokens computed in each step"), work, strip);
   root.append(field("prompt", "Your text", { maxlength: 400 }), controls, player, says, cells, grid, info, meters, steps, text);
-  if (model.get("gauges").length) root.append(whatIf(model, { menu, slider }));
+  if (model.get("gauges").length) root.append(whatIf(model, slider));
   el.append(root);
   schedule();
   return () => { // neither timer nor observers must outlive the view

@@ -6,18 +6,6 @@ function tied(model) {
     model.save_changes();
   }
 
-  function menu(trait, label, options) {
-    const select = control("select");
-    const fill = () => {
-      select.replaceChildren(...model.get(options).map((name) => make("option", {}, name)));
-      select.value = model.get(trait);
-    };
-    select.addEventListener("input", () => send(trait, select.value));
-    model.on(`change:${trait}`, fill);
-    fill();
-    return labelled(label, select);
-  }
-
   // what takes Python a while is sent when the slider is let go (on: "change"), the rest as it moves
   function slider(trait, label, { min = 1, step = 1, max, says = String, also = [], on = "input" }) {
     const range = control("input", { type: "range", min, step });
@@ -35,17 +23,14 @@ function tied(model) {
   }
 
   function field(trait, label, attributes) {
-    const box = control("input", { type: "text", spellcheck: "false", ...attributes });
+    const box = sentBox(attributes, (text) => send(trait, text));
     const show = () => { box.value = model.get(trait); };
-    const read = () => send(trait, box.value.toWellFormed?.() ?? box.value);
-    box.addEventListener("change", read); // when one leaves the box; in JupyterLab Enter makes no such event
-    box.addEventListener("keydown", ({ key }) => { if (key === "Enter") read(); });
     model.on(`change:${trait}`, show);
     show();
     return labelled(label, box);
   }
 
-  return { menu, slider, field };
+  return { slider, field };
 }
 
 function bar(parts, label) {
@@ -84,15 +69,15 @@ function cardRow({ name, verdict, text, weights, cache }) {
 }
 
 // Model, heads, context and batch at full size, and how full each card gets.
-function whatIf(model, { menu, slider }) {
+function whatIf(model, slider) {
   const estimate = make("p", { class: "ll-estimate", role: "status" });
   const cards = make("table", { class: "ll-gauges" });
   const choices = () => model.get("kv_choices");
   const controls = make(
     "div",
     { class: "ll-controls" },
-    menu("model_name", "Model", "models"),
-    menu("dtype", "Numbers", "dtypes"),
+    menu(model, "model_name", "Model", "models"),
+    menu(model, "dtype", "Numbers", "dtypes"),
     slider("kv_choice", "Key-value heads", { min: 0, max: () => choices().length - 1, says: (k) => choices()[k] ?? "", also: ["kv_choices"] }),
     slider("n_tokens", "Tokens in each sequence", { min: 64, step: 64, max: () => model.get("max_tokens") }),
     slider("batch_size", "Sequences at a time", { max: () => model.get("max_batch") }),

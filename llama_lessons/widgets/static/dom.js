@@ -1,10 +1,24 @@
 // Shared by all views. Text enters the page as text nodes only: nothing that a reader or a model wrote becomes HTML.
 
+const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
+
 function make(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  return grown(document.createElement(tag), attributes, children);
+}
+
+// A part of a drawing, as `make` is for a part of a page.
+function svg(tag, attributes = {}, ...children) {
+  return grown(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function grown(node, attributes, children) {
+  set(node, attributes);
   node.append(...children);
   return node;
+}
+
+function set(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
 }
 
 // JupyterLab takes arrow keys and letters as its own shortcuts, unless the element that has the focus says no.
@@ -16,18 +30,44 @@ function labelled(text, input) {
   return make("label", { class: "ll-label" }, make("span", {}, text), input);
 }
 
+function wellFormed(text) {
+  return text.toWellFormed?.() ?? text; // half a character would not survive the way to Python
+}
+
 // A text box for one trait: what is typed goes to Python, and what Python sets is shown.
 function textBox(model, trait, tag, attributes) {
   const box = control(tag, { spellcheck: "false", ...attributes });
   box.value = model.get(trait);
   box.addEventListener("input", () => {
-    model.set(trait, box.value.toWellFormed?.() ?? box.value); // half a character would not survive the way to Python
+    model.set(trait, wellFormed(box.value));
     model.save_changes();
   });
   model.on(`change:${trait}`, () => {
     if (box.value !== model.get(trait)) box.value = model.get(trait);
   });
   return box;
+}
+
+// A text box that gives its text as a whole, where each letter would be too much work: with Enter, or when one leaves it.
+function sentBox(attributes, send) {
+  const box = control("input", { type: "text", spellcheck: "false", ...attributes });
+  const read = () => send(wellFormed(box.value));
+  box.addEventListener("change", read); // in JupyterLab, Enter makes no such event
+  box.addEventListener("keydown", ({ key }) => { if (key === "Enter") read(); });
+  return box;
+}
+
+// A menu for one trait; another trait holds what there is to choose from.
+function menu(model, trait, text, options) {
+  const select = control("select", {}, ...model.get(options).map((name) => make("option", {}, name)));
+  select.addEventListener("input", () => {
+    model.set(trait, select.value);
+    model.save_changes();
+  });
+  const show = () => { select.value = model.get(trait); };
+  model.on(`change:${trait}`, show);
+  show();
+  return labelled(text, select);
 }
 
 function chip(symbol, kind = "") {

@@ -20,13 +20,6 @@ function render({ model, el }) {
     model.save_changes();
   }
 
-  function menu(trait, text, options) {
-    const select = control("select", {}, ...model.get(options).map((name) => make("option", {}, name)));
-    select.addEventListener("input", () => send(trait, select.value));
-    drawn[trait] = () => { select.value = model.get(trait); };
-    return labelled(text, select);
-  }
-
   function choose(row, column) {
     if (chosen?.[0] === row && chosen?.[1] === column) return;
     if (chosen) {
@@ -83,7 +76,7 @@ function render({ model, el }) {
   norm.addEventListener("change", () => send("with_norm", norm.checked));
   drawn.with_norm = () => { norm.checked = model.get("with_norm"); };
   const tick = make("label", { class: "ll-tick" }, norm, " with the last norm");
-  const menus = [menu("version", "Model", "versions"), menu("place", "Read the stream", "places"), tick];
+  const menus = [menu(model, "version", "Model", "versions"), menu(model, "place", "Read the stream", "places"), tick];
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();

@@ -9,8 +9,8 @@ function render({ model, el }) {
   const controls = make(
     "div",
     { class: "ll-controls" },
-    menu("model", "Model", "models"),
-    menu("dtype", "Numbers of the weights", "dtypes"),
+    menu(model, "model", "Model", "models"),
+    menu(model, "dtype", "Numbers of the weights", "dtypes"),
     slider("n_tokens", "Tokens in each sequence", "max_tokens", 64),
     slider("batch_size", "Sequences at a time", "max_batch", 1),
   );
@@ -18,13 +18,6 @@ function render({ model, el }) {
   function send(trait, value) {
     model.set(trait, value);
     model.save_changes();
-  }
-
-  function menu(trait, label, options) {
-    const select = control("select", {}, ...model.get(options).map((name) => make("option", {}, name)));
-    select.addEventListener("input", () => send(trait, select.value));
-    drawn[trait] = () => { select.value = model.get(trait); };
-    return labelled(label, select);
   }
 
   function slider(trait, label, max, step) {

@@ -36,8 +36,6 @@ function render({ model, el }) {
     slider("Layer ", () => model.get("layer"), () => sizes.layers - 1, () => model.get("layer"), (n) => put({ layer: n })),
     slider("Head ", () => model.get("head"), () => sizes.heads - 1, () => model.get("head"), (n) => put({ head: n })),
   ];
-  const menu = control("select", {}, ...model.get("ways").map((name) => make("option", { value: name }, name)));
-  menu.addEventListener("change", () => put({ way: menu.value }));
 
   choice.addEventListener("click", (event) => {
     const { margin, cell } = mapPlace(last() + 1, MAP);
@@ -51,7 +49,6 @@ function render({ model, el }) {
 
   function draw() {
     const run = model.get("run");
-    menu.value = model.get("way");
     sliders.forEach((one) => one.draw());
     clocks.draw(model.get("scene").hands);
     curve.draw(model.get("scene"));
@@ -90,7 +87,7 @@ function render({ model, el }) {
   const rows = legend(make("span", { class: "ll-key" }, "your text, read at once"), make("span", { class: "ll-key ll-key-1" }, "new tokens, read one by one"));
   const hint = make("p", { class: "ll-faint" }, "Rows look, columns are looked at. Click a cell to choose its two tokens, or use the sliders above.");
   root.append(
-    make("div", { class: "ll-rope-inputs" }, text, labelled("Turning", menu)),
+    make("div", { class: "ll-rope-inputs" }, text, menu(model, "way", "Turning", "ways")),
     make("div", { class: "ll-rope-sliders" }, ...sliders.map((one) => one.label)),
     sentence,
     make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, hands), make("div", {}, curve.box, curves)),
@@ -128,15 +125,15 @@ function legend(...entries) {
 }
 
 function entry(drawing, name) {
-  return make("span", {}, shape("svg", { width: 28, height: 12, "aria-hidden": "true" }, drawing), name);
+  return make("span", {}, svg("svg", { width: 28, height: 12, "aria-hidden": "true" }, drawing), name);
 }
 
 function sample(kind, name) {
-  return entry(shape("line", { class: kind, x1: 1, x2: 25, y1: 6, y2: 6 }), name);
+  return entry(svg("line", { class: kind, x1: 1, x2: 25, y1: 6, y2: 6 }), name);
 }
 
 function bar(kind, name) {
-  return entry(shape("rect", { class: kind, x: 5, y: 3, width: 18, height: 6 }), name);
+  return entry(svg("rect", { class: kind, x: 5, y: 3, width: 18, height: 6 }), name);
 }
 
 export default { render };

@@ -1,19 +1,7 @@
 // Clocks, and a curve of scores. Every number comes from Python; here it only becomes pixels.
 
-const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").body.firstChild.namespaceURI;
 const CLOCK = { width: 58, height: 82, middle: 29, radius: 21, bar: 65 };
 const CURVE = { width: 376, height: 206, left: 44, right: 10, top: 22, bottom: 40 };
-
-function shape(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(SVG, tag);
-  set(node, attributes);
-  node.append(...children);
-  return node;
-}
-
-function set(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-}
 
 // A clock for each pair of channels: two hands, a bar for its part of the score, and the pair's number.
 function makeClocks(n) {
@@ -33,14 +21,14 @@ function makeClocks(n) {
 
 function makeClock(k) {
   const { width, height, middle, radius, bar } = CLOCK;
-  const ring = shape("circle", { class: "ll-ring", cx: middle, cy: middle, r: radius });
-  const key = shape("line", { class: "ll-key-hand", x1: middle, y1: middle });
-  const query = shape("line", { class: "ll-query-hand", x1: middle, y1: middle });
-  const zero = shape("line", { class: "ll-ring", x1: middle, x2: middle, y1: bar - 7, y2: bar + 3 });
-  const share = shape("rect", { y: bar - 5, height: 6 });
-  const label = shape("text", { x: middle, y: height - 3, "text-anchor": "middle" }, String(k));
-  const title = shape("title");
-  const node = shape("svg", { width, height, "aria-hidden": "true" }, title, ring, key, query, zero, share, label);
+  const ring = svg("circle", { class: "ll-ring", cx: middle, cy: middle, r: radius });
+  const key = svg("line", { class: "ll-key-hand", x1: middle, y1: middle });
+  const query = svg("line", { class: "ll-query-hand", x1: middle, y1: middle });
+  const zero = svg("line", { class: "ll-ring", x1: middle, x2: middle, y1: bar - 7, y2: bar + 3 });
+  const share = svg("rect", { y: bar - 5, height: 6 });
+  const label = svg("text", { x: middle, y: height - 3, "text-anchor": "middle" }, String(k));
+  const title = svg("title");
+  const node = svg("svg", { width, height, "aria-hidden": "true" }, title, ring, key, query, zero, share, label);
 
   function draw([x, y, otherX, otherY, part], most) {
     set(query, { x2: middle + radius * x, y2: middle - radius * y });
@@ -56,14 +44,14 @@ function makeClock(k) {
 // The score against distance: what it is now, solid, and what it would be as trained, dashed; a dot at the two tokens.
 function makeCurve() {
   const { width, height, left, right, top, bottom } = CURVE;
-  const zero = shape("line", { class: "ll-ring", x1: left, x2: width - right });
-  const usual = shape("polyline", { class: "ll-usual" });
-  const now = shape("polyline", { class: "ll-now" });
-  const dot = shape("circle", { class: "ll-dot", r: 5 });
-  const marks = shape("g");
-  const name = shape("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, "distance in tokens");
-  const title = shape("text", { x: 4, y: 11 }, "score of these two vectors");
-  const box = shape("svg", { width, height, role: "img" }, title, zero, usual, now, dot, marks, name);
+  const zero = svg("line", { class: "ll-ring", x1: left, x2: width - right });
+  const usual = svg("polyline", { class: "ll-usual" });
+  const now = svg("polyline", { class: "ll-now" });
+  const dot = svg("circle", { class: "ll-dot", r: 5 });
+  const marks = svg("g");
+  const name = svg("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, "distance in tokens");
+  const title = svg("text", { x: 4, y: 11 }, "score of these two vectors");
+  const box = svg("svg", { width, height, role: "img" }, title, zero, usual, now, dot, marks, name);
 
   function draw({ now: scores, usual: trained, distance, low, high }) {
     const reach = trained.length - 1;
@@ -75,9 +63,9 @@ function makeCurve() {
     set(dot, { cx: x(distance), cy: y(scores[distance]) });
     set(zero, { y1: y(0), y2: y(0) });
     const side = [...new Set([high, 0, low])].map((score) =>
-      shape("text", { x: left - 5, y: y(score) + 4, "text-anchor": "end" }, score.toFixed(1)));
+      svg("text", { x: left - 5, y: y(score) + 4, "text-anchor": "end" }, score.toFixed(1)));
     const below = [0, 50, 100, 150].filter((d) => d <= reach).map((d) =>
-      shape("text", { x: x(d), y: height - bottom + 15, "text-anchor": "middle" }, String(d)));
+      svg("text", { x: x(d), y: height - bottom + 15, "text-anchor": "middle" }, String(d)));
     marks.replaceChildren(...side.filter((mark, k) => k === 0 || apart(mark, side[k - 1])), ...below);
     const ends = `${scores[0].toFixed(1)} at distance 0, ${scores.at(-1).toFixed(1)} at ${scores.length - 1}`;
     box.setAttribute("aria-label", `Score against distance: ${ends}; here, at ${distance}, ${scores[distance].toFixed(1)}.`);

@@ -3,13 +3,6 @@
 const SHAPE = { width: 760, height: 300, left: 44, right: 14, top: 10, bottom: 38 }; // of the picture, in its own units
 const N_STYLES = 6; // colours and dashes in training.css
 
-function svg(tag, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 function render({ model, el }) {
   const note = make("p", { class: "ll-note" });
   const picture = svg("svg", { viewBox: `0 0 ${SHAPE.width} ${SHAPE.height}`, role: "img", "aria-label": "loss against tokens" });
