@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -35,6 +35,7 @@ START_RUN = """() => {
   window.jupyterapp.commands.execute('notebook:restart-run-all').then(
     ok => { window.lessonRan = !!ok; }, error => { console.error(`Run All: ${error}`); window.lessonRan = false; });
 }"""
+CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 CELL_ERRORS = """() => window.jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, k) => {
   const outputs = cell.model.outputs?.toJSON() ?? [];
   return outputs.filter(o => o.output_type === 'error').map(o => `cell ${k}: ${o.ename}: ${o.evalue}`);
@@ -54,6 +55,7 @@ class Lab:
     def __init__(self, page: Page, url: str, root: Path, shots: Path) -> None:
         self.page, self.url, self.root, self.shots = page, url, root, shots
         page.set_viewport_size(WINDOW)
+        self.notebook = ""  # name of the one that is open
         self.console_errors: list[str] = []
         self.outside_requests: list[str] = []
         page.on("pageerror", lambda error: self.console_errors.append(str(error)))
@@ -73,6 +75,7 @@ class Lab:
         Raises:
             RuntimeError: JupyterLab asked a question instead; the message quotes it.
         """
+        self.notebook = notebook.stem
         copy = self.root / "notebooks" / notebook.name
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(notebook, copy)
@@ -120,6 +123,19 @@ class Lab:
         self.page.screenshot(path=path)
         self.page.set_viewport_size(WINDOW)
         return path
+
+    def photograph(self, view: Locator, name: str) -> None:
+        """Save pictures of a view in both themes, for a person to look at: `<notebook>_<name>_dark.png` and the like.
+
+        Args:
+            view: the part of the page to show.
+            name: what to call it.
+        """
+        for theme in ("JupyterLab Dark", "JupyterLab Light"):
+            self.page.evaluate(CHANGE_THEME, theme)
+            self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
+            self.page.wait_for_timeout(500)  # the style sheet follows
+            view.screenshot(path=self.shots / f"{self.notebook}_{name}_{theme.split()[-1].lower()}.png")
 
     def close(self) -> None:
         """End the kernel and close the tab."""

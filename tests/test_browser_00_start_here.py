@@ -26,7 +26,7 @@ def test_the_lesson_and_its_explorer(lab: Lab):
 def see_the_table(lab: Lab) -> None:
     table = lab.page.locator(".jp-OutputArea-output table", has_text="course folder")
     expect(table.locator("tr", has_text="torch").first).to_contain_text("ok")
-    photograph(lab, table, "environment")
+    lab.photograph(table, "environment")
 
 
 def use_the_explorer(lab: Lab, view: Locator) -> None:
@@ -35,7 +35,7 @@ def use_the_explorer(lab: Lab, view: Locator) -> None:
     expect(note).to_contain_text("Llama 2 7B in float16: 13.5 GB of weights, 8.6 GB of cache for 4 x 4096 tokens")
     assert [name.split(maxsplit=1)[0] for name in rows.locator("th").all_text_contents()] == ["this", "24", "H200141.0"]
     expect(rows.nth(1)).to_contain_text("tight")
-    photograph(lab, view, "tight")
+    lab.photograph(view, "tight")
 
     slider = view.get_by_label("Sequences at a time")
     slider.focus()
@@ -52,20 +52,10 @@ def use_the_explorer(lab: Lab, view: Locator) -> None:
     expect(note).to_contain_text("138.0 GB of weights")
     expect(rows.nth(1)).to_contain_text("5.8 times what there is, 115.3 GB too much")
     expect(rows.nth(2)).to_contain_text("tight")
-    photograph(lab, view, "overflow")
+    lab.photograph(view, "overflow")
     view.get_by_label("Numbers of the weights").select_option("int4")
     expect(note).to_contain_text("34.5 GB of weights, 1.3 GB of cache")
     view.get_by_label("Tokens in each sequence").fill("64")
     expect(note).to_contain_text("for 64 tokens")
     widths = rows.nth(2).locator(".ll-gauge i").evaluate_all("bars => bars.map(bar => bar.style.width)")
     assert widths[0].startswith("24.45") and len(widths) == 2
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"00_start_here_{name}_{theme.split()[-1].lower()}.png")

@@ -26,7 +26,7 @@ def use_the_player(lab: Lab, player: Locator) -> None:
     slider.focus()
     lab.page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told
     expect(status).to_contain_text("2 of 12")
-    photograph(lab, player, "player")
+    lab.photograph(player, "player")
     player.get_by_role("button", name="Play").click()
     expect(status).to_contain_text("4 of 12")
     player.get_by_role("button", name="Pause").click()
@@ -46,7 +46,7 @@ def use_the_tokens(lab: Lab, tokens: Locator) -> None:
     steps = [step.locator(".ll-chip").all_text_contents() for step in tokens.get_by_role("listitem").all()]
     assert steps[0] == list("▁llamas") and steps[-1] == ["▁llamas"]
     assert [len(step) for step in steps] == [7, 6, 5, 4, 3, 2, 1]
-    photograph(lab, tokens, "tokens")
+    lab.photograph(tokens, "tokens")
 
     tokens.get_by_label("Your text").fill("<img src=x onerror=alert(1)> 42")
     expect(note).to_contain_text("31 characters")
@@ -62,14 +62,4 @@ def use_the_tokens(lab: Lab, tokens: Locator) -> None:
     lab.page.keyboard.press("Home")
     lab.page.keyboard.press("ArrowRight")
     expect(tokens.locator("[aria-pressed=true] b")).to_have_text("▁llama")
-    photograph(lab, tokens, "typed")
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"01_tokenizer_{name}_{theme.split()[-1].lower()}.png")
+    lab.photograph(tokens, "typed")

@@ -82,7 +82,7 @@ def look_at_two_tokens(lab: Lab, view: Locator) -> None:
     expect(view.locator("canvas").first).to_have_attribute("aria-label", re.compile("▁llamas gives ▁the"))
     red, green, blue, much = pixel(view, 10, 9)  # a head that looks at the token before, in blue
     assert much > 200 and blue > green > red and pixel(view, 10, 2)[3] < 100
-    photograph(lab, view, "as_trained")
+    lab.photograph(view, "as_trained")
     before, fast, slow = score(view), hand(view, 0, "query"), hand(view, 15, "query")
     view.get_by_label("Tokens before the text:").focus()
     lab.page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told
@@ -114,10 +114,10 @@ def turn_wrongly(lab: Lab, view: Locator) -> None:
     view.get_by_label("Tokens before the text:").fill("20")
     expect(view.get_by_role("status")).to_contain_text("at place 30")
     assert hand(view, 0, "key") == still
-    photograph(lab, view, "keys_not_turned")
+    lab.photograph(view, "keys_not_turned")
     menu.select_option("two halves in place of neighbours")
     expect(text.locator("mark")).not_to_be_empty()
-    photograph(lab, view, "two_halves")
+    lab.photograph(view, "two_halves")
     menu.select_option("all places 1000 further")
     expect(text).to_contain_text("Now: the same")
     menu.select_option("as trained")
@@ -131,13 +131,3 @@ def type_a_text(lab: Lab, view: Locator) -> None:
     expect(view.locator("img")).to_have_count(0)
     view.get_by_label("Your text").fill("One day Clara")
     expect(view.locator(".ll-texts mark")).to_be_empty()
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of the view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"03_rope_{name}_{theme.split()[-1].lower()}.png")

@@ -71,7 +71,7 @@ def step_through(lab: Lab, view: Locator) -> None:
     expect(view.get_by_role("slider", name="Step")).to_have_value(stopped_at)
     view.get_by_role("slider", name="Step").fill("39")
     expect(says).to_contain_text("Computed so far: 55 tokens. Without a cache: 1420, 96 % of them once more.")
-    photograph(lab, view, "filled")
+    lab.photograph(view, "filled")
 
     view.locator(".ll-grid").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown"):
@@ -101,7 +101,7 @@ def break_it(lab: Lab, view: Locator) -> None:
     ways.select_option("written one place too early")
     expect(wrote.first).not_to_have_text(before, timeout=SLOW)
     view.get_by_role("slider", name="Step").fill("12")
-    photograph(lab, view, "broken")
+    lab.photograph(view, "broken")
     ways.select_option("as it should be")
     expect(wrote).to_have_count(1, timeout=SLOW)
 
@@ -124,7 +124,7 @@ def fill_it(lab: Lab, view: Locator) -> None:
     view.locator(".ll-grid").focus()
     lab.page.keyboard.press("ArrowRight")
     expect(view.locator(".ll-info")).not_to_contain_text("of <s>")  # it was forgotten
-    photograph(lab, view, "full")
+    lab.photograph(view, "full")
     rules.select_option("forget the oldest, keep <s>")
     expect(says).to_contain_text("Step 1 of", timeout=SLOW)
     view.get_by_role("slider", name="Step").fill("50")
@@ -155,20 +155,10 @@ def ask_for_full_size(lab: Lab, view: Locator) -> None:
     view.get_by_role("slider", name="Sequences at a time").fill("8")
     expect(estimate).to_contain_text("8 x 4096 tokens take 16 GiB")
     expect(rows.nth(0)).to_contain_text("does not fit")
-    photograph(lab, view, "full_size")
+    lab.photograph(view, "full_size")
 
 
 def time_it(view: Locator) -> None:
     times = view.evaluate(MEASURE, 20)
     print(f"step to painted: median {median(times):.0f} ms, longest {max(times):.0f} ms")
     assert median(times) < GENEROUS
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"04_gqa_{name}_{theme.split()[-1].lower()}.png")

@@ -33,7 +33,7 @@ def look(lab: Lab, lens: Locator) -> None:
     expect(grid.get_by_role("gridcell")).to_have_count(7 * 15)
     expect(grid.locator(".ll-first")).to_have_count(15)
     expect(card).to_contain_text("▁behind ▁them ., at layer 5:")
-    photograph(lab, lens, "lens")
+    lab.photograph(lens, "lens")
 
     cell(lens, 6, 10).hover()
     expect(card).to_contain_text("▁llamas, at layer 5:")
@@ -63,7 +63,7 @@ def walk(lab: Lab, lens: Locator) -> None:
         keys.press("ArrowUp")
     expect(card).to_contain_text("After <s>, at embedding:")
     expect(lens.locator("[tabindex='0']")).to_have_count(1)
-    photograph(lab, lens, "walked")
+    lab.photograph(lens, "walked")
 
 
 def switch(lab: Lab, lens: Locator) -> None:
@@ -73,7 +73,7 @@ def switch(lab: Lab, lens: Locator) -> None:
     lens.get_by_label("Model").select_option("gate and up swapped")
     expect(end).not_to_contain_text("▁them")
     expect(status).not_to_have_text(as_trained)
-    photograph(lab, lens, "swapped")
+    lab.photograph(lens, "swapped")
     for name in lens.get_by_label("Model").locator("option").all_text_contents()[1:]:  # none of them stops the view
         lens.get_by_label("Model").select_option(name)
         expect(status).to_contain_text(f"{name[0].upper()}{name[1:]}. Loss of this text")
@@ -90,7 +90,7 @@ def switch(lab: Lab, lens: Locator) -> None:
     lens.get_by_label("with the last norm").focus()
     lab.page.keyboard.press("Space")
     expect(status).not_to_have_text(as_trained)
-    photograph(lab, lens, "no_norm")
+    lab.photograph(lens, "no_norm")
     lab.page.keyboard.press("Space")
     expect(status).to_have_text(as_trained)
 
@@ -100,7 +100,7 @@ def write(lab: Lab, lens: Locator) -> None:
     box.fill("Question: What is the opposite of hot?\nAnswer:")
     expect(lens.get_by_role("status")).to_contain_text("It goes on: ' cold")
     assert "line break" in columns_of(lens)
-    photograph(lab, lens, "question")
+    lab.photograph(lens, "question")
 
     box.fill("the llama")
     expect(lens.get_by_role("gridcell")).to_have_count(7 * 3)
@@ -129,14 +129,3 @@ def rows_of(lens: Locator) -> list[str]:
 
 def columns_of(lens: Locator) -> list[str]:
     return lens.locator("th[scope=col]").all_text_contents()
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.scroll_into_view_if_needed()
-        view.screenshot(path=lab.shots / f"05_full_model_{name}_{theme.split()[-1].lower()}.png")

@@ -59,7 +59,7 @@ def move_the_sliders(lab: Lab, view: Locator) -> None:
     expect(rows.nth(1)).to_contain_text("▁a")
     expect(rows.last).to_contain_text("2028 others")
     expect(rows.last).to_contain_text("70 of them stay")
-    photograph(lab, view, "start")
+    lab.photograph(view, "start")
     top_k = view.get_by_role("slider", name="Top-k")
     top_k.focus()
     for _ in range(3):
@@ -77,7 +77,7 @@ def move_the_sliders(lab: Lab, view: Locator) -> None:
     view.get_by_role("slider", name="Temperature").fill("1.5")
     view.get_by_role("slider", name="Top-p").fill("0.6")
     expect(view.get_by_text("0.60")).to_be_visible()
-    photograph(lab, view, "hot")
+    lab.photograph(view, "hot")
 
 
 def draw_and_roll(lab: Lab, view: Locator) -> None:
@@ -88,7 +88,7 @@ def draw_and_roll(lab: Lab, view: Locator) -> None:
     expect(view.locator(".ll-bars .ll-dot")).to_have_count(21)
     expect(view.locator("tr").nth(1).locator(".ll-number").nth(2)).to_have_text(re.compile(r"^\d+$"))
     expect(words).to_have_count(0)
-    photograph(lab, view, "rolled")
+    lab.photograph(view, "rolled")
     view.get_by_role("button", name="Draw one").click()
     expect(words).to_have_count(1)
     expect(view.locator(".ll-bars .ll-dot")).to_have_count(0)
@@ -97,7 +97,7 @@ def draw_and_roll(lab: Lab, view: Locator) -> None:
     view.get_by_role("button", name="Draw 20").click()
     expect(words).to_have_count(21)
     expect(words.first).to_have_attribute("title", re.compile(r"\d %$"))
-    photograph(lab, view, "grown")
+    lab.photograph(view, "grown")
     first = grown.inner_text()
     view.get_by_role("button", name="Start over").click()
     expect(words).to_have_count(0)
@@ -119,16 +119,6 @@ def type_a_text(lab: Lab, view: Locator) -> None:
     view.get_by_role("button", name="Draw 20").click()
     expect(view.locator(".ll-drawn")).to_contain_text("The text ends here.")
     expect(view.get_by_role("button", name="Draw one")).to_be_disabled()
-    photograph(lab, view, "ended")
+    lab.photograph(view, "ended")
     box.fill("One morning")
     expect(view.get_by_role("button", name="Draw one")).to_be_enabled()
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"07_sampling_{name}_{theme.split()[-1].lower()}.png")

@@ -65,11 +65,11 @@ def test_the_lesson_and_its_view(lab: Lab):
     live.scroll_into_view_if_needed()
     expect(live.locator(".ll-note")).to_contain_text("Done:")
     look_at_a_step(lab, live)
-    photograph(lab, live, "live")
+    lab.photograph(live, "live")
     broken.scroll_into_view_if_needed()
     expect(broken.locator(".ll-legend li")).to_have_count(5)
     expect(broken.locator("output")).to_contain_text("no warm-up")
-    photograph(lab, broken, "broken")
+    lab.photograph(broken, "broken")
     assert lab.console_errors == []
     assert lab.outside_requests == []
 
@@ -88,13 +88,3 @@ def look_at_a_step(lab: Lab, view: Locator) -> None:
     slider.focus()
     lab.page.keyboard.press("End")
     expect(says).to_have_text(last)
-
-
-def photograph(lab: Lab, view: Locator, name: str) -> None:
-    """Pictures of a view in both themes, for a person to look at."""
-    for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        change = "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })"
-        lab.page.evaluate(change, theme)
-        lab.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-        lab.page.wait_for_timeout(500)  # the style sheet follows
-        view.screenshot(path=lab.shots / f"06_pretraining_{name}_{theme.split()[-1].lower()}.png")
