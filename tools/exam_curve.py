@@ -6,17 +6,17 @@ python -m tools.exam_curve            the run of `make weights`, into data/table
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
 from llama_lessons.checkpoints import load
-from llama_lessons.files import COURSE, atomic, work_dir
+from llama_lessons.files import COURSE, work_dir
 from llama_lessons.pretrain import STEPS, TOKENS_PER_STEP
 from llama_lessons.tokenizer import Tokenizer
 from tools.scores import exam
+from tools.tables import write_table
 
 WAYS = [(by, shots) for by in ("text", "letter") for shots in (0, 5)]
 
@@ -53,10 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=COURSE / "data/tables/exam_curve.csv", help="file to write")
     arguments = parser.parse_args()
     rows = measure(arguments.run)
-    with atomic(arguments.out) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(arguments.out, rows)
     print(arguments.out.read_text(encoding="utf-8"))
 
 

@@ -11,7 +11,6 @@ paper, appendix A.2.1, widened the feed-forward layer to make up for it.)
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,12 +20,13 @@ from tqdm.auto import tqdm
 from llama_lessons.arithmetic import kv_cache_bytes
 from llama_lessons.batches import Batch, pack, token_loss
 from llama_lessons.config import LlamaConfig
-from llama_lessons.files import COURSE, atomic, data_path
+from llama_lessons.files import COURSE, data_path
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import Recipe
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import make_documents
+from tools.tables import write_table
 
 KV_HEADS = (4, 2, 1)
 SEEDS = 4
@@ -96,10 +96,7 @@ def main() -> None:
     if arguments.tokens < 4 * ROWS * SEQ_LEN or arguments.seeds < 1:
         parser.error(f"--tokens must be at least {4 * ROWS * SEQ_LEN}, and --seeds at least 1")
     rows = sorted(measure(arguments.tokens, arguments.seeds), key=lambda row: (-row["kv_heads"], row["seed"]))
-    with atomic(arguments.out) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_table(arguments.out, rows)
     print(arguments.out.read_text(encoding="utf-8"), end="")
 
 

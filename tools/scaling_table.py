@@ -23,12 +23,13 @@ import torch
 from llama_lessons.arithmetic import flops_per_token
 from llama_lessons.batches import Batch
 from llama_lessons.config import LlamaConfig
-from llama_lessons.files import COURSE, atomic, data_path
+from llama_lessons.files import COURSE, data_path
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import Recipe
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from tools.kv_heads import documents, loss_of
+from tools.tables import write_table
 
 SIZES = {"small": (32, 2, 88), "middle": (64, 2, 176), "large": (96, 4, 256)}  # dim, n_layers, hidden_dim
 STEP_TOKENS = 4096
@@ -135,10 +136,7 @@ def fill(path: Path, plan: Iterator[tuple[dict, Callable[[], list[dict]]]]) -> N
         if any(key.items() <= row.items() for row in rows):
             continue
         rows += [key | {name: str(value) for name, value in row.items()} for row in run()]
-        with atomic(path) as draft, draft.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            table.writeheader()
-            table.writerows(rows)
+        write_table(path, rows)
         print(f"{path.name}: {len(rows)} rows", flush=True)
 
 
