@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 
 from llama_lessons.files import work_dir
+from llama_lessons.tokenizer import Tokenizer
 from tests.browser import Lab, find_chromium, launch
 from tests.lab_server import jupyterlab
+
+
+@pytest.fixture(scope="session")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    """A small tokenizer: 300 pieces, learned from one sentence."""
+    text = "the llama hums on the hill and the other llama hums back " * 20
+    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from llama_lessons.checks.attention_mistakes import (
     MASK_MISTAKES,
 )
 from llama_lessons.checks.exercise import WrongAnswer
+from tests.banks import said
 
 BANK = {
     checks.check_attention: ATTENTION_MISTAKES,
@@ -30,7 +31,7 @@ CASES = [(check, advice) for check, mistakes in BANK.items() for advice in mista
 def test_every_mistake_of_the_bank_is_rejected_and_named(check, advice):
     with pytest.raises(WrongAnswer) as trouble:
         check(BANK[check][advice])
-    assert advice in " ".join(str(trouble.value).split())
+    assert advice in said(trouble)
 
 
 # The same mistakes once more, written as a reader would write them: the bank must know them by what they do.

@@ -8,12 +8,13 @@ from torch import nn
 from torch.testing import assert_close
 
 from llama_lessons.checks import full_model, model_parts
-from llama_lessons.checks.exercise import WrongAnswer, same
+from llama_lessons.checks.exercise import WrongAnswer
 from llama_lessons.checks.full_model_mistakes import BLOCK_MISTAKES, COUNT_MISTAKES
 from llama_lessons.checks.model_parts_mistakes import FEED_FORWARD_MISTAKES, NORM_MISTAKES
 from llama_lessons.config import PRESETS, LlamaConfig
 from llama_lessons.feed_forward import FeedForward
 from llama_lessons.norm import RMSNorm
+from tests.banks import or_fails, said, twins
 
 BANK = {
     model_parts.check_rms_norm: (NORM_MISTAKES, model_parts.NORM_EXAMPLES),
@@ -22,11 +23,6 @@ BANK = {
     full_model.check_count: (COUNT_MISTAKES, full_model.COUNT_EXAMPLES),
 }
 CASES = [(check, advice) for check, (mistakes, _) in BANK.items() for advice in mistakes]
-
-
-def said(error: pytest.ExceptionInfo) -> str:
-    """A message on one line."""
-    return " ".join(str(error.value).split())
 
 
 @pytest.mark.parametrize(("check", "advice"), CASES, ids=[f"{c.__name__[6:]}: {a.split(':')[0]}" for c, a in CASES])
@@ -42,22 +38,7 @@ def test_every_mistake_of_the_bank_is_rejected_and_named(check, advice):
 @pytest.mark.parametrize("check", BANK, ids=lambda check: check.__name__)
 def test_no_two_mistakes_are_the_same_on_the_examples(check):
     mistakes, examples = BANK[check]
-    results = {advice: [attempt(mistake, example) for example in examples] for advice, mistake in mistakes.items()}
-    names = list(results)
-    twins = [
-        (names[i], names[k])
-        for i in range(len(names))
-        for k in range(i)
-        if all(map(same, results[names[i]], results[names[k]]))
-    ]
-    assert twins == []
-
-
-def attempt(function, example):
-    try:
-        return function(*example)
-    except RuntimeError:
-        return "it fails"
+    assert twins({advice: or_fails(mistake) for advice, mistake in mistakes.items()}, examples) == []
 
 
 # The same mistakes once more, written as a reader would write them: the bank must know them by what they do.

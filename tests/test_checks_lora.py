@@ -11,7 +11,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from llama_lessons.checks import lora, lora_cost
-from llama_lessons.checks.exercise import WrongAnswer, same
+from llama_lessons.checks.exercise import WrongAnswer
 from llama_lessons.checks.lora_cost_mistakes import BYTES_MISTAKES, COUNT_MISTAKES
 from llama_lessons.checks.lora_mistakes import LORA_MISTAKES, MERGE_MISTAKES
 from llama_lessons.config import PRESETS, LlamaConfig
@@ -19,6 +19,7 @@ from llama_lessons.lora import LoraLinear, add_lora
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import Recipe, make_optimizers
 from llama_lessons.widgets.adapters import TARGETS, lora_params, training_bytes
+from tests.banks import or_fails, said, twins
 
 BANK = {
     lora.check_lora: (LORA_MISTAKES, lora.LORA_EXAMPLES),
@@ -27,11 +28,6 @@ BANK = {
     lora_cost.check_training_gb: (BYTES_MISTAKES, lora_cost.BYTES_EXAMPLES),
 }
 CASES = [(check, advice) for check, (mistakes, _) in BANK.items() for advice in mistakes]
-
-
-def said(error: pytest.ExceptionInfo) -> str:
-    """A message on one line."""
-    return " ".join(str(error.value).split())
 
 
 @pytest.mark.parametrize(("check", "advice"), CASES, ids=[f"{c.__name__[6:]}: {a.split(':')[0]}" for c, a in CASES])
@@ -45,22 +41,7 @@ def test_every_mistake_of_the_bank_is_rejected_and_named(check, advice):
 def test_no_two_mistakes_are_the_same_on_the_examples(check):
     mistakes, examples = BANK[check]
     run = lora._Observed if check is lora.check_lora else lambda mistake: mistake
-    results = {advice: [attempt(run(mistake), example) for example in examples] for advice, mistake in mistakes.items()}
-    names = list(results)
-    twins = [
-        (names[i], names[k])
-        for i in range(len(names))
-        for k in range(i)
-        if all(map(same, results[names[i]], results[names[k]]))
-    ]
-    assert twins == []
-
-
-def attempt(function, example):
-    try:
-        return function(*example)
-    except RuntimeError:
-        return "it fails"
+    assert twins({advice: or_fails(run(mistake)) for advice, mistake in mistakes.items()}, examples) == []
 
 
 # The same mistakes once more, written as a reader would write them: the bank must know them by what they do.

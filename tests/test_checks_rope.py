@@ -15,6 +15,7 @@ from llama_lessons.checks.rope_mistakes import ANGLES_MISTAKES, ROTATE_MISTAKES
 from llama_lessons.checks.rope_model_mistakes import EXPORT_MISTAKES, SCORES_MISTAKES
 from llama_lessons.config import LlamaConfig
 from llama_lessons.rope import rope_angles, rotate
+from tests.banks import said
 
 BANK = {
     checks.check_angles: ANGLES_MISTAKES,
@@ -29,7 +30,7 @@ CASES = [(check, advice) for check, mistakes in BANK.items() for advice in mista
 def test_every_mistake_of_the_bank_is_rejected_and_named(check, advice):
     with pytest.raises(WrongAnswer) as caught:
         check(BANK[check][advice])
-    assert " ".join(advice.split()) in " ".join(str(caught.value).split())
+    assert " ".join(advice.split()) in said(caught)
 
 
 # The same mistakes once more, written as a reader would write them: the bank must know them by what they do.
@@ -178,7 +179,7 @@ HANDWRITTEN = [
 def test_a_mistake_is_named_however_it_is_written(check, answer, name):
     with pytest.raises(WrongAnswer) as caught:
         check(answer)
-    assert name in " ".join(str(caught.value).split())
+    assert name in said(caught)
 
 
 def by_complex_numbers(x, cos, sin):

@@ -17,12 +17,6 @@ from llama_lessons.widgets.view import STATIC, View, static
 EVIL = "<script>alert('a')</script> & <b>"
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    text = "the llama hums on the hill and the other llama hums back " * 20
-    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
-
-
 def play(text: str):
     """Byte-pair encoding of a text as one word, in plain steps."""
     symbols = list(text)

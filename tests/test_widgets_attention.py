@@ -28,12 +28,6 @@ def causal_maps(n_layers: int, n_heads: int, n_tokens: int) -> list[torch.Tensor
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    text = "the llama hums on the hill and the other llama hums back " * 20
-    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
-
-
-@pytest.fixture(scope="module")
 def model() -> Llama:
     torch.manual_seed(0)
     return Llama(CONFIG).requires_grad_(False)

@@ -14,18 +14,11 @@ from torch.testing import assert_close
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.rope import rope_angles
-from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.logit_lens import AFTER_ATTENTION, AFTER_FEED_FORWARD, LogitLensView
 from llama_lessons.widgets.streams import streams
 
 EVIL = "<script>alert('a')</script>"
 TEXT = "the llama hums back"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    text = "the llama hums on the hill and the other llama hums back " * 20
-    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
 
 
 def make(seed: int, tied: bool = False, dtype: torch.dtype = torch.float32) -> Llama:

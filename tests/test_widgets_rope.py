@@ -45,12 +45,6 @@ every_way = pytest.mark.parametrize("way", [Way(), *WAYS.values()], ids=["right"
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    text = "the llama hums on the hill and the other llama hums back " * 20
-    return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
-
-
-@pytest.fixture(scope="module")
 def model() -> Llama:
     torch.manual_seed(0)
     model = Llama(CONFIG).requires_grad_(False)
