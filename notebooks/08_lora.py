@@ -32,8 +32,6 @@
 
 # %%
 import math
-from copy import deepcopy
-from itertools import islice
 
 import torch
 
@@ -65,6 +63,8 @@ print(tell(base, ["Once upon a time,"])[0])
 # like a pirate. Both are in `llama_lessons/world/voices.py`.
 
 # %%
+from itertools import islice
+
 from llama_lessons.world import make_documents
 from llama_lessons.world.voices import count_hums, hum, pirate
 
@@ -126,6 +126,8 @@ print("sentences that end in a hum: {} of {}".format(*hummed(base)))
 # **Predict:** pretraining took 4800 steps of 4096 tokens. How far do 40 small ones come?
 
 # %%
+from copy import deepcopy
+
 from llama_lessons.batches import pack
 from llama_lessons.optimizers import Recipe
 from llama_lessons.training import Trainer

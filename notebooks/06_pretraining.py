@@ -136,7 +136,7 @@ check_batch(solved_batch)
 # step 17 needs no other memory than the number 17.
 
 # %%
-from llama_lessons.batches import pack
+from llama_lessons.batches import Batch, pack
 
 ROWS, SEQ_LEN = 8, 128
 
@@ -165,18 +165,11 @@ assert torch.equal(batch.tokens[:, 1:], batch.targets[:, :-1])
 # %%
 from llama_lessons.config import LlamaConfig
 
+ALIKE = {"n_heads": 4, "n_kv_heads": 2, "vocab_size": tok.vocab_size, "max_seq_len": 256, "tie_embeddings": True}
+
 
 def shape(dim, n_layers, hidden_dim):
-    return LlamaConfig(
-        dim=dim,
-        n_layers=n_layers,
-        n_heads=4,
-        n_kv_heads=2,
-        hidden_dim=hidden_dim,
-        vocab_size=tok.vocab_size,
-        max_seq_len=256,
-        tie_embeddings=True,
-    )
+    return LlamaConfig(dim=dim, n_layers=n_layers, hidden_dim=hidden_dim, **ALIKE)
 
 
 def new_model(config):
@@ -245,14 +238,16 @@ curves = {
     for rate in (0.1, 1.0, 10.0)
 }
 curves["AdamW, rate 0.005"] = train(lambda m: torch.optim.AdamW(m.parameters(), 0.005).step)
+ends = {name: sum(losses[-5:]) / 5 for name, losses in curves.items()}
+print("AdamW is ahead of all:", min(ends, key=ends.get).startswith("AdamW"))
+
+# %%
 figure, axes = plt.subplots(figsize=(6, 2.6))
 for (name, losses), line in zip(curves.items(), (":", "-.", "--", "-"), strict=True):
     axes.plot(losses, line, label=name)
 axes.set(xlabel="step", ylabel="loss, nats", ylim=(5, 9))
 axes.legend(frameon=False)
 show(figure, alt="Loss over 30 steps: AdamW falls fastest; SGD is slower at each of its three rates.")
-ends = {name: sum(losses[-5:]) / 5 for name, losses in curves.items()}
-print("AdamW is ahead of all:", min(ends, key=ends.get).startswith("AdamW"))
 
 # %% [markdown]
 # The embedding of a rare word gets a tiny gradient, seldom; the weight of a norm gets a large one at every step. One
@@ -560,8 +555,6 @@ print("less surprised on the whole:", bool(surprise(trainer.model).mean() < surp
 # %%
 from dataclasses import replace
 
-from llama_lessons.batches import Batch
-
 N_STEPS = 48
 good = Recipe(n_steps=N_STEPS, peak_lr=5e-3, warmup_steps=6, eps=1e-8)
 
@@ -689,11 +682,14 @@ while stopped.step < 10:
         list(stopped.run(10 - stopped.step, bar=False))
     except KeyboardInterrupt:
         n_interrupts += 1
+print(n_interrupts, "interrupts")
+
+# %%
 stopped.save(work_dir() / "lesson_06.pt")
 resumed.load(work_dir() / "lesson_06.pt")
 list(resumed.run(bar=False))
 pairs = zip(straight.model.parameters(), resumed.model.parameters(), strict=True)
-print(n_interrupts, "interrupts, and every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
+print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
 
 # %% [markdown]
 # To the bit. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can never find.
