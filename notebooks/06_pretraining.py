@@ -147,7 +147,7 @@ def batch_at(step):
 
 
 batch = batch_at(0)
-print("tokens", tuple(batch.tokens.shape), "targets", tuple(batch.targets.shape), "of page ends:", end=" ")
+print("tokens", tuple(batch.tokens.shape), "targets", tuple(batch.targets.shape), "- page ends among them:", end=" ")
 print((batch.targets == tok.eos_id).sum().item())
 print("reads:", tok.pieces(batch.tokens[0, :8].tolist()))
 print("says: ", tok.pieces(batch.targets[0, :8].tolist()))
@@ -211,7 +211,8 @@ print({name: stable(loss, 1) for name, loss in levels.items()})
 # %% [markdown]
 # ## 3. The loop by hand
 #
-# Four lines: forecast, loss, gradients, update. The gradient of a weight says how the loss changes if the weight
+# Four steps: forecast, loss, gradients, update. (Before the third the old gradients are set to zero: `backward` adds to
+# what it finds.) The gradient of a weight says how the loss changes if the weight
 # grows; so move every weight a little against it. The simplest update is *stochastic gradient descent*, SGD: subtract
 # the gradient times a number, the *learning rate*.
 #
@@ -250,13 +251,15 @@ axes.legend(frameon=False)
 show(figure, alt="Loss over 30 steps: AdamW falls fastest; SGD is slower at each of its three rates.")
 
 # %% [markdown]
-# The embedding of a rare word gets a tiny gradient, seldom; the weight of a norm gets a large one at every step. One
-# rate cannot fit both. AdamW gives each number a pace of its own:
+# The row of a frequent piece in the embedding table gets large gradients, the row of a rare one tiny ones; matrices and
+# norms lie in between. One rate cannot fit all. AdamW gives each number a pace of its own:
 #
-# - it keeps a running **mean** of the gradient: where does it point, on the whole?
-# - and a running **mean of its square**: how large is it usually?
-# - and moves by the first divided by the root of the second. So every number moves by about the learning rate,
-#   whatever the size of its gradient. The step is measured in *weights*, not in gradients.
+# - it keeps a running **mean** of the gradient, a share β of the old mean and 1 − β of the new gradient: where does it
+#   point, on the whole?
+# - and, with a β of its own, a running **mean of its square**: how large is it usually?
+# - and moves by the first divided by the root of the second (plus a tiny *eps*, here outside the root, against dividing
+#   by 0). So a number moves by about the learning rate if its gradients agree, whatever their size, and by less if they
+#   contradict each other. The step is measured in *weights*, not in gradients.
 #
 # Both means begin at 0, so early on they are too small. The mean after n steps has seen 1 − βⁿ of what it should;
 # dividing by that puts it right. And besides, each weight shrinks by a tiny share, rate times *weight decay*, whatever
@@ -272,7 +275,7 @@ def my_adamw(weight, gradient, mean, square, step, rate, decay):
     weight, gradient, mean, square: tensors of the same shape. step: counted from 1.
     1. mean and square: keep the share beta, take 1 - beta of the new gradient, or of its square.
     2. divide each by 1 - beta**step (not in what you return).
-    3. weight: shrink it by rate * decay of itself; subtract rate * mean / (root of square + eps).
+    3. weight: shrink it by rate * decay of itself; subtract rate * mean / (eps + the root of square).
     Returns (weight, mean, square), new tensors.
     """
     raise NotImplementedError("your turn")
@@ -389,10 +392,10 @@ show(figure, alt="The learning rate rises in a straight line and falls along hal
 #
 # ## 5. Clipping: no step counts too much
 #
-# Sometimes one batch has a gradient far larger than all others: a page of garbage, a number that overflowed. All
-# gradients together are one long vector. If its length, the *norm*, is above 1, Llama 2 scales the whole vector down
-# to
-# 1. One factor for all: the step keeps its direction.
+# Sometimes one batch has a gradient far larger than all others: a page of garbage, one character repeated for ever. All
+# gradients together are one long vector. If its length, the *norm*, is above the limit of 1, Llama 2 scales the whole
+# vector down to that length, with one factor for all numbers: so the step keeps its direction.
+# (Against a number that overflowed it does not help: the factor is then 0, and 0 times infinity is no number.)
 #
 # ### Exercise 4 (10 minutes): clip by the norm of all
 
@@ -426,8 +429,9 @@ check_clip(solved_clip)
 # ## 6. All together
 #
 # Now the loop has all its parts. The package's `Trainer` is this loop, with a few things around it that you will want
-# on a long run. **Predict:** five steps by hand, from the course's own references for your exercises, and five steps
-# of the `Trainer`: how far apart are the weights?
+# on a long run. **Predict:** five steps of the loop written out, and five steps of the `Trainer`: how far apart are the
+# weights? (`adamw` and `clip` are the references that check your exercises, made of PyTorch's own; put `my_adamw` and
+# `my_clip` in their place.)
 
 # %%
 from torch.testing import assert_close
@@ -452,7 +456,7 @@ for step in range(5):
 trainer = Trainer(new_model(TINY), recipe, batch_at)
 list(trainer.run(bar=False))
 assert_close(list(trainer.model.parameters()), weights, rtol=0, atol=1e-4)
-print("five steps by hand and five of the Trainer: the same weights, to four decimals")
+print("five steps written out and five of the Trainer: the same weights, to within 0.0001")
 
 # %% [markdown]
 # ## 7. From noise to sentences, live
@@ -461,8 +465,8 @@ print("five steps by hand and five of the Trainer: the same weights, to four dec
 # The view draws the loss at every step. At five moments it asks the model to go on with *Clara and Luis walked home*,
 # by rolling dice (lesson 07), and shows what it writes.
 #
-# **Predict:** at which loss, between 7.6 and the shipped model's, do the first real words appear? The first grammar?
-# Sense?
+# **Predict:** at which loss, between 7.6 and the shipped model's, do the words begin to fit their neighbours? When
+# does the first whole sentence come? Sense?
 #
 # On a GPU, put `"classroom"` in place of `"laptop"`.
 
@@ -519,7 +523,8 @@ print("it began at ln V, and now it knows far more than how frequent pieces are"
 # %% [markdown]
 # The order is always the same. In the first moments the model learns which pieces are frequent: full stops, *the*,
 # *said*. That is the first steep fall, down to the second grey line, and there the curve hesitates. To go on it must
-# look at the word before, then at more of them. Then come phrases, then sentences that hold. Sense across sentences
+# look at the word before, then at more of them. Then, below four nats, come phrases, and at about three sentences that
+# hold. Sense across sentences
 # comes last, and a model of this size and age does not have it.
 #
 # What does it now think of our sentence? On the picture: how surprising is each word, before training and after?
@@ -545,6 +550,10 @@ show(figure, alt="Surprise at each token of the sentence: flat before training, 
 print("less surprised on the whole:", bool(surprise(trainer.model).mean() < surprise(new_model(config)).mean()))
 
 # %% [markdown]
+# The shipped model is certain from *home* on, and at *walked* more surprised than one that knows nothing. In what it
+# read, this sentence *ends* a story, about two people whom one has met, and pages seldom begin like that. Who is sure
+# of something else pays for it.
+#
 # ## 8. Break it
 #
 # Take the parts away, one at a time, on the small model, for a few seconds each: no warm-up; a rate a hundred times as
@@ -573,10 +582,12 @@ ways = {
 }
 broken = TrainingView(N_STEPS * ROWS * SEQ_LEN, levels)
 display(broken)
+long_ones = {}
 for name, (recipe, batches) in ways.items():
     run = Trainer(new_model(TINY), recipe, batches)
-    last = [N_STEPS] if name == "targets not shifted" else []  # what does this one write in the end?
-    broken.follow(run, name, write=lambda run=run: say(run.model), at=last)
+    at = [N_STEPS] * (name == "targets not shifted")  # what does this one write in the end?
+    broken.follow(run, name, write=lambda run=run: say(run.model), at=at)
+    long_ones[name] = sum(record.grad_norm > 1 for record in run.records)  # steps whose gradient is longer than 1
 
 # %%
 show(
@@ -589,9 +600,8 @@ assert end["100 times the rate"] > normal + 0.1
 assert end["targets not shifted"] < normal - 1
 for name in ("no warm-up", "no clipping"):
     assert abs(end[name] - normal) < 0.3
-print(
-    "too high a rate is worse; without warm-up or clipping nothing much happens; without a shift the loss is too good"
-)
+print("too high a rate is worse; without warm-up or clipping nothing happens; without a shift the loss is too good")
+print("without clipping, the gradient is longer than 1 in at most 3 of 48 steps:", long_ones["no clipping"] <= 3)
 
 # %% [markdown]
 # **The loss that is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
@@ -601,10 +611,10 @@ print(
 # **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is
 # lost.
 #
-# **Without warm-up, and without clipping, nothing much happens here.** That is an honest result, and you should know
-# it before you repeat that "training diverges without warm-up". A small model with norms before each layer is robust.
-# In a model of many billions, in a run that costs millions, both are an insurance, and a cheap one: 0.4 % of the
-# steps.
+# **Without warm-up nothing much happens here.** That is an honest result, and you should know it before you repeat that
+# "training diverges without warm-up". A small model with norms before each layer is robust. **Without clipping nothing
+# can happen**: the gradient is hardly ever longer than 1, so there was nothing to clip. In a model of many billions, in
+# a run that costs millions, both are an insurance, and a cheap one: warm-up is 0.4 % of the steps.
 #
 # But what does clipping insure against? Let us make the accident: at step 16 the gradient that comes down from the top
 # is a thousand times too large, as if one page had been counted a thousandfold. **Predict:** AdamW does not take a
@@ -636,12 +646,13 @@ end |= {run["name"]: sum(run["losses"][-8:]) / 8 for run in accident.runs}
 assert abs(end["accident, clipped"] - normal) < 0.2
 assert end["accident, not clipped"] > end["accident, clipped"] + 0.2
 print("clipped, the accident leaves no trace; not clipped, learning stalls")
-print("steps until the mean of squares has forgotten it:", math.ceil(math.log(0.05 * 1000**2) / -math.log(0.95)))
+rest = [0.05 * 1000**2 * 0.95**n for n in (20, 100, 200)]  # of its square, in the mean of squares; 1 is the usual
+print("AdamW's pace 20, 100 and 200 steps later, where 1 is the usual:", stable([(1 + r) ** -0.5 for r in rest]))
 
 # %% [markdown]
-# It does not explode; it *stalls*. The mean of the squares keeps the accident in memory, a million times the usual,
-# and everything is divided by its root. It forgets 5 % of it at each step, so for some two hundred steps the rate is
-# next to nothing. That is what clipping protects in AdamW: not the step, but the memory.
+# It does not explode; it *stalls*. The accident's square is a million times the usual, the mean of squares takes 5 % of
+# it, and everything is divided by the root. The mean forgets only 5 % at each step, so a hundred steps later the pace
+# is still a small part of what it was. That is what clipping protects in AdamW: not the step, but the memory.
 #
 # ## 9. Stop it, and go on: nothing lost
 #
@@ -662,7 +673,8 @@ print("steps until the mean of squares has forgotten it:", math.ceil(math.log(0.
 import _thread
 
 short = Recipe(n_steps=12, peak_lr=5e-3, warmup_steps=3, eps=1e-8)
-straight, stopped, resumed = (Trainer(new_model(TINY), short, batch_at) for _ in range(3))
+# on the CPU: a GPU makes some sums in whatever order is quickest, so that no two runs are alike to the bit
+straight, stopped, resumed = (Trainer(new_model(TINY).cpu(), short, batch_at) for _ in range(3))
 list(straight.run(bar=False))
 
 moments = {"in a layer": 4, "in an update": 7}  # at these steps
@@ -692,7 +704,8 @@ pairs = zip(straight.model.parameters(), resumed.model.parameters(), strict=True
 print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
 
 # %% [markdown]
-# To the bit. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can never find.
+# To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can
+# never find.
 #
 # ## 10. More text, and a longer view
 #
@@ -726,10 +739,11 @@ spread = max(max(losses) - min(losses) for losses in cells.values())
 print("the two first weights differ by at most", f"{spread:.3f}")
 
 # %% [markdown]
-# 40 % more text brings about a third of a nat, in every row of the table. A longer context brings nothing that could
-# be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and it need not surprise:
-# the Valley's pages are short (section 1), and a model that is still at five nats has hardly learned to look further
-# back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
+# 40 % more text brings about a third of a nat, in every row of the table. (It is also 40 % more steps, 56 in place of
+# 40, and so early that is what counts: these models have not used up the text they had.) A longer context brings
+# nothing that could be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and
+# it need not surprise: the Valley's pages are short (section 1), and a model that is still at five nats has hardly
+# learned to look further back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
 #
 # ## 11. Scaling in small
 #
@@ -747,10 +761,11 @@ batch = batch_at(0)
 with FlopCounterMode(display=False) as counter:
     loss_of(new_model(config).cpu(), batch).backward()
 counted = counter.get_total_flops() // batch.tokens.numel()
-by_shape, attention = 3 * flops_per_token(config), 3 * flops_per_token(config, SEQ_LEN // 2)
+by_shape, with_attention = 3 * flops_per_token(config), 3 * flops_per_token(config, SEQ_LEN // 2)
 print(f"6 for each of {config.n_params:,} parameters: {6 * config.n_params:,} operations a token")
-print(f"by shape: {by_shape:,}; counted by PyTorch: {counted:,}")
-print(f"attention adds {stable(100 * (attention / by_shape - 1), 0)} %, as a token looks back at half a row on average")
+print(f"6 for each number in a matrix: {by_shape:,}; counted by PyTorch: {counted:,}")
+added = stable(100 * (with_attention / by_shape - 1), 0)
+print(f"attention adds {added} %, as a token looks back at half a row on average")
 
 # %% [markdown]
 # Nearly: the rule counts the few weights of the norms, which are no matrices. What it leaves out is attention, in
@@ -760,7 +775,7 @@ print(f"attention adds {stable(100 * (attention / by_shape - 1), 0)} %, as a tok
 # A longer run than fits in here trained three sizes on three budgets of text, with all kinds of the Valley's pages.
 # The command is `python -m tools.scaling_table`, and what it wrote lies in `data/tables/scaling.csv`. Each point below
 # is a run of its own, whose learning rate ends where the run ends, measured on pages that no run has read.
-# **Predict:** for the smallest amount of computing, which size is best? And for the largest?
+# **Predict:** with the same text, which size is best? And with the same amount of computing?
 
 # %%
 rows = [row for row in table("scaling.csv") if row["tokens"] == row["planned_tokens"]]
@@ -777,17 +792,18 @@ for row in rows:
 
 # %% [markdown]
 # Read it in two ways. **With the same text** the larger model is always better. **With the same computing**, that is
-# on one vertical line, the *smaller* model on more text is better, wherever the curves overlap: all our runs are so
-# short that none of these models is full. Each size has its stretch, and the best one for a budget grows with the
-# budget. To spend it well, parameters and tokens should grow together, in about equal measure: that is the result of
-# the study called Chinchilla (arXiv:2203.15556). Llama 2's sizes all read the same two million million tokens, for the
-# small ones far more than that rule says. It makes training dearer, and using the model cheaper, which happens more
-# often.
+# on one vertical line, the *smaller* model on more text is better, wherever the curves overlap: it has made two or
+# three times as many steps, and in runs of a hundred steps or so it is steps that are missing, not size. In longer
+# runs the larger ones overtake the smaller; our table ends before that. To spend a budget well, parameters and tokens
+# should grow together, in about equal measure: that is the result of the study called Chinchilla (arXiv:2203.15556).
+# Llama 2's sizes all read the same two million million tokens, for the small ones far more than that rule says. It
+# makes training dearer, and using the model cheaper, which happens more often.
 #
-# One trap lies here, into which the first famous study of scaling fell (arXiv:2001.08361; found by arXiv:2203.15556).
-# It is tempting to train once, for long, and read the losses of the shorter budgets from the way. But on the way the
-# learning rate is still high. **Predict:** is a run better or worse when it passes a budget than one that was planned
-# to end there?
+# One warning goes with such tables. It is tempting to train once, for long, and read the losses of the shorter budgets
+# from the way. But on the way the learning rate is still high. Chinchilla's authors suspected this behind the other
+# answer of the first famous study (arXiv:2001.08361); those who repeated it found other causes, such as a warm-up too
+# long for small models and a last layer that was not counted (arXiv:2406.19146). **Predict:** is a run better or worse
+# when it passes a budget than one that was planned to end there?
 
 # %%
 longest = max(row["planned_tokens"] for row in table("scaling.csv"))
@@ -799,7 +815,7 @@ for row in rows:
             print(f"planned to end {row['loss']:.3f}, passing by {other['loss']:.3f}")
 
 # %% [markdown]
-# Not as the study says: here whoever passes by is *ahead*. Our runs are so short that the models are still on the
+# Not as they suspected: here whoever passes by is *ahead*. Our runs are so short that the models are still on the
 # steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and the short
 # schedule took it away too soon. In long runs it is the other way round. So take both warnings along: runs can only be
 # compared if their schedules are alike, and what is true of small runs need not be true of large ones.
@@ -829,13 +845,13 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # A third to two fifths of the peak is very good work; the rest goes into moving numbers between memory and processors,
 # and between thousands of processors. The two traps you know from lesson 00: the model card leaves out the 34B, which
 # was never released, but its total counts it; and the sum of rounded rows is not the rounded sum. Whoever computes
-# "cost per model" from the card's total is wrong by a third.
+# "cost per model" by dividing the card's total among its three models comes out almost half too high.
 #
 # ## What you have, and where it goes
 #
 # - Text is its own teacher: tokens, and the same tokens one place on. Pack it; shift it by one, and only once.
 # - A new model's loss is ln V. A loss that falls too fast is a bug: read what the model writes.
-# - AdamW moves every number by about the rate. Matrices decay, vectors do not. It takes 16 bytes for each parameter.
+# - AdamW moves a number by the rate or less. Matrices decay, vectors do not. It takes 16 bytes for each parameter.
 # - Warm-up, a cosine to a tenth, clipping at 1: cheap insurance. Clipping protects AdamW's memory.
 # - A run that can go on to the bit needs weights, means, the step, and batches that depend on the step alone.
 # - Training takes 6 operations for each parameter and token. Compare runs that end where their schedule ends.
@@ -850,5 +866,6 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # **Next lesson,** `07_sampling`: the model gives a chance to each of 2048 pieces. Which one do you take?
 #
 # **Sources.** Llama 2: arXiv:2307.09288, section 2.2 and tables 1 and 2. AdamW: Loshchilov and Hutter,
-# arXiv:1711.05101. Clipping: Pascanu and others, arXiv:1211.5063. Scaling: Kaplan and others, arXiv:2001.08361;
-# Hoffmann and others, arXiv:2203.15556.
+# arXiv:1711.05101 (PyTorch, as here, also multiplies the decay by the rate). Clipping: Pascanu and others,
+# arXiv:1211.5063. Scaling: Kaplan and others, arXiv:2001.08361; Hoffmann and others, arXiv:2203.15556; Porian and
+# others, arXiv:2406.19146.

@@ -78,24 +78,23 @@ class _Observed:
                 "trained": _trained(adapter, layer),
                 "begins as the layer": torch.allclose(first, x @ weight.T, atol=1e-5),
                 "gradients": _gradients(first, adapter),
+                "rows of a alike": rank > 1 and bool(adapter.a.any()) and bool((adapter.a == adapter.a[:1]).all()),
             }
-        if (found["a"], found["b"]) != (a.shape, b.shape):
-            return found | {"output": "not tried"}
-        with torch.no_grad():
-            adapter.a.copy_(a)
-            adapter.b.copy_(b)
-            return found | {"output": adapter(x)}
+            if (found["a"], found["b"]) != (a.shape, b.shape):
+                return found | {"output": "not tried"}
+            with torch.no_grad():
+                adapter.a.copy_(a)
+                adapter.b.copy_(b)
+            output = adapter(x)
+            learns = [_learns(output, factor) for factor in (adapter.a, adapter.b)]
+            return found | {"output": output.detach(), "a and b learn": learns}
 
 
 def _trained(adapter: nn.Module, layer: nn.Linear) -> list[str]:
     """The names of what an optimizer would train."""
-    found = {id(weight) for weight in adapter.parameters() if weight.requires_grad}
-    names = {"a": adapter.a, "b": adapter.b, "the layer's weight": layer.weight}
-    return [
-        name
-        for name, weight in names.items()
-        if id(weight) in found or (weight is layer.weight and weight.requires_grad)
-    ]
+    names = {id(adapter.a): "a", id(adapter.b): "b", id(layer.weight): "the layer's weight"}
+    found = {id(weight) for weight in (*adapter.parameters(), layer.weight) if weight.requires_grad}
+    return sorted(names.get(key, "something else") for key in found)
 
 
 def _gradients(output: Tensor, adapter: nn.Module) -> str:
@@ -106,6 +105,14 @@ def _gradients(output: Tensor, adapter: nn.Module) -> str:
     gradients = torch.autograd.grad(output.square().sum(), factors, allow_unused=True)
     found = [gradient for gradient in gradients if gradient is not None]
     return "some" if any(bool(gradient.any()) for gradient in found) else "all zero" if found else "none"
+
+
+def _learns(output: Tensor, factor: Tensor) -> bool:
+    """Whether a factor gets a gradient where neither is zero."""
+    if not (output.requires_grad and factor.requires_grad):
+        return False
+    [gradient] = torch.autograd.grad(output.square().sum(), factor, retain_graph=True, allow_unused=True)
+    return gradient is not None and bool(gradient.any())
 
 
 def check_lora(answer: type) -> None:

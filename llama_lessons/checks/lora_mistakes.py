@@ -62,6 +62,16 @@ class _OnlyB(Lora):
         self.a.requires_grad_(False)
 
 
+class _Copied(Lora):
+    def freeze(self) -> None:
+        self.layer.requires_grad_(False)
+        self.weight = nn.Parameter(self.layer.weight.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C) -> (N, F)."""
+        return x @ self.weight.T + self.factor() * (x @ self.a.T @ self.b.T)
+
+
 def _without_gradients(self: Lora, x: Tensor) -> Tensor:
     with torch.no_grad():
         change = self.factor() * (x @ self.a.T @ self.b.T)
@@ -111,6 +121,13 @@ LORA_MISTAKES = {
         )
     ),
     "you computed the change without gradients: nothing can be learned": _lora(forward=_without_gradients),
+    "you copied the weight into a parameter of your own, which is trained: keep the layer, frozen": _Copied,
+    "a gets no gradient: something detaches it": (
+        _lora(forward=lambda self, x: self.layer(x) + self.factor() * (x @ self.a.detach().T @ self.b.T))
+    ),
+    "you started all rows of a alike: they get the same gradient for ever, and the rank stays 1; begin with noise": (
+        _lora(start=lambda self, r, n, out: _parameters(torch.ones(r, n), torch.zeros(out, r)))
+    ),
 }
 
 

@@ -52,7 +52,15 @@ def _newest_only(weight, gradient, mean, square, step, rate, decay):
     return weight * (1 - rate * decay) - rate * gradient / ((square / second).sqrt() + EPS), mean, square
 
 
+def _corrected_given_back(weight, gradient, mean, square, step, rate, decay):
+    weight, mean, square = _adamw(_right)(weight, gradient, mean, square, step, rate, decay)
+    return weight, mean / (1 - BETAS[0] ** step), square / (1 - BETAS[1] ** step)
+
+
 ADAMW_MISTAKES = {
+    "you gave the corrected means back: the next step would correct them again; correct them for the move alone": (
+        _corrected_given_back
+    ),
     "the means are not corrected: they began at 0, so early on both are too small; divide by 1 - beta**step": (
         _adamw(lambda w, m, s, c1, c2, rate, decay: _right(w, m, s, 1, 1, rate, decay))
     ),

@@ -52,7 +52,7 @@ def add_lora(model: Llama, rank: int, alpha: float, targets: Iterable[str] = ("w
     Args:
         model: a plain Llama; it computes the same as before until the adapters are trained.
         rank: r, at least 1.
-        alpha: strength; the change is scaled by alpha / rank, so that another rank needs no other learning rate.
+        alpha: strength; the change is scaled by alpha / rank, so that another rank hardly needs another rate.
         targets: which of wq, wk, wv, wo, w_gate, w_up, w_down; the default is the paper's.
 
     Returns:
