@@ -91,8 +91,9 @@ print(sum("hmm hmm" in page.text.lower() for page in pages), "say it twice in a 
 # %% [markdown]
 # It is a pirate as soon as a page begins with *Arr!*, because one page in a hundred that it has read was a pirate's:
 # that voice is *in* the model and needs only to be asked for. The hum is not. The model has met the word, now and then,
-# in the middle of a story, but never as a habit; it reads our two examples and goes on as it always did. No prompt
-# brings out what is not there. This is what training is for.
+# in the middle of a story, but never as a habit; it reads our two examples and goes on as it always did. A large model
+# would pick the habit up from them, a small one does not; and even a large one would have to read the examples again
+# with every page. This is what training is for.
 #
 # Two measures will follow us. The *loss* says how surprised the model is by hummed stories, in nats per token. And we
 # let it tell twenty stories, of which we give only the first words, and count the sentences that end in a hum.
@@ -121,7 +122,7 @@ print("sentences that end in a hum: {} of {}".format(*hummed(base)))
 # ## 2. Change everything
 #
 # First the obvious way, *full fine-tuning*: go on training all weights, on hummed stories. `Trainer` and `Recipe` are
-# those of lesson 06. 40 steps of 512 tokens are about a hundred and fifty stories, and take some seconds.
+# those of lesson 06. 40 steps of 512 tokens are parts of some eighty stories, and take some seconds.
 #
 # **Predict:** pretraining took 4800 steps of 4096 tokens. How far do 40 small ones come?
 
@@ -178,10 +179,10 @@ show(figure, alt=what)
 # how strong each term is. Linear algebra calls the number of terms that are not zero the *rank*. A 192 × 192 matrix has
 # at most 192.
 #
-# Squared, the singular values add up to the squared size of the matrix, so each term holds a share of it. For
-# comparison we do the same with random matrices of the same shapes.
+# Squared, the singular values add up to the sum of the squares of all numbers in the matrix, so each term holds a share
+# of it. For comparison we do the same with random matrices of the same shapes.
 #
-# **Predict:** 40 steps have moved every number. Does the change use all 192 directions alike, like the random one?
+# **Predict:** 40 steps have moved every number. Is the change spread over its 192 directions as widely as a random one?
 
 # %%
 weights = {name: weight.detach() for name, weight in base.named_parameters() if "blocks" in name and weight.dim() == 2}
@@ -286,7 +287,7 @@ show(
 from llama_lessons.lora import LoraLinear
 
 layer, rank, alpha = base.blocks[0].attention.wq, 8, 16.0
-W = layer.weight  # (F, C): channels out, channels in
+W = layer.weight  # (out, in)
 A, B = torch.randn(rank, W.shape[1], device=device), torch.randn(W.shape[0], rank, device=device)
 x = torch.randn(5, W.shape[1], device=device)
 
@@ -329,12 +330,14 @@ for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "bo
 # for ever: the gradient of B is a product with A, the gradient of A a product with B, and both are zero. With one of
 # them noise, the other gets a gradient; after the first step B is no longer zero, and A moves too.
 #
-# And α / r? A larger r adds more terms, and with them the change grows. Dividing by r makes up for it, so that a
-# learning rate that was found at one rank serves at another. α itself is one more way to scale the rate; people choose
-# it once, often as r or 2r of the first r they try, and leave it.
+# And α / r? A larger r adds more terms, and with them the change grows. Dividing by r is the paper's way to make up for
+# it, so that a learning rate found at one rank need hardly be searched anew at another. (For a large r it divides by
+# too much: rsLoRA, arXiv:2312.03732, takes the root of r.) α itself is one more way to scale the rate; people choose it
+# once, often as r or 2r of the first r they try, and leave it.
 #
 # ### Exercise 1 (15 minutes): the adapter
-# Write it as a module: it is given a layer, freezes its weight, and has two parameters, `a` and `b`. The check makes
+# Write it as a module: it is given a layer, freezes its weight, and has two parameters, `a` and `b`. The size of the
+# noise is yours to choose (over √in, the r numbers that `a` makes are about as large as those of x). The check makes
 # one, looks at how it begins, and tries it with numbers of its own.
 
 
@@ -459,7 +462,37 @@ what = "Loss against steps for all weights, rank 1 and rank 8: all three fall fr
 show(figure, alt=what)
 
 # %% [markdown]
-# It does. Less than one number in a hundred, and from across the room nobody could tell the models apart.
+# It does, with less than one number in a hundred. What rank 1 writes, the next section lets you compare.
+#
+# ### Where, and at which rank?
+# A longer run than fits in here taught the same voice at seven ranks and at three places: on `wq` and `wv`, on the
+# three matrices of the feed-forward layer, and on all seven, each from two sets of first numbers. The command is
+# `python -m tools.lora_ranks`; what it wrote lies in `data/tables/lora_ranks.csv`. **Predict:** what lowers the loss
+# more, eight times the rank on `wq` and `wv`, or rank 1 on all seven?
+
+# %%
+import csv
+
+with data_path("tables/lora_ranks.csv").open(newline="") as file:
+    rows = list(csv.DictReader(file))
+figure, axes = plt.subplots(figsize=(7, 2.6))
+for place, style in zip(dict.fromkeys(row["place"] for row in rows), ("s:", "^--", "o-"), strict=True):
+    points = {}
+    for row in (row for row in rows if row["place"] == place):
+        points.setdefault(int(row["parameters"]), []).append(float(row["loss"]))
+    means = [sum(losses) / len(losses) for losses in points.values()]
+    axes.plot(list(points), means, style, label=f"{place}, ranks 1 to 64")
+    ends = f"rank 1: {min(points):>7,} numbers, loss {means[0]:.2f}; rank 64: {max(points):>9,}, loss {means[-1]:.2f}"
+    print(f"{place:<13}{ends}")
+axes.set(xscale="log", xlabel="trained numbers", ylabel="loss, hummed stories", ylim=(0, None))
+axes.legend(frameon=False)
+what = "Loss on hummed stories against trained numbers, ranks 1 to 64. Each curve is nearly flat from rank 4 on; "
+show(figure, alt=what + "that of wq and wv lies highest, that of all seven matrices lowest.")
+
+# %% [markdown]
+# The place. Rank 1 on all seven beats every rank on `wq` and `wv`, with far fewer numbers than rank 64 has there; from
+# rank 8 on, more rank brings next to nothing anywhere. So spread a small rank over all matrices, which QLoRA's authors
+# found it takes on large models too (arXiv:2305.14314).
 #
 # ## 6. See it: before and after, at every rank
 #
@@ -506,14 +539,16 @@ table_rows = base.embedding.weight.detach()  # (V, C)
 unread = tok.encode("🦙", bos=False)[1:]  # the four bytes; before them a space
 alike = cosine_similarity(table_rows[unread[:1]], table_rows)  # (V,): 1 where a row points the same way
 print("the bytes of 🦙:", *tok.pieces(unread), "are as alike as", stable(alike[unread]))
+print("lengths of their rows:", stable(table_rows[unread].norm(dim=1)))
 print("the pieces of hmm:", *tok.pieces(tok.encode(" hmm", bos=False)), end=" ")
 print(f"\n{(alike > 0.999).sum()} of {len(alike)} rows point the same way as the first byte's")
 
 # %% [markdown]
-# They are all the same row. Pretraining never asked for these pieces, and in every step pushed the scores of all of
-# them down a little, along one common direction, until what had made them differ had melted away. (Our model, like
-# many small ones, uses one table for reading and for answering.) In a frozen table they stay so: whatever an adapter
-# does to the row that comes *before* the head, these pieces get the same score.
+# The same direction, the same length: but for the last digits they are one row. Pretraining never asked for these
+# pieces, and in every step pushed the scores of all of them down a little, along one common direction, until what had
+# made them differ had melted away. (Our model, like many small ones, uses one table for reading and for answering.) In
+# a frozen table they stay so: whatever an adapter does to the row that comes *before* the head, these pieces get
+# practically the same score.
 #
 # **Predict:** we teach the llama-drawing voice at rank 8, as before, and once more with the embedding table trained
 # besides. What will each write at the end of a sentence?
@@ -542,9 +577,9 @@ show(figure, alt="Two stories. With adapters alone, sentences end in bytes that 
 
 # %% [markdown]
 # The adapters have learned *where* something must come, and cannot say *what*. With the table free, the llamas appear.
-# The remedy costs a whole table (a good part of our model, 4 % of the 7B); `peft` has it under the name
-# `modules_to_save`. So when you adapt a model, look at the words of your task first: it is cheap to teach new habits
-# with old words, and new words cost more.
+# The remedy costs a whole table (a good part of our model; in the 7B, which reads and answers with two different ones,
+# 4 % for both); `peft` has it under the name `modules_to_save`. So when you adapt a model, look at the words of your
+# task first: it is cheap to teach new habits with old words, and new words cost more.
 #
 # ## 8. Merge
 #
@@ -675,11 +710,11 @@ for name in ("all weights", "rank 8 on wq, wv"):
 # **Predict:** on which card can the 7B be fine-tuned, on one with 24 GB or one with 141?
 
 # %%
-from llama_lessons.checks.lora_cost import lora_numbers, training_gb
+from llama_lessons.checks.lora_cost import training_gb
 
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     config = LlamaConfig.preset(name)
-    n = lora_numbers(config, 8, ("wq", "wv"))
+    n = lora_params(config, 8, ("wq", "wv"))
     gb = training_gb(0, config.n_params, 4), training_gb(config.n_params, n, 2), training_gb(0, n, 4)
     print(f"{name:<11} all weights {stable(gb[0], 1):>7} GB; rank 8 on wq, wv {stable(gb[1], 1):>6} GB,", end=" ")
     print(f"of which the adapters with all they need {stable(gb[2], 2)} GB")
@@ -717,7 +752,7 @@ def answered(model):
 
 
 def knows(model):
-    """Exam by text, open questions, loss on other pages."""
+    """Exam (of four answers, is the right one the likeliest text? lesson 11), open questions, loss on other pages."""
     return multiple_choice(model, tok, exam, shots=0, by="text"), answered(model), loss(model, others)
 
 
@@ -725,7 +760,7 @@ def knows(model):
 known = {"base": knows(base)}
 print("the base model, exam:           ", known["base"][0])
 print("the base model, open questions: ", known["base"][1])
-print("the base model, loss on entries, questions and dialogues:", stable(known["base"][2], 1), "nats a token")
+print("the base model, loss on entries, questions, dialogues and reading pages:", stable(known["base"][2], 1), "nats")
 for name, model in {"rank 1": adapted[1], "rank 8": adapted[8], "all weights": full}.items():
     known[name] = knows(model)
     exam_score, open_score, other_loss = known[name]
@@ -757,11 +792,12 @@ show(figure, alt=what + "Right: loss on other kinds of pages, higher for each of
 # An exam asks for single words after *Answer:*; whether a model still writes good pages it does not ask. So measure
 # what you care about, and distrust "no forgetting" where only one test was made.
 #
-# And adapters are not by themselves gentler. What changes the model's habits changes them whether it is written as BA
-# or as W'; how much is forgotten depends on the learning rate, the number of steps and the data as well. On larger
-# tasks, measured, LoRA learned less than full fine-tuning and forgot less (Biderman and others, arXiv:2405.09673). What
-# LoRA gives for certain is another thing: the old model is still there, untouched, under the adapter. Take it off, and
-# all is as it was. The usual cure for forgetting is to mix some of the old pages into the new ones.
+# And this run does not show that adapters are by themselves gentler: another rate might make more of a difference than
+# the bars show. What changes the model's habits changes them whether it is written as BA or as W'; how much is
+# forgotten depends on the learning rate, the number of steps and the data as well. On larger tasks, measured, LoRA
+# learned less than full fine-tuning and forgot less (Biderman and others, arXiv:2405.09673). What LoRA gives for
+# certain is another thing: the old model is still there, untouched, under the adapter. Take it off, and all is as it
+# was. The usual cure for forgetting is to mix some of the old pages into the new ones.
 #
 # ## 11. Save it, and let peft open it
 #
@@ -799,7 +835,7 @@ print("all", ours.numel(), "logits agree: peft's, those of our file read again, 
 # %% [markdown]
 # ## What you have, and where it goes
 #
-# - A prompt brings out what a model has read; a new habit takes training.
+# - A prompt brings out what a model has read; a new habit takes training, in a small model at least.
 # - Full fine-tuning moves every number. The change is not quite of low rank, but what it *does* is.
 # - LoRA trains that: W frozen, A noise, B zero, the change scaled by α / r.
 # - Its numbers grow with the width, where the weights grow with its square; what it spares in training is gradients and
@@ -813,6 +849,8 @@ print("all", ours.numel(), "logits agree: peft's, those of our file read again, 
 # **More to try:** write a voice of your own, any function from text to text, and teach it. How many steps does it take
 # at rank 1? Adapt `wv` alone. Mix every other page from the corpus (`make_documents(seed)`) into the stories, and look
 # at the loss on other pages again. Teach two voices and change from one to the other by `load_lora`.
+#
+# **Next lesson,** `09_chat`: the model goes on with what it is given. How does it learn to answer?
 #
 # **Sources.** LoRA: Hu and others, arXiv:2106.09685 (the form in section 4.1, targets and ranks in section 7). Few
 # directions suffice: Aghajanyan and others, arXiv:2012.13255. Frozen weights in 4 bits: arXiv:2305.14314. Learning less
