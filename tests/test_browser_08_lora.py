@@ -48,6 +48,7 @@ def move_the_rank(lab: Lab, view: Locator) -> None:
 def choose(lab: Lab, view: Locator) -> None:
     view.get_by_role("combobox", name="Adapted model").select_option("full fine-tuning, cut to this rank")
     rank = view.get_by_role("slider", name="Rank")
+    expect(rank).to_have_attribute("max", "5")  # Python has told the ranks of this way
     rank.fill("5")
     expect(rank).to_have_attribute("aria-valuetext", "rank 64")
     expect(view.locator(".ll-kept")).to_have_count(64)
