@@ -91,7 +91,10 @@ print(f"in all {sum(read)} to write {len(read)}; {again} of them had been read b
 
 # %%
 def projected(ids):
-    """What wq, wk and wv make of a text in every layer: name -> (layers, T, heads, D), not turned yet."""
+    """What wq, wk and wv make of a text in every layer: name -> (layers, T, heads, D), not turned yet.
+
+    A hook is a function that PyTorch calls when a module is through, with what went in (x) and what came out (out).
+    """
     made = {name: [] for name in ("wq", "wk", "wv")}
     hooks = [
         getattr(block.attention, name).register_forward_hook(lambda _, x, out, name=name: made[name].append(out[0]))
@@ -167,8 +170,9 @@ show(figure, alt="Tokens read and seconds, against tokens in the text: without a
 
 # %% [markdown]
 # Twice as long is four times the work without a cache and twice the work with one: *quadratic* against *linear*. Left
-# is what we counted, right what the clock says. The solid curve is close to a straight line; close, not quite, for a
-# new token still scores every key and mixes every value, and these grow in number.
+# is what we counted, right what the clock says. The clock shows less of the gain, and later: in a model as small as
+# ours, much of what a call costs is the same for one token as for many. The solid curve is close to a straight line;
+# close, not quite, for a new token still scores every key and mixes every value, and these grow in number.
 #
 # ## 2. The cache by hand
 #
@@ -209,7 +213,8 @@ print(f"the 7B, after 4096 tokens: holds {held / 2**30:.0f} GiB, has written {mo
 #
 # ### Exercise 1 (15 minutes): a cache
 # Write `extend`. A chunk may have any number of tokens, T. The check makes a cache, extends it by several chunks, and
-# looks at what you give back each time; it knows many mistakes by name.
+# looks at what you give back each time; it knows many mistakes by name. It does not see *where* that lies: `cat` would
+# pass. That you give views of the memory, without a copy, is for you to see to.
 
 
 # %% tags=["exercise"]
@@ -251,6 +256,9 @@ class SolvedCache:
 
 
 check_cache(SolvedCache)
+cache = SolvedCache(1, 1, 4, 2)
+given, _ = cache.extend(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))
+print("a view, not a copy:", given.data_ptr() == cache.keys.data_ptr())
 
 # %% [markdown]
 # ### Exercise 2 (20 minutes): read on
@@ -478,16 +486,15 @@ from llama_lessons.widgets.cache import CacheView
 for opening, n_new in ((sentence + " Then", 2), (sentence + " Then", 40), ("Clara", 80), (4 * sentence, 20)):
     frames = CacheView(model, tok, opening, max_new_tokens=n_new, room=96).frames
     computed, without = frames[-1]["computed"], frames[-1]["without"]
-    print(
-        f"prompt of {frames[0]['n_new']:>2}, {len(frames):>2} tokens written: {computed:>2} tokens computed;", end=" "
-    )
+    print(f"prompt of {frames[0]['n_new']:>2}, {len(frames):>2} steps: {computed:>2} tokens computed;", end=" ")
     print(f"without a cache {without:>4}, {100 * (without - computed) / without:.0f} % again")
 view = CacheView(model, tok, sentence + " Then", ways=ways, max_new_tokens=40)
 view
 
 # %% [markdown]
 # The longer the text that is *written*, the more is saved; a long prompt with a short answer gains little, since it is
-# read at once in any case. How the prompt is cut makes no difference to what is computed.
+# read at once in any case. (To the last prompt our model answered with `</s>` at once, so there is a single step.) How
+# the prompt is cut makes no difference to what is computed.
 #
 # ## 6. What does it cost? MHA, GQA, MQA
 #
@@ -540,8 +547,8 @@ axes.legend(frameon=False)
 show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 10 with MHA, 1.25 with GQA.")
 
 # %% [markdown]
-# 10 GiB for each conversation against 1.25: with MHA, eight conversations would not fit on an 80 GB card even if there
-# were no weights on it.
+# 10 GiB for each conversation against 1.25: with MHA, eight conversations would fill an 80 GB card before a single
+# weight is on it.
 #
 # And memory that is *kept* must also be *read*. A decoding step does little arithmetic, but it takes every weight once,
 # and every key and value of every conversation. What takes the time is to bring them from the card's memory to its
@@ -563,12 +570,12 @@ for people in (1, 16, 64):
 
 # %% [markdown]
 # This is why GQA was worth a change to the architecture. For one reader it hardly matters: weights are what is read.
-# For many it decides: with MHA one soon reads caches and little else, and to serve more people at a time makes it
-# hardly cheaper, for each brings 10 GiB of their own.
+# For many it decides: with MHA one soon reads caches and little else, and however many people one serves at a time, a
+# token never costs less than the 10 GiB that each of them brings.
 #
 # Why 8 and not 1? Meta ran its largest models on eight GPUs, each with an eighth of the heads (lesson 13). With 8
 # key-value heads each GPU keeps its own; with one, each would have to keep a copy, or another way to divide the work be
-# found (Llama 2, appendix A.2.1). And sharing costs something, which section 9 measures.
+# found (Llama 2, appendix A.2.1). And sharing may cost something: section 9 tries to measure it.
 #
 # ## 7. Who shares with whom?
 #
@@ -604,7 +611,7 @@ print(f"it writes {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
 # Now it is the other way round. The model agrees with itself in every chunking, so the test of section 3 is blind: it
-# finds what is wrong with a *cache*. Heads that are shared wrongly are wrong from the first token on, and only a
+# finds what is wrong with a *cache*. Heads that are shared wrongly are wrong without a cache, too, and only a
 # comparison with other code finds that. One needs both tests.
 #
 # ### Exercise 3 (15 minutes): decode with shared heads
@@ -650,13 +657,15 @@ check_decode(solved_decode)
 # A cache has room for so many tokens, and no more. And then? Three answers:
 #
 # - **Stop.** That is what Llama 2's own code does.
-# - **Forget the oldest** tokens, and move the others up. A key has been turned to its place, so it must be turned
-#   *back* by as many places as it moves. (What it took from those that are gone stays in it.)
+# - **Forget the oldest** tokens, and move the others up. Our cache takes its length for the next place, so each key
+#   must be turned *back* by as many places as it moves. (If places counted on instead, all keys could stay as they are:
+#   only distances matter. Above the first layer, a key was made of a row that had looked at tokens now gone. That stays
+#   in it in any case.)
 # - **Forget the oldest, but keep `<s>`.** Many large models put attention that they have no use for on the first token
 #   (lesson 02), and lose their way when it is gone (arXiv:2309.17453).
 #
-# And a mistake: **leave the keys unturned.** **Predict:** with room for 20 tokens, what becomes of the story, and what
-# of Luis?
+# And a mistake, **leave the keys unturned**: move them up, but do not turn them back. **Predict:** with room for 20
+# tokens, what becomes of the story, and what of Luis?
 
 # %%
 from llama_lessons.widgets.cache_full import RULES
@@ -670,7 +679,7 @@ for room, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
 # last 20 tokens are enough to end a sentence. That is how a model sounds when it has lost the beginning of a
 # conversation: fluent, and wrong about names.
 #
-# What does it cost on average? We let the model read stories token by token with room for 32, and measure its
+# What does it cost on average? We let the model read 24 stories token by token with room for 32, and measure its
 # *surprise* at each next token, in nats, from where the window slides. **Predict** the order of the four.
 
 # %%
@@ -678,30 +687,31 @@ from itertools import islice
 
 from torch.nn.functional import cross_entropy
 
-from llama_lessons.widgets.cache_run import Reader
 from llama_lessons.world import make_documents
 
 stories = [tok.encode(story.text) for story in islice(make_documents(4242, {"story": 1.0}), 60)]
-stories = [story[:130] for story in stories if len(story) >= 130][:2]
+stories = torch.tensor([story[:130] for story in stories if len(story) >= 130][:24])  # (B, T)
 
 
-def surprise(story, room, rule):
-    """How much the model is surprised by each token after the first, in nats: (T - 1,)."""
-    reader, nats = Reader(model, story, room, rule, as_built), []
-    for k in range(len(story) - 1):
-        reader.has_room(1)  # makes room, if the rule is to
-        nats.append(cross_entropy(reader.read(k, k + 1), torch.tensor(story[k + 1])))
-    return torch.stack(nats)
+def surprise(room, rule):
+    """How much the model is surprised by each token after the first, in nats: (B, T - 1)."""
+    cache, nats = model.new_cache(len(stories), room), []
+    for k in range(stories.shape[1] - 1):
+        if cache.length == room:
+            RULES[rule](cache, 1)  # makes room
+        logits = model(stories[:, k : k + 1], cache)[:, -1]  # (B, V)
+        nats.append(cross_entropy(logits, stories[:, k + 1], reduction="none"))
+    return torch.stack(nats, dim=1)
 
 
 for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
-    nats = 100 * torch.cat([surprise(story, room, rule)[32:] for story in stories]).mean()
+    nats = 100 * surprise(room, rule)[:, 32:].mean()
     print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {room}, {'never full' if room == 130 else rule}")
 
 # %% [markdown]
 # Forgetting costs something, and unturned keys cost everything: every later token is put at one and the same place.
-# Keeping `<s>` does not help *this* model. The paper's warning is about large models that have come to lean on it; do
-# not take it for a law, measure yours.
+# Keeping `<s>` makes no difference to *this* model. The paper's warning is about large models that have come to lean on
+# it; do not take it for a law, measure yours.
 #
 # Now the whole view: the rules of this section under *When it is full*, the mistake of section 7 among the others, and
 # at the end the question at full size. Choose the 70B in *int4* (the weights; a cache is kept in 16 bits here).
@@ -721,8 +731,9 @@ for kind, n_kv_heads in (("MHA", 64), ("GQA", 8), ("MQA", 1)):
     print(f"{kind}: {left / GB:.0f} GB left for caches, {left // kv_cache_bytes(shape, 4096)} conversations")
 
 # %% [markdown]
-# (To the last byte; a real program needs some room for other things.) From 3 conversations to a few dozen, on the same
-# card: that is what one buys with GQA. From GQA to MQA there is as much to be had again, on paper.
+# (A card "of 80 GB" has nearly 80 GiB, somewhat more than the 80 · 10⁹ bytes that are counted here. But int4 needs
+# scales, too, and a program some room for other things.) From 3 conversations to a few dozen, on the same card: that is
+# what one buys with GQA. MQA would hold about eight times as many again, on paper.
 #
 # ## 9. What does sharing cost?
 #
@@ -732,6 +743,7 @@ for kind, n_kv_heads in (("MHA", 64), ("GQA", 8), ("MQA", 1)):
 # `python tools/kv_heads.py` makes it again.
 #
 # **Predict:** of a loss of about 2 nats a token, how much is due to sharing? And how far apart are models of one kind?
+# (In the picture each shape of mark is a seed, each bar a mean.)
 
 # %%
 import csv
@@ -857,15 +869,18 @@ print("6 heads by copying:    ", stable(loss_of(many)))
 print("pooled back to 3:      ", stable(loss_of(converted(3, pool, of=many))))
 for how in (pool, first, drawn):
     print(f"1 head, {how.__name__:<6}         ", stable(loss_of(converted(1, how))))
+print("no guess at all, ln V: ", stable(torch.tensor(float(config.vocab_size)).log()))
 
 # %% [markdown]
-# Heads that are *equal* within a group can be pooled without any loss: sharing is exactly that. Heads that differ lose
-# nearly everything. No wonder: what a channel of a head means is an agreement between its `wq` and its `wk`, and
-# between its `wv` and its slice of `wo`. Each head has made its own, and the mean of three languages is none. Still the
-# mean keeps more than one head alone, and that more than chance. (The paper found the same order after uptraining.)
+# Heads that are *equal* within a group can be pooled without any loss: sharing is exactly that. Where they differ, most
+# is lost. No wonder: what a channel of a head means is an agreement between its `wq` and its `wk`, and between its `wv`
+# and its slice of `wo`. Each head has made its own, and the mean of three languages is none. Still the mean keeps more
+# than the first head alone, and that more than drawn numbers, which are worse than no guess. (The paper found the same
+# order after uptraining.)
 #
-# What pooling gives is not a model but a good *start*. So train on. **Predict:** we have time for 30 steps of 1024
-# tokens, a six-hundredth of what the model was trained on. Does it win back half of what was lost? All of it?
+# What pooling gives is not a model but a *start*. So train on. **Predict:** we have time for 30 steps of 1024 tokens, a
+# six-hundredth of what the model was trained on. Does it win back half of what was lost? All of it? (Start from `drawn`
+# in place of `pool`, too: how much of the start is the mean's, and how much is due to all the weights that stayed?)
 
 # %%
 pooled, curve = converted(1, pool), []
@@ -903,15 +918,17 @@ print(f"trained on {30 * batch.n_targets:,} tokens; the model itself, says its c
 # - A cache is right if every chunking gives the logits of reading at once. New tokens are the last ones: mask at the
 #   bottom right, places from `length` on, written behind the others. Reading at once tests none of that.
 # - It costs 2 × layers × key-value heads × head size × bytes per token, once per conversation, in room and in reading.
-# - GQA divides that by the size of a group. Neighbours share. It costs a little quality, less than one might fear.
+# - GQA divides that by the size of a group. Neighbours share. What that costs in quality our twelve models are too few
+#   to show; Llama 2's authors found GQA about as good as MHA.
 # - Pooling turns many heads into few, and needs training afterwards.
 #
 # **Read next** `llama_lessons/attention.py`, with `KVCache` and both ways through `causal_attention`;
 # `llama_lessons/generate.py`, prefill and decoding for several prompts at once; `llama_lessons/arithmetic.py`.
 #
 # **More to try:** set `cache.length` back and write another ending, without reading the prompt again. Keep the first
-# four tokens in place of one: `RULES["keep four"] = partial(forget, keep=4)`, and give that name to `run`. Pool the 3
-# heads in another order of the query heads: does it matter which heads become neighbours?
+# four tokens in place of one: `RULES["keep four"] = partial(RULES["forget the oldest"], keep=4)`, with `partial` from
+# `functools`, and give that name to `run`. Put the 6 heads of `many` in another order (rows of `wq`, `wk` and `wv`,
+# columns of `wo`) and pool it back to 3: does it matter which heads become neighbours?
 #
 # **Next lesson,** `05_full_model`: attention is one half of a layer. What is the other, and do the parts make a Llama?
 #

@@ -53,6 +53,11 @@ def eps_behind_the_root(x, weight, eps):
     return weight * (x / (length + eps)).type_as(x)
 
 
+def eps_as_least_length(x, weight, eps):
+    length = torch.linalg.vector_norm(x.float(), dim=-1, keepdim=True) / x.shape[-1] ** 0.5
+    return weight * (x / length.clamp(min=eps)).type_as(x)
+
+
 def no_root(x, weight, eps):
     return (x.float() / (x.float().pow(2).mean(dim=-1, keepdim=True) + eps)).to(x.dtype) * weight
 
@@ -131,6 +136,7 @@ def counts(config, tables=None, norms=2, kv=None, last=1):
 HANDWRITTEN = [
     (model_parts.check_rms_norm, layer_norm, "LayerNorm"),
     (model_parts.check_rms_norm, eps_behind_the_root, "eps outside the root"),
+    (model_parts.check_rms_norm, eps_as_least_length, "least length"),
     (model_parts.check_rms_norm, no_root, "forgot the root"),
     (model_parts.check_rms_norm, weight_first, "weight before the norm"),
     (model_parts.check_rms_norm, over_the_tokens, "mean over the tokens"),
@@ -189,6 +195,12 @@ def test_right_answers_are_accepted(capsys):
 def test_weighting_before_or_after_the_rounding_to_float16_are_both_right(capsys):
     model_parts.check_rms_norm(lambda x, weight, eps: (torch_norm(x.float(), weight.float(), eps)).type_as(x))
     assert "right, on all" in capsys.readouterr().out
+
+
+def test_who_forgets_head_and_norms_is_not_told_of_the_feed_forward_layer():
+    with pytest.raises(WrongAnswer) as told:
+        full_model.check_count(lambda config: counts(config, tables=1, norms=0, last=0))
+    assert "two matrices" not in str(told.value)
 
 
 @pytest.mark.parametrize("check", BANK, ids=lambda check: check.__name__)

@@ -139,6 +139,13 @@ def reads_on(q, k, v, past_k, past_v, start=None, mask_at=None, again=False, onl
     return torch.where(place, scores, -torch.inf).softmax(-1) @ seen[1], keys, values
 
 
+def turns_nothing(q, k, v, past_k, past_v):
+    keys, values = torch.cat([past_k, k]), torch.cat([past_v, v])
+    place = torch.arange(len(keys)) <= torch.arange(len(q))[:, None] + len(past_k)
+    scores = torch.where(place, q @ keys.T / q.shape[1] ** 0.5, -torch.inf)
+    return scores.softmax(-1) @ values, keys, values
+
+
 def decodes(q, k, v, keys_of=None):
     k, v = (keys_of(part, q.shape[1]) for part in (k, v))
     return scaled_dot_product_attention(q[:, :, None], k, v)[:, :, 0]
@@ -161,6 +168,7 @@ HANDWRITTEN = [
     (cache_checks.check_cache, GivesKeysOnly, "gave back one tensor"),
     (cache_checks.check_cache, ReturnsNothing, "returned None. Is a `return` missing"),
     (cache_checks.check_read_on, lambda *a: reads_on(*a, start=0), "positions restart at 0"),
+    (cache_checks.check_read_on, turns_nothing, "turned nothing"),
     (cache_checks.check_read_on, lambda *a: reads_on(*a, mask_at=0), "aligned at the top left"),
     (cache_checks.check_read_on, lambda *a: reads_on(*a, mask_at=99), "used no mask"),
     (cache_checks.check_read_on, lambda *a: reads_on(*a, again=True), "turned the old keys once more"),

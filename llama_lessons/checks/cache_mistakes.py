@@ -144,6 +144,9 @@ READ_MISTAKES = {
         _read(query=lambda rows, start: _turn(rows, start + 1), key=lambda rows, start: _turn(rows, start + 1))
     ),
     "you turned the old keys once more: they were turned when they came": _turn_all_again,
+    "you turned nothing: queries and new keys are turned to their positions": (
+        _read(query=lambda rows, start: rows, key=lambda rows, start: rows)
+    ),
     "you did not turn the new keys": _read(key=lambda rows, start: rows),
     "you kept the new keys as they came: turn them before they are kept, the next call will not": (
         _given(lambda out, keys, values, k, n_past: (out, torch.cat((keys[:n_past], k)), values))

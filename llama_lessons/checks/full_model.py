@@ -100,7 +100,7 @@ def _shape(*sizes: int, tied: bool = False) -> tuple[LlamaConfig]:
 
 
 COUNT_EXAMPLES = [
-    _shape(4, 1, 1, 1, 7, 10, 16),
+    _shape(4, 1, 1, 1, 7, 13, 16),
     _shape(8, 3, 2, 2, 11, 20, 32),
     _shape(12, 2, 6, 3, 9, 30, 64),
     _shape(12, 2, 6, 3, 9, 30, 64, tied=True),

@@ -46,6 +46,9 @@ NORM_MISTAKES = {
     "you added eps outside the root: it belongs to the mean square, inside": (
         _norm(lambda x, eps: _mean_square(x).sqrt() + eps)
     ),
+    "you used eps as a least length: it is added to the mean square, inside the root": (
+        _norm(lambda x, eps: _mean_square(x).sqrt().clamp(min=eps))
+    ),
     "you forgot eps: a vector of zeros becomes nan": _norm(lambda x, eps: _mean_square(x).sqrt()),
     "you used an eps of your own: take the one that is given, it differs from model to model": (
         _norm(lambda x, eps: (_mean_square(x) + 1e-6).sqrt())
