@@ -24,8 +24,8 @@
 # > Clara and Luis walked home together, and the llamas hummed behind them.
 #
 # the row of *them* does not know that it means Clara and Luis. To find that out, rows must look at other rows. There is
-# exactly one place in a Llama where they do, and it is called *attention*. All the rest, whatever the size of the
-# model, treats each row by itself.
+# exactly one kind of part in a Llama where they do, and it is called *attention*. The rows pass several *layers*, one
+# after the other, and each begins with an attention of its own. All the rest treats each row by itself.
 #
 # In this lesson you build it: by loops, on numbers that you can check by hand; then by matrices; then as the class that
 # a Llama is made of. You take away each of its parts to see what it was for. At last you look at a model that was
@@ -187,7 +187,8 @@ print("column sums:", stable(weights.sum(-2)))
 #
 # Here are these very weights in numbers, and in the view that stays with us for the whole lesson. Point at a word, or
 # press Tab and the arrow keys: lines run to the words it looks at, thicker for more. The map shows all of them at once,
-# a row for each word. Choose *what looks at it* to turn the lines around.
+# a row for each word. Choose *what looks at it* to turn the lines around. (*Layer 0, head 0* is its name in a model
+# that has several; section 5 says what a head is.)
 
 # %%
 from llama_lessons.widgets.attention import AttentionView
@@ -293,12 +294,14 @@ for shift in (1, -1):
         past = torch.ones_like(scores).tril(shift).bool()
         return scores.masked_fill(~past, -torch.inf).softmax(-1)
 
-    print(f"tril({shift}): row 0 {stable(off_by_one(scores)[0, :3])}, rows that move:", *moved(off_by_one))
+    print(f"tril({shift}): row 0 {stable(off_by_one(scores)[0, :3])}, rows that move:", moved(off_by_one))
 
 # %% [markdown]
-# 0 / 0 is *nan*, not a number, and from there it spreads to everything: a right formula can be a wrong program.
+# Beside a score that leads by about 200 the other weights are e to the −200, too small for a float: 0. Delete the large
+# one, and a row of zeros is left. 0 / 0 is *nan*, not a number, and from there it spreads to everything: a right
+# formula can be a wrong program.
 #
-# `tril(1)` lets each token see one token ahead: exactly the answer that it is asked for. In training the loss looks
+# `tril(1)` lets each token see one token ahead: exactly the answer that it is asked for. In training its guesses look
 # marvellous, and the model has learned nothing of use. No error says so; only the poke does. `tril(-1)` forbids a token
 # to see itself. Row 0 then has nobody to look at, and a softmax of nothing but −∞ is nan. Here the poke is blind: a
 # comparison with nan is always false.
@@ -327,7 +330,7 @@ for width in (4, 16, 64, 256, 1024):
 # weight is 0 or 1, moving the score a little changes nothing, so the gradient is 0.
 #
 # Let us measure both, for rows of 64 tokens: the largest weight, and how much a row's weight on its first token changes
-# when the scores move (the sizes of its gradient, added up).
+# when the scores move (the sizes of its gradient, added up, and counted in even weights of 1/64).
 
 # %%
 from matplotlib import pyplot as plt
@@ -402,10 +405,10 @@ check_attention(solved_attention)
 # 2 7B has C = 4096 and 32 heads of 128; the Valley's model has C = 192 and 6 heads of 32. Each head attends with its
 # own slice, and the results are put side by side: C channels again.
 #
-# To cut is one line, and a famous trap. Here are queries that can be recognised: channel c of token t is 100 t + c. We
-# want head 1 of 3 tokens and 2 heads of 4 channels. **Predict:** which of the two lines gives it, `view(H, T, D)` or
-# `view(T, H, D)` with a transpose? Then poke the first of six tokens, and in another run the last. Which rows should
-# move, and which do?
+# To cut is one line, and a famous trap. Here are queries that can be recognised: channel c of token t is 100 t + c.
+# There are 3 tokens and 2 heads of 4 channels, and we want head 1, the second one. **Predict:** which of the two lines
+# gives it, `view(H, T, D)` or `view(T, H, D)` with a transpose? Then poke the first of six tokens, and in another run
+# the last. Which rows should move, and which do?
 
 # %%
 from llama_lessons.attention import causal_attention  # (B, H, T, D) three times -> (B, H, T, D): scaled, masked, fused
@@ -435,8 +438,8 @@ for right in (True, False):
 
 # %% [markdown]
 # Both have the shape (2, 3, 4), and no error comes. But memory is one long row of numbers, and `view` only counts off.
-# `view(H, T, D)` gives head 1 the second half of *all numbers*: the tokens 1 and 2, in bits. First cut each token's own
-# channels, which lie together; then move the axes.
+# `view(H, T, D)` gives head 1 the second half of *all numbers*: half of token 1, then token 2 in two pieces. First cut
+# each token's own channels, which lie together; then move the axes.
 #
 # The wrong cut passes the test for the future: poke the last token, and only its own row moves. But one of its heads
 # has the early tokens and the other the late ones, so the second half of the text never hears of the first. Poke early
@@ -497,9 +500,10 @@ class MyAttention(torch.nn.Module):
         self.wq, self.wk, self.wv, self.wo = (torch.nn.Linear(dim, dim, bias=False) for _ in range(4))
 
     def heads(self, x):
+        # unflatten is view for one axis: (B, T, C) -> (B, T, H, D), then (B, H, T, D)
         q, k, v = (w(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for w in (self.wq, self.wk, self.wv))
         scores = q @ k.mT / q.shape[-1] ** 0.5  # (B, H, T, T)
-        past = torch.ones(x.shape[1], x.shape[1]).tril().bool()
+        past = torch.ones_like(scores).tril().bool()
         self.weights = scores.masked_fill(~past, -torch.inf).softmax(-1)
         return self.weights @ v  # (B, H, T, D)
 
@@ -538,10 +542,11 @@ print(f"7B: all maps {stable(maps_bytes / 2**30, 1)} GiB, the model {stable(mode
 # slice to zero.
 #
 # PyTorch's function has no weights to give you. It is *fused*: it walks over the map in tiles and never keeps it
-# (FlashAttention, arXiv:2205.14135). The last line above says why. Llama 2 7B has 32 layers of 32 heads, and all its
-# maps of one text of 4096 tokens, at two bytes for each weight, would take more than twice the memory of the model. The
-# package, too, uses the fused function, and computes the weights openly only where you ask to see them, with
-# `record_attention`.
+# (FlashAttention, arXiv:2205.14135). On a GPU, to write the map to memory and read it back takes longer than the
+# arithmetic. And training would have to keep the maps of all layers. Llama 2 7B has 32 layers of 32 heads; the last
+# line above says how much all its maps of one text of 4096 tokens would take, at two bytes for each weight. (Reading
+# needs those of one layer at a time, a 32nd of it.) The package, too, uses the fused function, and computes the weights
+# openly only where you ask to see them, with `record_attention`.
 #
 # ### One thing it cannot do
 # **Predict:** we exchange *Clara* and *Luis*. Does the row of the last token change, after our attention? And at the
@@ -557,8 +562,9 @@ print("the trained model, last row unchanged:", torch.allclose(here, there, atol
 
 # %% [markdown]
 # A weighted sum does not know in which order it was added up. To our attention a sentence is a bag of words; only the
-# mask has a notion of before. The trained model can tell the two apart, because its queries and keys are turned
-# according to their places. That is lesson 03.
+# mask has a notion of before. The trained model can tell the two apart, for two reasons: it has six layers, so that a
+# later one can read what the mask did in the first; and its queries and keys are turned according to their places.
+# Lesson 03 takes the two apart.
 #
 # ## 7. Reading at once, writing one by one
 #
@@ -575,7 +581,7 @@ from llama_lessons.model import record_attention
 
 with record_attention(model) as at_once:
     model(torch.tensor([ids]))
-with record_attention(model) as in_steps:
+with record_attention(model) as in_steps:  # rows of later calls are put below those of earlier ones, zeros behind these
     cache = model.new_cache()
     for part in (ids[:12], ids[12:13], ids[13:14], ids[14:]):
         model(torch.tensor([part]), cache)
@@ -656,7 +662,7 @@ ways = {
 # Point at words and cells; walk over the small maps with the arrow keys; step through the writing with *Play*. Things
 # to find:
 #
-# 1. Small maps: diagonals, columns, stairs. A bright first column is a head that looks at `<s>`. A softmax has to give
+# 1. Small maps: diagonals, columns, stairs. A strong first column is a head that looks at `<s>`. A softmax has to give
 #    its 1 to somebody, and a head that has found nothing puts it there (arXiv:2309.17453 calls it an *attention sink*).
 # 2. *Play*: the prompt is one triangle, each new token a row below the dashed line. No old row ever changes.
 # 3. Who is *them*? Which heads look from *them* at the two names, and which tokens look at the names most?
@@ -706,7 +712,7 @@ for same_group, found in both.items():
 #
 # Now the sixth question, without eyes. For each way to attend: how much weight lies on the future, what do the rows sum
 # to at least, what does the model write, and what is its *loss*: how surprised is it by the next token, on stories, and
-# on a game in which random words come once and then again? (Surprise is counted in *nats*: minus the natural logarithm
+# on a game, *echo*, in which random words come once and then again? (Surprise is in *nats*: minus the natural logarithm
 # of the chance that it gave to the token that came, so 0 for what it knew, and more the less likely it thought it.)
 # **Predict:** which mistake cannot change the loss? And which may make it *better*?
 
@@ -927,9 +933,9 @@ print("the head of the best induction score is number", place, "of those that ar
 # (The first list cannot be guessed. The model does worse there than by holding all pieces for equally likely, since in
 # training only the second list of such games counted: it never learned to be careful in the first.) Compare the numbers
 # of each line. Heads share the work, so a head with a high score may hardly be missed, because others do the same; and
-# a head of low score may be missed badly, because others depend on it. A score finds candidates. Only taking away tells
-# who matters, and even that is a rough tool: with zero in a head's place, later layers get a row of a kind that they
-# have never met.
+# a head of low score may be missed badly, perhaps because others depend on it. A score finds candidates. Only taking
+# away tells who matters, and even that is a rough tool: with zero in a head's place, later layers get a row of a kind
+# that they have never met.
 #
 # Who could an induction head depend on? To find the token *after* an earlier *Clara*, it needs a key that says "before
 # me stood Clara", and no token's own row says that. Some head in an earlier layer must have written it there: a
@@ -953,20 +959,31 @@ def without(heads):
 
 draws = [torch.randperm(len(others), generator=generator)[: len(noting)].tolist() for _ in range(10)]
 drawn = [without([others[k] for k in draw]) for draw in draws]
+
+# %%
+found = without(noting)
 for name, (score, loss) in {
     "with all heads": without([]),
-    f"without these {len(noting)}": without(noting),
+    f"without these {len(noting)}": found,
     f"without {len(noting)} others, the middle of ten draws": [
         sorted(column)[5] for column in zip(*drawn, strict=True)
     ],
+    "the draw that costs most": max(drawn, key=lambda result: result[1]),
 }.items():
     print(f"{name}: score of layer {layer}, head {head} {stable(score, 0)} %, loss {stable(loss, 1)} nats")
+missed = divmod(order[0].item(), 6)
+worse = [draw for draw, (_, loss) in zip(draws, drawn, strict=True) if loss > found[1]]
+there = sum(missed in [others[k] for k in draw] for draw in worse)
+print(f"{len(worse)} of 10 draws cost more than these {len(noting)}; layer {missed[0]}, head {missed[1]} is in {there}")
 
 # %% [markdown]
-# This is a circuit of two parts: heads that note who came before, and heads that search those notes. It is one of the
-# simplest things that no single head can do, and it was found in models of many sizes (arXiv:2209.11895). It is how a
-# model says again what it was told: the name of a person in a story, for example. The numbers above say how far it is
-# so in *this* model; train another one (lesson 06), and other heads will do it.
+# The induction head leans on the heads that note who came before: most random draws do far less harm. Not all: look at
+# the draw that costs most. It holds the head that was missed most when we took away one at a time, a head that nearly
+# everything seems to depend on. So a loss that rises does not prove a circuit by itself. What we measured *fits* a
+# circuit of two parts: heads that note who came before, and heads that search those notes. It is one of the simplest
+# things that no single head can do, and it was found in models of many sizes (arXiv:2209.11895). It is how a model says
+# again what it was told: the name of a person in a story, for example. The numbers above say how far it is so in *this*
+# model; train another one (lesson 06), and other heads will do it.
 #
 # ## What you have, and where it goes
 #

@@ -107,7 +107,7 @@ for running in (False, True):
 #
 # We let the first head of the first layer score *hummed* against *llamas*, the word next to it, and move the two
 # through a long text. What the two words are does not change, and the distance does not change, so the score should not
-# either. **Predict** for each of the three ways: will it?
+# either. We add nothing, the place, or the sines. **Predict** for each: will the score change?
 
 # %%
 attention, width = model.blocks[0].attention, config.head_dim
@@ -133,8 +133,8 @@ for name, mark in {"nothing": lambda place: 0, "the place": lambda place: place,
 # Sines stay small, and the score still wanders. For when something is *added* to both rows, the score has four parts:
 # word with word, word with place, place with word, place with place. The two in the middle depend on where one is, and
 # the model must learn to live with them. Even the last depends on the distance alone only where no matrix stands
-# between: the sines were chosen so that *their* dot product does, but here `wq` and `wk` come first. (Our weights never
-# saw such marks; a model trained with them finds its way. The four parts are there all the same.)
+# between: the dot product of two rows of sines does, but here `wq` and `wk` come first. (Our weights never saw such
+# marks; a model trained with them finds its way. The four parts are there all the same.)
 #
 # GPT-2 *learned* a table of rows to add, one for each place. It has the same four parts, and an end: there is no row
 # for the first place behind the table, and what it learned about places 5 and 6 it learns anew for 500 and 501.
@@ -266,7 +266,8 @@ figure, panels = plt.subplots(4, 1, sharex=True, sharey=True, figsize=(6, 2.4), 
 for axes, pair in zip(panels, (0, 3, 6, 9), strict=True):
     angles = torch.arange(0, 100, 0.25) * config.rope_theta ** (-2 * pair / width)
     axes.plot(torch.arange(0, 100, 0.25), angles.cos(), color="#0072B2")
-    axes.set(ylabel=pair, yticks=[])
+    axes.set_ylabel(f"pair {pair}", rotation=0, ha="right", va="center")
+    axes.set_yticks([])
 panels[-1].set_xlabel("place in tokens")
 show(
     figure, alt="Cosines over 100 places for pairs 0, 3, 6 and 9: each wave is several times as long as the one above."
@@ -303,7 +304,7 @@ check_angles(my_angles)
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
 def solved_angles(positions, head_dim, theta):
-    speed = theta ** (-torch.arange(0, head_dim, 2) / head_dim)  # (D//2,)
+    speed = theta ** (-torch.arange(0, head_dim, 2, device=positions.device) / head_dim)  # (D//2,)
     return positions[:, None].float() * speed  # (T, D//2)
 
 
@@ -359,7 +360,7 @@ def solved_rotate(x, cos, sin):
     cos, sin = cos[:, None], sin[:, None]  # (T, 1, D//2): the same for every head
     first, second = x[..., 0::2], x[..., 1::2]
     turned = first * cos - second * sin, first * sin + second * cos
-    return torch.stack(turned, dim=-1).flatten(-2)  # the two of a pair side by side again
+    return torch.stack(turned, dim=-1).flatten(-2).type_as(x)  # the two of a pair side by side again
 
 
 check_rotate(solved_rotate)
@@ -473,6 +474,7 @@ group = config.n_heads // config.n_kv_heads  # query heads that share a key head
 part = model.blocks[layer].attention
 q = part.wq(x).unflatten(-1, (-1, width))[:, head]  # (T, D), not turned yet
 k = part.wk(x).unflatten(-1, (-1, width))[:, head // group]
+# each query is put at place 40, to have room behind it; `scores` tries its key at all distances, `hands` at `distance`
 pairs = [Pair(q[t], k[t - 1], place=40, distance=1) for t in range(1, len(ids))]
 curve = torch.stack([pair.scores(Way(), config.rope_theta) for pair in pairs]).mean(0)  # of distances 0 ... 40
 print("mean score at distance 0 ... 6: ", stable(curve[:7], 1))
@@ -490,8 +492,8 @@ print("pairs that prefer distance 1 to distance 6, the strongest first:", order[
 #
 # Now the text. For each way: what does the model write, and which is the first token that differs? And how much do real
 # stories *surprise* it, read at once? The surprise of a token is minus the logarithm of the probability that the model
-# gave to it. It is counted in *nats*: 0 is *of course*, and 7.6, the natural logarithm of the 2048 pieces, is what any
-# token would be to a model that knows nothing. We print the mean over 24 stories.
+# gave to it. With the natural logarithm it is counted in *nats*: 0 is *of course*, and 7.6, the logarithm of 2048, is
+# any token to a model that gives each of the 2048 pieces the same chance. We print the mean over 24 stories.
 #
 # **Predict:** which mistake does not show in the surprise, though it ruins the text?
 
@@ -506,7 +508,7 @@ from llama_lessons.world import make_documents
 
 def surprise(texts):
     """How much each token after the first surprises the model: (B, T) -> (B, T - 1), in nats."""
-    return cross_entropy(model(texts[:, :-1]).mT, texts[:, 1:], reduction="none")
+    return cross_entropy(model(texts[:, :-1]).mT, texts[:, 1:], reduction="none")  # mT: it wants (B, V, T)
 
 
 stories = [tok.encode(story.text) for story in islice(make_documents(4242, {"story": 1.0}), 40)]
@@ -527,7 +529,7 @@ for name, way in {"as trained": Way(), **ways}.items():
 # %% [markdown]
 # Nothing crashed. Each mistake gives text, and most give English words. An ignored offset does not show in the
 # surprise: read at once, a story begins at place 0, as it should. *A minus sign forgotten* even gives the right four
-# words, and yet stories surprise it several times as much: one good answer proves nothing.
+# tokens, and yet stories surprise it several times as much: one good answer proves nothing.
 #
 # So how would you *notice*? Here are four tests that people write:
 #
@@ -770,9 +772,9 @@ print("read back as it was:", all(torch.equal(one, other) for one, other in both
 # ### How does it decay?
 # What makes the bug so confusing is that the text *begins* well, where a model with wrong weights ought to be bad at
 # once. One report says that gibberish sets in *after some twenty tokens* (llama2.c, pull request 286), another *after
-# one or two* (shainet, pull request 111). Our own text above left the right one at its second token, and kept up a sort
-# of English. So let us measure, on this model. It reads the 24 stories, which are good to the end, turning right and
-# turning halves; at every place we ask how much the next token surprises it.
+# one or two* (shainet, pull request 111). Our text from the file that was not sorted left the right one at its second
+# token, and kept up a sort of English. So let us measure, on this model. It reads the 24 stories, which it did not
+# write, first turning neighbours, then turning halves; at every place we ask how much the next token surprises it.
 #
 # **Predict:** is it bad at the first tokens already? Does it get worse and worse, or is there an end to it?
 
@@ -784,6 +786,12 @@ for name, way in (("neighbours", Way()), ("two halves", ways["two halves in plac
     print(f"{name}, nats in tokens 1-8, 9-16, ...:", stable(reading[name][:8], 1), "and 121-128:", end=" ")
     print(stable(reading[name][-1], 1))
 
+choices = [model(stories[:, :-1]).argmax(-1)]  # (24, 128): the likeliest next token at every place
+with turning(model, ways["two halves in place of neighbours"]):
+    choices.append(model(stories[:, :-1]).argmax(-1))
+first = (choices[0] != choices[1]).int().argmax(1) + 1  # (24,)
+print(f"first other choice: at token {first.min()} to {first.max()}, in the middle at {first.median()}")
+
 figure, axes = plt.subplots(figsize=(6, 2.4), dpi=72)
 axes.plot(range(4, 128, 8), reading["two halves"], "s--", color="#D55E00", label="two halves")
 axes.plot(range(4, 128, 8), reading["neighbours"], "o-", color="#0072B2", label="neighbours, as trained")
@@ -793,16 +801,17 @@ what = "Surprise over places 0 to 128 of real stories. As trained it falls to ne
 show(figure, alt=what + "low, climbs steeply over some fifty tokens, and then stays high.")
 
 # %% [markdown]
-# For eight tokens nobody would notice. Then one curve falls and the other climbs: the more text there is to look back
-# at, the worse; until, some fifty tokens on, it hardly gets worse any more. So *this* model holds out for eight tokens.
-# Another model, or another text, may give one or twenty.
+# In the mean of the first eight tokens hardly anything shows; but a mean is a blunt tool, and the likeliest token is
+# another one sooner, as the last line says. Then one curve falls and the other climbs: the more text there is to look
+# back at, the worse; until, some fifty tokens on, it hardly gets worse any more. That is *this* model, on stories,
+# which also open much alike. Another model, or another text, may hold out for one token or twenty.
 #
 # Why does it begin well? Think of the clocks. A token that looks at itself is at distance 0: both hands have turned
 # alike, and no layout matters. The farther away a token is, the more hands stand wrong. And the first tokens of a text
 # have little else to look at than themselves and `<s>`.
 #
-# **Predict:** take the attention that the heads, turning right, give to the token itself; to the token before; to those
-# farther off. How much of each stays where it was when two halves are turned?
+# **Predict:** take the attention that the heads, turning neighbours, give to the token itself; to the token before; to
+# those farther off. How much of each stays where it was when two halves are turned?
 
 # %%
 from llama_lessons.attention import causal_weights
@@ -850,7 +859,7 @@ for name, (theta, window) in published.items():
 distances = torch.arange(0, 251)
 figure, axes = plt.subplots(figsize=(6, 2.4), dpi=72)
 for theta, colour, style in ((100.0, "#D55E00", ":"), (10_000.0, "#0072B2", "-"), (1_000_000.0, "#009E73", "--")):
-    curve = rope_angles(distances, 128, theta).cos().mean(-1)
+    curve = rope_angles(distances, 128, theta).cos().mean(-1)  # a pair of ones scores 2 cos(angle); all over D
     axes.plot(curve, style, color=colour, label=f"theta {theta:,.0f}")
     print(f"theta {theta:>9,.0f}: score at distance 1, 10, 100, 250:", stable(curve[[1, 10, 100, 250]]))
 axes.set(xlabel="distance in tokens", ylabel="score")
@@ -904,9 +913,10 @@ print("as trained, the last 512 tokens read by themselves:", stable(surprise(tex
 #
 # Squeezing the places brings all distances back into the window, but neighbours are now a fifth of a token apart, and
 # that the model has never seen either. (Those who proposed it trained their models on for a little while, and then it
-# works.) A larger θ moves the slow hands only. The moderate one costs little within the window and saves most of the
-# loss beyond; the large one makes all windows alike, and all of them worse than the first was. Without training there
-# is no repair for nothing; Code Llama was trained on with its new θ.
+# works.) A larger θ leaves the fastest hand as it is and slows each of the others, the more the slower it was. The
+# moderate one costs little within the window and saves most of the loss beyond; the large one makes all windows alike,
+# and all of them worse than the first was. Without training there is no repair for nothing; Code Llama was trained on
+# with its new θ.
 #
 # ## What you have, and where it goes
 #

@@ -40,6 +40,21 @@ def forgets_the_pair(positions, head_dim, theta):
     return positions[:, None].float().repeat(1, head_dim // 2)
 
 
+def counts_in_bfloat16(positions, head_dim, theta):
+    return positions.bfloat16()[:, None] * theta ** (-torch.arange(0, head_dim, 2) / head_dim)
+
+
+def gives_all_one_place(q, k, cached):
+    angles = rope_angles(torch.tensor([len(cached)]), q.shape[1])  # one row, which serves for all tokens
+    q, k = (rotate(x[None, :, None], angles.cos(), angles.sin())[0, :, 0] for x in (q, k))
+    return q @ torch.cat((cached, k)).T
+
+
+def swaps_heads_and_pairs(wq, wk, n_heads, n_kv_heads):
+    cut = ((w, w.unflatten(0, (n, -1, 2))) for w, n in ((wq, n_heads), (wk, n_kv_heads)))
+    return tuple(by_pair.transpose(0, 1).reshape(w.shape) for w, by_pair in cut)
+
+
 def doubles_channels(positions, head_dim, theta):
     return torch.outer(positions.float(), theta ** (-2 * torch.arange(0, head_dim, 2) / head_dim))
 
@@ -153,6 +168,7 @@ def ignores_heads(wq, wk, n_heads, n_kv_heads):
 
 HANDWRITTEN = [
     (checks.check_angles, forgets_the_pair, "one speed"),
+    (checks.check_angles, counts_in_bfloat16, "which has no 1001"),
     (checks.check_angles, doubles_channels, "exponent is doubled"),
     (checks.check_angles, pairs_from_one, "counted the pairs from 1"),
     (checks.check_angles, counts_tokens, "counted the tokens anew"),
@@ -165,10 +181,12 @@ HANDWRITTEN = [
     (checks.check_rotate, puts_back_as_halves, "put them back as two halves"),
     (checks.check_rotate, broadcasts_over_heads, "gave the angles to the heads"),
     (checks.check_scores, starts_at_zero, "ignored the offset: with a cache"),
+    (checks.check_scores, gives_all_one_place, "all new tokens one place"),
     (checks.check_scores, turns_all_keys, "cached keys once more"),
     (checks.check_scores, forgets_the_keys, "the keys are not turned"),
     (checks.check_scores, one_too_far, "one too large"),
     (checks.check_export, permutes_keys_like_queries, "you cut wk into n_heads heads"),
+    (checks.check_export, swaps_heads_and_pairs, "axis of heads with that of pairs"),
     (checks.check_export, permutes_queries_only, "you left wk as it is"),
     (checks.check_export, permutes_backwards, "the way back"),
     (checks.check_export, ignores_heads, "each head is sorted by itself"),

@@ -37,6 +37,7 @@ ATTENTION_EXAMPLES = [
     _qkv(2, 5, 2, 3),
     _qkv(3, 4, 8, 5),
     _qkv(4, 1, 3, 2),
+    (torch.tensor([[20.0], [10.0]]), torch.tensor([[10.0], [20.0]]), torch.tensor([[10.0], [20.0]])),  # large scores
 ]
 
 

@@ -30,6 +30,11 @@ def _weights(q: Tensor, k: Tensor) -> Tensor:
     return (q @ k.T / q.shape[1] ** 0.5).softmax(-1)
 
 
+def _divided(weights: Tensor) -> Tensor:
+    """What a mask after the softmax leaves, or powers, brought to sums of 1."""
+    return weights.tril() / weights.tril().sum(-1, keepdim=True)
+
+
 ATTENTION_MISTAKES = {
     "you left out the scale: divide the scores by the square root of D, the width of a query": (
         lambda q, k, v: attend(q, k, v, scale=1)
@@ -48,6 +53,12 @@ ATTENTION_MISTAKES = {
     "you left out the mask: token t may see the tokens 0 ... t only": lambda q, k, v: _weights(q, k) @ v,
     "you masked after the softmax: the rows do not sum to 1 any more, and know of the future. "
     "Set scores to minus infinity before it": lambda q, k, v: _weights(q, k).tril() @ v,
+    "you masked after the softmax and divided by what is left: that is 0 / 0 where the future has all the weight": (
+        lambda q, k, v: _divided(_weights(q, k)) @ v
+    ),
+    "you raised e to the bare scores: large ones overflow. Use softmax, which first subtracts the largest": (
+        lambda q, k, v: _divided((q @ k.T / q.shape[1] ** 0.5).exp()) @ v
+    ),
     "you set masked scores to 0: e to the 0 is 1, so the future is still seen. Set them to minus infinity": (
         lambda q, k, v: (q @ k.T / q.shape[1] ** 0.5).tril().softmax(-1) @ v
     ),
@@ -88,6 +99,9 @@ def _join(out: Tensor, shape: torch.Size) -> Tensor:
 
 
 HEADS_MISTAKES = {
+    "you scaled twice: causal_attention divides by the square root of D already": (
+        lambda q, k, v, n_heads: _in_heads(cut, _join, scale=q.shape[-1] / n_heads)(q, k, v, n_heads)
+    ),
     "you cut the heads with one reshape to (B, H, T, D), which mixes tokens: cut each token's channels, to "
     "(B, T, H, D), then transpose": _in_heads(lambda x, n: x.reshape(x.shape[0], n, x.shape[1], -1), torch.reshape),
     "you forgot to transpose back before putting the heads together: (B, H, T, D) to (B, T, H, D), then to (B, T, C)": (

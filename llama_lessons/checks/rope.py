@@ -22,6 +22,7 @@ ANGLES_EXAMPLES = [
     (torch.tensor([3, 4]), 8, 10_000.0),
     (torch.tensor([5]), 6, 500.0),
     (torch.tensor([10, 2, 4, 30]), 12, 10_000.0),
+    (torch.tensor([1001, 4095]), 10, 10_000.0),
 ]
 
 

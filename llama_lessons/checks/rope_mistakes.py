@@ -25,6 +25,9 @@ def _angles(exponent: Callable[[Tensor, int], Tensor], theta: float | None = Non
 
 
 ANGLES_MISTAKES = {
+    "you counted in bfloat16, which has no 1001: make the positions float32": (
+        lambda positions, width, theta: rope_angles(positions.bfloat16(), width, theta)
+    ),
     "every pair turns at one speed: pair k turns with speed theta ** (-2 k / head_dim)": (
         _angles(lambda pair, width: 0 * pair)
     ),

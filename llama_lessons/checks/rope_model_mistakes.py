@@ -25,6 +25,11 @@ def _backwards(x: Tensor, start: int) -> Tensor:
     return rotate(x[None, :, None], angles.cos(), -angles.sin())[0, :, 0]
 
 
+def _at_one_place(x: Tensor, start: int) -> Tensor:
+    angles = rope_angles(torch.tensor([start]), x.shape[1])
+    return rotate(x[None, :, None], angles.cos(), angles.sin())[0, :, 0]
+
+
 def _scores(query: Callable, key: Callable, old: Callable = lambda kept: kept) -> Callable:
     """Scores of queries and keys that are turned by functions of (rows, number of cached tokens)."""
     return lambda q, k, kept: query(q, len(kept)) @ torch.cat((old(kept), key(k, len(kept)))).T
@@ -41,6 +46,9 @@ SCORES_MISTAKES = {
     "the keys are not turned: a score knows the distance only if both sides are": _scores(_at, lambda k, n: k),
     "the queries are not turned: a score knows the distance only if both sides are": _scores(lambda q, n: q, _at),
     "nothing was turned: turn the new queries and keys": _scores(lambda q, n: q, lambda k, n: k),
+    "you gave all new tokens one place: they stand at len(cached), len(cached) + 1, and so on": (
+        _scores(_at_one_place, _at_one_place)
+    ),
     "you turned the cached keys once more: they were turned when they were new": _scores(_at, _at, lambda c: _at(c, 0)),
     "the offset is one too large: places count from 0, so the first new token stands at len(cached)": (
         _scores(lambda q, n: _at(q, n + 1), lambda k, n: _at(k, n + 1))
@@ -81,6 +89,9 @@ EXPORT_MISTAKES = {
     ),
     "you cut wq into n_kv_heads heads: it has n_heads of them": (
         lambda wq, wk, n_heads, n_kv_heads: (_even_then_odd(wq, n_kv_heads), _even_then_odd(wk, n_kv_heads))
+    ),
+    "you exchanged the axis of heads with that of pairs: each head's rows stay together": (
+        _both(lambda w, n: w.unflatten(0, (n, -1, 2)).transpose(0, 1).flatten(0, 2))
     ),
     "you sorted the rows of the whole matrix: each head is sorted by itself": _both(lambda w, n: _even_then_odd(w, 1)),
     "this is the way back, from Hugging Face's order to Meta's": (
