@@ -154,6 +154,15 @@ def forgets_the_addition(n_params, cached, batch_size, bytes_per_number, bandwid
     return max(reading, batch_size * n_params / flops)
 
 
+def takes_the_logarithm_later(logits, ids):
+    return torch.log(torch.softmax(logits, dim=-1))[torch.arange(len(ids) - 1), torch.tensor(ids[1:])]
+
+
+def cuts_at_the_lowest_bar(logits, temperature, top_k):
+    scores = logits / temperature
+    return scores.masked_fill(scores < scores.topk(top_k).values.min(), -torch.inf).softmax(-1)
+
+
 HANDWRITTEN = [
     (checks.check_probs, multiplies, "you multiplied by the temperature"),
     (checks.check_probs, divides_probabilities, "the temperature has no effect"),
@@ -169,6 +178,8 @@ HANDWRITTEN = [
     (checks.check_log_probs, scores_each_token_in_its_own_row, "in its own row"),
     (checks.check_log_probs, gives_the_loss, "your signs are wrong"),
     (checks.check_log_probs, forgets_the_logarithm, "left out the logarithm"),
+    (checks.check_log_probs, takes_the_logarithm_later, "logarithm of a softmax"),
+    (checks.check_probs, cuts_at_the_lowest_bar, "every row at the same score"),
     (checks.check_step_seconds, adds_times, "added the two times"),
     (checks.check_step_seconds, reads_weights_for_each_text, "once for every row"),
     (checks.check_step_seconds, forgets_the_addition, "one operation for each weight"),

@@ -107,6 +107,7 @@ LOG_PROBS_EXAMPLES = [  # logits, ids
     (_draw(5, 3, 4).abs(), [0, 3, 1]),
     (_draw(6, 5, 6), [1, 4, 4, 0, 2]),
     (_draw(7, 4, 9), [8, 2, 5, 7]),
+    (torch.tensor([[200.0, 0.0, 100.0], [0.0, 1.0, 2.0]]), [0, 1]),  # a probability that is 0 in float32
 ]
 
 

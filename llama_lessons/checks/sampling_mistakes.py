@@ -28,7 +28,7 @@ def _right(logits: Tensor, temperature: float, top_k: int) -> Tensor:
 
 
 def _one_bar(logits: Tensor, temperature: float, top_k: int) -> Tensor:
-    """Every row cut at the first row's k-th score."""
+    """Every row cut at one score, here the first row's k-th."""
     scores = logits / temperature
     return scores.masked_fill(scores < scores[0].topk(top_k).values[-1], -torch.inf)
 
@@ -58,7 +58,9 @@ PROBS_MISTAKES = {
         _probs(lambda logits, t, k: (logits / t).where(_only(logits, k).isfinite(), 0))
     ),
     "you cut after the softmax and did not normalise again: a row must sum to 1": _cut_later,
-    "you cut every row at the first row's k-th score: each row has its own": _probs(_one_bar),
+    "you cut every row at the same score: each row has its own k-th (keep its dimension: values[:, -1:])": _probs(
+        _one_bar
+    ),
     "you took the softmax down the columns: the probabilities of one row must sum to 1 (dim=-1)": (
         lambda logits, t, k: _only(logits / t, k).softmax(0)
     ),

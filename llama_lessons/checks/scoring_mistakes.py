@@ -39,6 +39,8 @@ LOG_PROBS_MISTAKES = {
     "you left out the logarithm": _looked_up(lambda logits: logits.softmax(-1)),
     "you left out the softmax: scores are no logarithms of probabilities yet": _looked_up(lambda logits: logits),
     "you took the logarithm of scores: the softmax comes first": _looked_up(lambda logits: logits.log()),
+    "you took the logarithm of a softmax: a probability too small for float32 is 0 there, and its logarithm minus "
+    "infinity. log_softmax never leaves the logarithms": _looked_up(lambda logits: logits.softmax(-1).log()),
     "you took logarithms to the base 2: that gives bits, and nats were asked for (torch.log)": (
         _looked_up(lambda logits: _log(logits) / math.log(2))
     ),
