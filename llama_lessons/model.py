@@ -47,9 +47,9 @@ class Llama(nn.Module):
     Args:
         config: its shape.
 
-    Weights start as normal noise of standard deviation 0.02; those that write to the residual stream (wo, w_down)
-    get 0.02 / sqrt(2 n_layers), so that the stream's size does not grow with depth (GPT-2's rule; Llama 2's paper
-    does not state its own).
+    Weights start as normal noise, of standard deviation 0.02 in embedding table and head, 1 / sqrt(dim) in the blocks;
+    what writes to the residual stream (wo, w_down) is divided by sqrt(2 n_layers), so that the stream's size does not
+    grow with depth (GPT-2's rule; Llama 2's paper does not state its own).
 
     A model that was built on the meta device and given memory by `to_empty` has its tables untied: tie them again.
 
