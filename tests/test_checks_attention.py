@@ -9,13 +9,9 @@ from torch.testing import assert_close
 
 from llama_lessons.attention import causal_attention, causal_mask
 from llama_lessons.checks import attention as checks
-from llama_lessons.checks.attention_mistakes import (
-    ATTENTION_MISTAKES,
-    HEADS_MISTAKES,
-    INDUCTION_MISTAKES,
-    MASK_MISTAKES,
-)
+from llama_lessons.checks.attention_mistakes import ATTENTION_MISTAKES, HEADS_MISTAKES, MASK_MISTAKES
 from llama_lessons.checks.exercise import WrongAnswer
+from llama_lessons.checks.induction_mistakes import INDUCTION_MISTAKES
 from tests.banks import said
 
 BANK = {

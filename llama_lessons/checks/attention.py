@@ -11,13 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llama_lessons.checks.attention_mistakes import (
-    ATTENTION_MISTAKES,
-    HEADS_MISTAKES,
-    INDUCTION_MISTAKES,
-    MASK_MISTAKES,
-)
+from llama_lessons.checks.attention_mistakes import ATTENTION_MISTAKES, HEADS_MISTAKES, MASK_MISTAKES
 from llama_lessons.checks.exercise import check
+from llama_lessons.checks.induction_mistakes import INDUCTION_MISTAKES
 
 
 def _draw(seed: int, *shapes: tuple[int, ...], size: float = 1.5) -> tuple[Tensor, ...]:
