@@ -569,8 +569,7 @@ good = Recipe(n_steps=N_STEPS, peak_lr=5e-3, warmup_steps=6, eps=1e-8)
 
 
 def unshifted(step):
-    right = batch_at(step)
-    return Batch(right.tokens, right.tokens)
+    return Batch(batch_at(step).tokens, batch_at(step).tokens)
 
 
 ways = {
