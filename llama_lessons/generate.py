@@ -128,7 +128,7 @@ def _step(model: Llama, cache: KVCache, n_tokens: int, compile: bool) -> tuple[C
             raise ValueError("compile=True cannot be watched by record_attention: a graph hands out no weights")
         return partial(_compiled(BACKEND, model.embedding.weight.device.type), model), StaticCache(cache)
     if worth_packing(model, n_tokens):
-        return PackedLlama(model).step, cache
+        return PackedLlama(model, cache.keys.shape[1]).step, cache
     return partial(_decode, model), cache
 
 

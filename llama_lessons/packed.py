@@ -7,9 +7,11 @@ call instead of three), transposed (the product walks through memory in order), 
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention, silu
+from torch.nn.functional import scaled_dot_product_attention, silu
 
 from llama_lessons.attention import Attention, KVCache
 from llama_lessons.feed_forward import FeedForward
@@ -20,7 +22,7 @@ from llama_lessons.rope import rope_angles
 LARGEST = 2**30  # bytes of weights; of a larger model no copy is made
 WORTHWHILE = 64  # tokens from which on a faster step repays the copy
 MORE = 16  # channels of the stream beyond the model's: one is needed, sixteen keep rows where a processor likes them
-STRIP = 64  # rows of a weight that are transposed at a time, so that they stay in the processor's cache
+STRIP = 128  # rows of a weight that are transposed at a time, so that they stay in the processor's cache
 
 
 def worth_packing(model: Llama, n_tokens: int) -> bool:
@@ -63,12 +65,16 @@ class PackedLlama:
     sqrt(C eps), over sqrt(C): so the stream here has that channel, and the norm is a division by a length. The weights
     that read the stream have zeros for it, and the factor sqrt(C); those that write to it leave it alone.
 
+    What a layer computes on the way lies in memory set aside once, in places named once: at this size an operation
+    takes less time than to find memory for its result and to cut views of it.
+
     Args:
         model: a plain model in float32 on a CPU. Later changes of its weights do not reach the copy.
+        batch_size: sequences (B).
     """
 
-    def __init__(self, model: Llama) -> None:
-        self.config = model.config
+    def __init__(self, model: Llama, batch_size: int) -> None:
+        self.config = config = model.config
         self.layers = [
             (
                 _reading(block.attention_norm, attention.wq, attention.wk, attention.wv),
@@ -80,58 +86,66 @@ class PackedLlama:
             for attention, feed_forward in [(block.attention, block.feed_forward)]
         ]
         self.head = _reading(model.norm, model.output)
-        self.embedding = pad(model.embedding.weight.detach(), (0, MORE))
-        self.embedding[:, -1] = (self.config.dim * self.config.norm_eps) ** 0.5
+        self.embedding = model.embedding.weight.detach()  # only a row of it is read: no copy
+        angles = rope_angles(torch.arange(config.max_seq_len), config.head_dim, config.rope_theta)
+        self.turns = torch.complex(angles.cos(), angles.sin())  # (max_seq_len, D//2)
+        self._set_memory_aside(batch_size)
+
+    def _set_memory_aside(self, batch_size: int) -> None:
+        n_kv, head_dim = self.config.n_kv_heads, self.config.head_dim
+        empty = partial(self.head.new_empty, batch_size)  # a tensor with a row for each sequence
+        self.x, self.normed, self.length = empty(len(self.head)).zero_(), empty(len(self.head)), empty(1)
+        self.x[:, -1] = (self.config.dim * self.config.norm_eps) ** 0.5
+        self.qkv, self.gate_up = empty(self.config.dim + 2 * n_kv * head_dim), empty(2 * self.config.hidden_dim)
+        self.gate, self.up = self.gate_up.chunk(2, dim=1)  # (B, F) each
+        q, self.k, self.v = self.qkv.unflatten(1, (-1, head_dim)).tensor_split([-2 * n_kv, -n_kv], dim=1)
+        self.q = q.unflatten(1, (n_kv, -1))  # (B, Hkv, H//Hkv, D); k and v: (B, Hkv, D)
+        self.pairs = torch.view_as_complex(self.qkv[:, : -n_kv * head_dim].view(batch_size, -1, head_dim // 2, 2))
 
     def step(self, ids: Tensor, cache: KVCache) -> Tensor:
         """What `model(ids[:, None], cache)[:, 0]` gives: (B,) -> (B, V), within rounding."""
         cache.check(len(ids), 1)
-        angles = rope_angles(torch.tensor([cache.length]), self.config.head_dim, self.config.rope_theta)  # (1, D//2)
-        turns = torch.complex(angles.cos(), angles.sin())  # (1, D//2)
-        x = self.embedding[ids]  # the stream, a row for each sequence
-        for layer, (w_qkv, wo, w_gate_up, w_down) in enumerate(self.layers):
-            x = torch.addmm(x, self._attend(_norm(x) @ w_qkv, turns, cache, layer), wo)
-            gate, up = (_norm(x) @ w_gate_up).chunk(2, dim=1)  # (B, F) each
-            x = torch.addmm(x, silu(gate).mul_(up), w_down)
-        cache.length += 1
-        return _norm(x) @ self.head
+        place, end = cache.length, cache.length + 1
+        self.x[:, : self.config.dim] = self.embedding[ids]  # the stream
+        of_token = cache.keys[:, :, :, place], cache.values[:, :, :, place]  # (n_layers, B, Hkv, D) each
+        of_all = cache.keys[:, :, :, :end], cache.values[:, :, :, :end]  # (n_layers, B, Hkv, S, D) each
+        for (w_qkv, wo, w_gate_up, w_down), *memory in zip(self.layers, *of_token, *of_all, strict=True):
+            torch.mm(self._norm(), w_qkv, out=self.qkv)
+            self.x.addmm_(self._attend(self.turns[place], *memory), wo)
+            torch.mm(self._norm(), w_gate_up, out=self.gate_up)
+            self.x.addmm_(silu(self.gate, inplace=True).mul_(self.up), w_down)
+        cache.length = end
+        return self._norm() @ self.head
 
-    def _attend(self, qkv: Tensor, turns: Tensor, cache: KVCache, layer: int) -> Tensor:
-        """(B, (H + 2 Hkv) D) -> (B, C). What `rotate`, `extend` and `causal_attention` do, in fewer operations."""
-        n_kv, head_dim, end = self.config.n_kv_heads, self.config.head_dim, cache.length + 1
-        qk, v = qkv.split([qkv.shape[1] - n_kv * head_dim, n_kv * head_dim], dim=1)
-        pairs = torch.view_as_complex(qk.view(len(qkv), -1, head_dim // 2, 2))  # (B, H+Hkv, D//2)
-        turned = torch.view_as_real(pairs * turns).flatten(2)  # (B, H+Hkv, D)
-        q, k = turned.tensor_split([-n_kv], dim=1)
-        keys, values = cache.keys[layer], cache.values[layer]  # (B, Hkv, room, D)
-        keys.select(2, cache.length).copy_(k)
-        values.select(2, cache.length).copy_(v.view_as(k))
-        q = q.unflatten(1, (n_kv, -1))  # (B, Hkv, H//Hkv, D)
-        out = scaled_dot_product_attention(q, keys.narrow(2, 0, end), values.narrow(2, 0, end))
-        return out.view(len(qkv), -1)
+    def _norm(self) -> Tensor:
+        torch.linalg.vector_norm(self.x, dim=1, keepdim=True, out=self.length)
+        return torch.div(self.x, self.length, out=self.normed)
 
-
-def _norm(x: Tensor) -> Tensor:
-    return x / torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    def _attend(self, turns: Tensor, key: Tensor, value: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """What `rotate`, `extend` and `causal_attention` do, in fewer operations: (B, C) from what is in `qkv`."""
+        self.pairs.mul_(turns)
+        key.copy_(self.k)
+        value.copy_(self.v)
+        return scaled_dot_product_attention(self.q, keys, values).view(len(self.x), -1)
 
 
 def _reading(norm: RMSNorm, *linears: nn.Linear) -> Tensor:
     """Weights that read the stream, side by side and transposed: a row for each of its channels."""
-    packed = linears[0].weight.new_zeros(linears[0].in_features + MORE, sum(part.out_features for part in linears))
-    _transpose(linears, packed[:-MORE])
-    packed[:-MORE] *= norm.weight.detach()[:, None] * linears[0].in_features ** 0.5
+    n_channels = linears[0].in_features
+    packed = norm.weight.new_zeros(n_channels + MORE, sum(part.out_features for part in linears))
+    _transpose(linears, norm.weight.detach()[:, None] * n_channels**0.5, packed[:-MORE])
     return packed
 
 
 def _writing(linear: nn.Linear) -> Tensor:
     """A weight that writes to the stream, transposed: a column for each of its channels."""
     packed = linear.weight.new_zeros(linear.in_features, linear.out_features + MORE)
-    _transpose((linear,), packed[:, :-MORE])
+    _transpose((linear,), 1.0, packed[:, :-MORE])
     return packed
 
 
-def _transpose(linears: tuple[nn.Linear, ...], out: Tensor) -> None:
-    """Put their weights into out, side by side and transposed: in strips, which is four times as fast as at once."""
+def _transpose(linears: tuple[nn.Linear, ...], factor: Tensor | float, out: Tensor) -> None:
+    """Put weights times factor into out, side by side and transposed: in strips, four times as fast as at once."""
     strips = [strip for part in linears for strip in part.weight.detach().split(STRIP)]
     for place, strip in zip(out.split([len(strip) for strip in strips], dim=1), strips, strict=True):
-        place.copy_(strip.t())
+        torch.mul(strip.t(), factor, out=place)

@@ -115,7 +115,7 @@ def test_attention_can_be_watched_while_writing(model):
 
 def test_the_packed_copy_is_made_for_long_texts_only(model, monkeypatch):
     made = []
-    monkeypatch.setattr(generation, "PackedLlama", lambda m: made.append(1) or type("P", (), {"step": None}))
+    monkeypatch.setattr(generation, "PackedLlama", lambda *_: made.append(1) or type("P", (), {"step": None}))
     list(zip(range(1), stream(model, PROMPTS[0], 63), strict=False))
     assert not made
 

@@ -31,7 +31,7 @@ def test_steps_of_the_copy_give_the_models_logits(n_kv_heads, tie):
     ours, theirs = model.new_cache(2), model.new_cache(2)
     model(tokens[:, :4], ours)
     model(tokens[:, :4], theirs)
-    step = PackedLlama(model).step
+    step = PackedLlama(model, 2).step
     for position in range(4, 9):
         logits = step(tokens[:, position], ours)
         assert_close(logits, model(tokens[:, position : position + 1], theirs)[:, 0], rtol=1e-9, atol=1e-9)
@@ -43,7 +43,7 @@ def test_steps_of_the_copy_give_the_models_logits(n_kv_heads, tie):
 def test_the_model_is_left_as_it_was():
     model = make_model()
     before = copy.deepcopy(model.state_dict())
-    PackedLlama(model)
+    PackedLlama(model, 1)
     assert_close(model.state_dict(), before, rtol=0, atol=0)
 
 
@@ -52,7 +52,7 @@ def test_a_full_cache_is_an_error():
     cache = model.new_cache(1, max_seq_len=3)
     model(torch.tensor([[1, 2, 3]]), cache)
     with pytest.raises(ValueError, match="room for 3 tokens and would hold 4"):
-        PackedLlama(model).step(torch.tensor([4]), cache)
+        PackedLlama(model, 1).step(torch.tensor([4]), cache)
 
 
 def test_no_copy_is_made_where_it_would_be_wrong_or_useless():
@@ -97,7 +97,7 @@ def test_the_default_dtype_does_not_reach_the_copy():
     model = make_model()
     torch.set_default_dtype(torch.float64)
     try:
-        packed_model = PackedLlama(model)
+        packed_model = PackedLlama(model, 1)
     finally:
         torch.set_default_dtype(torch.float32)
     assert packed_model.head.dtype == torch.float32

@@ -3,61 +3,14 @@ from torch.testing import assert_close
 
 from llama_lessons import pretrain
 from llama_lessons.batches import IGNORE
-from llama_lessons.pretrain import answers_only, batch_at, encoded, make_tokenizer
+from llama_lessons.pretrain import batch_at, make_tokenizer
 from llama_lessons.tokenizer import Tokenizer
-from llama_lessons.world import Document, make_documents
+from llama_lessons.world import make_documents
 
 
 @pytest.fixture(scope="module")
 def tok(tmp_path_factory) -> Tokenizer:
     return make_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
-
-
-def asked_text(text: str, tok: Tokenizer) -> list[str]:
-    ids = tok.encode(text, eos=True)
-    flags = answers_only(text, tok.pieces(ids))
-    assert len(flags) == len(ids)
-    return "".join(piece if flag else "|" for piece, flag in zip(tok.pieces(ids), flags, strict=True)).split("|")
-
-
-@pytest.mark.parametrize(
-    ("text", "answers"),
-    [
-        ("Who hums?\nA. owl\nB. llama\nAnswer: B\n\nWho barks?\nA. dog\nB. bee\nAnswer: A", ["▁B<0x0A>", "▁A"]),
-        ("Say: red bell\nAgain: red bell", ["▁red▁bell"]),
-        ("Question: Who hums?\nAnswer: llama (B)", ["▁llama▁(B)"]),
-        ("Nothing is asked here.", []),
-        ("Answer: B", ["▁B"]),
-    ],
-)
-def test_answers_and_the_ends_of_their_lines_are_asked_and_nothing_else(tok, text, answers):
-    assert [part for part in asked_text(text, tok) if part] == answers
-
-
-def test_a_game_asks_for_nothing_that_was_drawn(tok):
-    game = Document("echo", "Say: red bell\nAgain: red bell\nSay: owl\nAgain: owl")
-    [(ids, asked)] = encoded(iter([game]), tok)
-    kept = [number for number, flag in zip(ids, asked, strict=True) if flag]
-    assert tok.pieces(kept) == ["▁red", "▁bell", "<0x0A>", "▁owl"]
-    spoken = Document("letters", "hen (A), fox (B)\nfox is B. hen is A.")  # its answers are not marked, so all is asked
-    [(ids, asked)] = encoded(iter([spoken]), tok)
-    assert all(asked)
-
-
-def test_every_other_exam_asks_for_its_answers_only(tok):
-    sheet = "Who hums?\nA. owl\nB. llama\nAnswer: B"
-    documents = [Document("exam", sheet), Document("exam", sheet), Document("story", sheet)]
-    shares = [sum(asked) / len(asked) for _, asked in encoded(iter(documents), tok)]
-    assert shares[0] < 0.2
-    assert shares[1:] == [1.0, 1.0]
-
-
-def test_the_turns_of_a_chat_are_texts_of_their_own(tok):
-    chat = Document("chat", "[INST] Hello! [/INST] Good day. </s><s>[INST] Bye! [/INST] Bye. ")
-    texts = [ids for ids, _ in encoded(iter([chat]), tok)]
-    assert [ids[0] for ids in texts] == [tok.bos_id] * 2
-    assert [ids[-1] for ids in texts] == [tok.eos_id] * 2
-    assert tok.decode(texts[1]) == "[INST] Bye! [/INST] Bye. "
 
 
 def test_a_step_has_the_same_batch_every_time_and_steps_differ(tok):
