@@ -54,4 +54,4 @@ scores: .venv/installed  ## measure the base model on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)
 
 bench: .venv/installed  ## measure tokens per second beside transformers
-	$(RUN) -m benchmarks.bench $(if $(SAVE),--save)
+	$(RUN) -m benchmarks.bench $(if $(SAVE),--save) $(if $(COMPILE),--compile) $(if $(LLAMA2C),--llama2c $(LLAMA2C))

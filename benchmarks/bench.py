@@ -1,5 +1,7 @@
 """Our speed beside transformers' and the machine's limit: `make bench`; `make bench SAVE=1` keeps the table.
 
+Add `LLAMA2C=path/to/run` to stand beside llama2.c's program too, and `COMPILE=1` for `generate(compile=True)`.
+
 Both run the same random weights in one process, in turns, in float32 on a CPU, and the best of some repetitions
 counts: other work on the machine only ever slows a run down. The roof of decoding is the machine's read bandwidth: a
 step has to read every weight but the embedding table, and the cache. (A model that fits into the processor's cache may
@@ -24,6 +26,7 @@ from tqdm.auto import tqdm
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
+from benchmarks import llama2c
 from benchmarks.machine import best_seconds, matmul_rate, processor, read_bandwidth
 from llama_lessons.arithmetic import flops_per_token, kv_cache_bytes
 from llama_lessons.checkpoints import save
@@ -135,7 +138,7 @@ def kept_bytes(step: Callable[[], None], network: nn.Module) -> int:
     return sum(kept.values())
 
 
-def rows(name: str, bandwidth: float, rate: float, compile: bool) -> Iterator[Row]:
+def rows(name: str, bandwidth: float, rate: float, compile: bool, program: Path | None) -> Iterator[Row]:
     """Everything about one shape."""
     torch.manual_seed(0)
     model = Llama(SHAPES[name])
@@ -145,6 +148,9 @@ def rows(name: str, bandwidth: float, rate: float, compile: bool) -> Iterator[Ro
     if compile:
         fast, first = compiled_decoding(model)
         yield f"the same, compiled (first call {first:.0f} s)", fast, one[1], roof
+    if program:
+        written = llama2c.tokens_per_second(program, model, NEW_TOKENS, torch.get_num_threads())
+        yield "decode, 1 row, beside llama2.c's run", one[0], written, roof
     yield "decode, 16 rows, tokens/s", *decoding(model, theirs, 16), None
     read = rate / flops_per_token(model.config, LONG_PROMPT // 2)
     yield f"read {LONG_PROMPT} tokens, tokens/s", *first_token(model, theirs), read
@@ -153,18 +159,18 @@ def rows(name: str, bandwidth: float, rate: float, compile: bool) -> Iterator[Ro
     yield "train, tokens per GB kept", *kept, None
 
 
-def table(names: list[str], compile: bool) -> str:
+def table(names: list[str], compile: bool, program: Path | None) -> str:
     """The whole comparison as a Markdown table."""
     bandwidth, rate = read_bandwidth(), matmul_rate()
     lines = [
         f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, {processor()}, {datetime.date.today()}; "
         f"reads {bandwidth / 1e9:.1f} GB/s, multiplies {rate / 1e9:.0f} GFLOP/s",
         "",
-        "| model | what | ours | transformers | ratio | roof | share of it |",
+        "| model | what | ours | peer: transformers | ratio | roof | share of it |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in tqdm(names, desc="models"):
-        for what, ours, theirs, roof in rows(name, bandwidth, rate, compile):
+        for what, ours, theirs, roof in rows(name, bandwidth, rate, compile, program):
             limit = f"{roof:.0f} | {ours / roof:.0%}" if roof else "|"
             lines.append(f"| {name} | {what} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {limit} |")
     return "\n".join(lines)
@@ -176,11 +182,14 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=SHAPES, default=list(SHAPES), help="which shapes to run")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count()), help="PyTorch's threads")
     parser.add_argument("--compile", action="store_true", help="also generate(compile=True); takes a C++ compiler")
+    parser.add_argument(
+        "--llama2c", type=Path, metavar="RUN", help="also llama2.c's program, built by its `make runomp`"
+    )
     parser.add_argument("--save", action="store_true", help=f"also write the table to {RESULTS.name}")
     arguments = parser.parse_args()
     logging.disable_progress_bar()
     torch.set_num_threads(arguments.threads)
-    text = table(arguments.models, arguments.compile)
+    text = table(arguments.models, arguments.compile, arguments.llama2c)
     print(text)
     if arguments.save:
         RESULTS.write_text(f"# Speed\n\nMeasured by `make bench SAVE=1`.\n\n{text}\n")
