@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from llama_lessons.files import work_dir
 from llama_lessons.tokenizer import Tokenizer
 from tests.browser import Lab, find_chromium, launch
 from tests.lab_server import jupyterlab
+
+settings.register_profile("course", deadline=None)  # an example that takes long shows a busy machine, not a mistake
+settings.load_profile("course")
 
 
 @pytest.fixture(scope="session")

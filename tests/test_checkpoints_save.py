@@ -123,7 +123,7 @@ def metas_rule(dim: int, multiple_of: int, ffn_dim_multiplier: float | None = No
 
 
 @given(dim=st.integers(1, 20_000), hidden_dim=st.integers(1, 80_000))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_metas_rule_gives_our_hidden_dim(dim: int, hidden_dim: int):
     assert metas_rule(dim, **meta.feed_forward_rule(dim, hidden_dim)) == hidden_dim
 
