@@ -28,6 +28,12 @@ def pick_device() -> torch.device:
         raise ValueError(f"device {name!r} does not work here: {str(error).splitlines()[0]}. {REMEDY}") from None
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for products in bfloat16; without them they take longer than in float32."""
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of PyTorch do not tell
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86, x86, ARM
+
+
 def release_memory() -> None:
     """Give memory back that nothing needs any more, also what the last error's traceback still held.
 

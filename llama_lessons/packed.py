@@ -59,7 +59,7 @@ PLACES |= {"": Llama, "blocks": nn.ModuleList}
 
 
 class PackedLlama:
-    """A copy of a model's weights for decoding; it takes as many bytes again as they do.
+    """A copy of a model's weights for decoding; it takes as many bytes again as all but the embedding table do.
 
     RMSNorm divides x by the root of its mean square plus eps. That root is the length of x with one channel more, of
     sqrt(C eps), over sqrt(C): so the stream here has that channel, and the norm is a division by a length. The weights

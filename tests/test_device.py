@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from llama_lessons.device import CHOICE, pick_device, release_memory
+from llama_lessons.device import CHOICE, multiplies_bfloat16, pick_device, release_memory
 
 
 def test_the_named_device_is_taken(monkeypatch):
@@ -23,6 +23,17 @@ def test_a_device_that_is_not_there_is_named(monkeypatch, name):
 def test_without_a_choice_a_gpu_is_taken_where_there_is_one(monkeypatch):
     monkeypatch.delenv(CHOICE, raising=False)
     assert pick_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    ("tells", "expected"),
+    [({"avx512_f": True, "avx512_bf16": False}, False), ({"avx512_bf16": True}, True), ({"bf16": True}, True)],
+)
+def test_a_processor_that_multiplies_bfloat16_is_known(monkeypatch, tells, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: tells)
+    assert multiplies_bfloat16() is expected
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert multiplies_bfloat16() is False
 
 
 def test_what_the_last_error_held_is_released():
