@@ -5,6 +5,8 @@ TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
 ARGS ?=#   more words for JupyterLab (lab) or pytest (test): make test ARGS="-x -k rope"
 LESSON ?=#   how a lesson's name begins: make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
+COMPILE ?=#   1: make bench measures compiled decoding too; on a CPU it takes a C++ compiler
+LLAMA2C ?=#   llama2.c's program for make bench to stand beside: make bench LLAMA2C=llama2.c/run
 QUICK ?=#   1: make weights in minutes, only to see that pretraining works
 
 RUN    = .venv/bin/python
@@ -17,7 +19,7 @@ PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@awk -F ' *[?]=# *' '/^[A-Z]+ \?=# / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *[?]=# *' '/^[A-Z0-9]+ \?=# / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 
 # Made again when the list of packages has changed or the course has moved (pip notes its path). Paths are relative, so that
 # blanks in the course's own do no harm.

@@ -97,10 +97,12 @@ class PackedLlama:
         self.x, self.normed, self.length = empty(len(self.head)).zero_(), empty(len(self.head)), empty(1)
         self.x[:, -1] = (self.config.dim * self.config.norm_eps) ** 0.5
         self.qkv, self.gate_up = empty(self.config.dim + 2 * n_kv * head_dim), empty(2 * self.config.hidden_dim)
-        self.gate, self.up = self.gate_up.chunk(2, dim=1)  # (B, F) each
-        q, self.k, self.v = self.qkv.unflatten(1, (-1, head_dim)).tensor_split([-2 * n_kv, -n_kv], dim=1)
-        self.q = q.unflatten(1, (n_kv, -1))  # (B, Hkv, H//Hkv, D); k and v: (B, Hkv, D)
-        self.pairs = torch.view_as_complex(self.qkv[:, : -n_kv * head_dim].view(batch_size, -1, head_dim // 2, 2))
+        gate, up = self.gate_up.chunk(2, dim=1)  # (B, F) each
+        q, k, v = self.qkv.unflatten(1, (-1, head_dim)).tensor_split([-2 * n_kv, -n_kv], dim=1)  # k and v: (B, Hkv, D)
+        q = q.unflatten(1, (n_kv, -1))  # (B, Hkv, H//Hkv, D)
+        turning = self.qkv[:, : -n_kv * head_dim]  # all but v
+        pairs = torch.view_as_complex(turning.view(batch_size, -1, head_dim // 2, 2))  # (B, H+Hkv, D//2)
+        self.gate, self.up, self.q, self.k, self.v, self.pairs = gate, up, q, k, v, pairs
 
     def step(self, ids: Tensor, cache: KVCache) -> Tensor:
         """What `model(ids[:, None], cache)[:, 0]` gives: (B,) -> (B, V), within rounding."""

@@ -36,6 +36,7 @@ function render({ model, el }) {
       ...model.get("levels").map((level) => levelLine(level, place)),
       ...model.get("samples").map((sample, number) => mark(sample, number, place)),
       ...runs.map((run, number) => curve(run, number, place)),
+      ...model.get("levels").map((level) => levelName(level, place)),
       ...(steps.length ? [cursor(steps[k], place)] : []),
     );
     legend.replaceChildren(...(runs.length > 1 ? runs.map(legendOf) : []));
@@ -86,10 +87,14 @@ function grid(model, { x, y }) {
   return parts;
 }
 
-function levelLine({ name, loss }, { x, y }) {
-  const line = svg("line", { class: "ll-level", x1: x(0), x2: x(Infinity), y1: y(loss), y2: y(loss) });
-  const text = svg("text", { x: x(Infinity) - 4, y: y(loss) - 5, "text-anchor": "end" }, `${name} ${loss.toFixed(2)}`);
-  return svg("g", {}, line, text);
+function levelLine({ loss }, { x, y }) {
+  return svg("line", { class: "ll-level", x1: x(0), x2: x(Infinity), y1: y(loss), y2: y(loss) });
+}
+
+// Over the curves, which cross it where a run has reached the level.
+function levelName({ name, loss }, { x, y }) {
+  const place = { x: x(Infinity) - 4, y: y(loss) - 5, "text-anchor": "end" };
+  return svg("text", { class: "ll-level-name", ...place }, `${name} ${loss.toFixed(2)}`);
 }
 
 function mark({ tokens }, number, { x, y }) {
