@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from benchmarks.machine import REPEATS
 from llama_lessons.checkpoints import save
 from llama_lessons.model import Llama
 
 SPEED = re.compile(r"achieved tok/s: ([\d.]+)")
-REPEATS = 5
 
 
 def tokens_per_second(program: Path, model: Llama, n_tokens: int, n_threads: int) -> float:

@@ -27,12 +27,12 @@ def next_token_probs(logits: Tensor, temperature: float, top_k: int | None = Non
         scores = scores.masked_fill(scores < worst, -torch.inf)
     probs = scores.softmax(-1)
     if top_p < 1.0:
-        rare = (1 - top_p) / probs.shape[-1]  # all that are rarer have less than 1 - top_p together: none of them stays
-        n_likely = max(1, int((probs >= rare).sum(-1).max()))  # a few hundred are sorted in a tenth of the time of all
-        sorted_probs, order = probs.topk(n_likely)
-        before = sorted_probs.cumsum(-1) - sorted_probs  # (B, n_likely): probability of all likelier tokens
+        rare = 0.99 * (1 - top_p) / probs.shape[-1]  # all that are rarer share less than 1 - top_p: none of them stays
+        likely = (probs >= rare).any(0).nonzero()[:, 0]  # ids, often a few hundred: only these need be sorted
+        sorted_probs, order = probs[:, likely].sort(dim=-1, descending=True, stable=True)
+        before = sorted_probs.cumsum(-1) - sorted_probs  # (B, likely ids): probability of all likelier tokens
         kept = sorted_probs.masked_fill(before > top_p, 0.0)
-        probs = torch.zeros_like(probs).scatter(-1, order, kept)
+        probs = torch.zeros_like(probs).scatter(-1, likely[order], kept)
         probs = probs / probs.sum(-1, keepdim=True)
     return probs
 

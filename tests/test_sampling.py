@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
@@ -26,12 +26,13 @@ def metas_nucleus(probs: torch.Tensor, p: float) -> torch.Tensor:
     return kept / kept.sum()
 
 
+@example(scores=[0.0, 0.5, 1e-283, -1.0], p=0.5)  # twins in float32: the first stays
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=12, unique=True), st.floats(0.01, 0.99))
 def test_nucleus_keeps_what_metas_code_keeps(scores, p):
     logits = torch.tensor([scores])
     probs = logits.softmax(-1)[0]
     sums = probs.sort(descending=True).values.cumsum(0)
-    if (sums - p).abs().min() > 1e-5 and len(probs.unique()) == len(scores):  # on the edge, and of twins, any may stay
+    if (sums - p).abs().min() > 1e-5:  # on the edge itself rounding decides
         assert_close(next_token_probs(logits, 1.0, top_p=p)[0], metas_nucleus(probs, p))
 
 
