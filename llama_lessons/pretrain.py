@@ -17,7 +17,7 @@ from llama_lessons.device import multiplies_bfloat16
 from llama_lessons.files import COURSE, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
-from llama_lessons.training import Recipe, Trainer
+from llama_lessons.training import TrainConfig, Trainer
 from llama_lessons.world import make_documents
 from llama_lessons.world.curriculum import encoded, phase
 
@@ -68,8 +68,8 @@ feed-forward {config.hidden_dim}, vocabulary {config.vocab_size}, context {confi
 | order | short rows and games of copying first: `PHASES` in `llama_lessons/world/curriculum.py` says what was \
 read when |
 | recipe | {recipe.n_steps} steps of {TOKENS_PER_STEP} tokens; Muon {recipe.muon_lr} for the blocks' matrices, AdamW \
-{recipe.peak_lr} for the rest; warm-up {recipe.warmup_steps} steps, cosine to {recipe.final_lr:.0%}; decay \
-{recipe.weight_decay}; clip {recipe.clip}; matrix products in \
+{recipe.peak_lr} for the rest; warm-up {recipe.warmup_steps} steps, cosine to {recipe.min_lr_ratio:.0%}; decay \
+{recipe.weight_decay}; clip {recipe.max_grad_norm}; matrix products in \
 {"bfloat16" if recipe.bf16 else "float32"} |
 | tokens seen | {last.n_tokens:,} |
 | last loss | {last_loss(trainer):.3f} nats per token (mean of 50 steps; of games and of every other exam only the \
@@ -83,14 +83,16 @@ answers count) |
 """
 
 
-def recipe_of(n_steps: int, workers: int) -> Recipe:
+def recipe_of(n_steps: int, workers: int) -> TrainConfig:
     """The recipe of the shipped model, for a run of another length too."""
     eps = 1e-8  # Llama 2's 1e-5 would drown the gradients of rare words in so small a model
     rates = {"peak_lr": 3e-3, "muon_lr": 0.02, "warmup_steps": min(50, n_steps // 4)}
-    return Recipe(n_steps=n_steps, **rates, eps=eps, accumulate=2, workers=workers, bf16=multiplies_bfloat16())
+    return TrainConfig(
+        n_steps=n_steps, **rates, eps=eps, grad_accum_steps=2, workers=workers, bf16=multiplies_bfloat16()
+    )
 
 
-def pretrain(recipe: Recipe, folder: Path) -> tuple[Trainer, Tokenizer]:
+def pretrain(recipe: TrainConfig, folder: Path) -> tuple[Trainer, Tokenizer]:
     """Train the base model, going on where a run with the same recipe and folder stopped.
 
     Args:

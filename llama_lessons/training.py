@@ -15,11 +15,11 @@ from tqdm.auto import tqdm
 from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.files import atomic
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe, make_optimizers
+from llama_lessons.optimizers import TrainConfig, make_optimizers
 
 
 @dataclass(frozen=True)
-class Record:
+class StepMetrics:
     """What one step was like.
 
     Args:
@@ -50,18 +50,18 @@ class Trainer:
 
     Attributes:
         step: optimizer steps done.
-        records: one `Record` a step.
+        records: one `StepMetrics` a step.
     """
 
-    def __init__(self, model: Llama, recipe: Recipe, batch_at: Callable[[int], Batch]) -> None:
+    def __init__(self, model: Llama, recipe: TrainConfig, batch_at: Callable[[int], Batch]) -> None:
         self.model, self.recipe, self.batch_at = model, recipe, batch_at
         self.optimizers = make_optimizers(model, recipe)
         self._workers = ThreadPoolExecutor(recipe.workers)  # kept: new threads each step would cost time and memory
         self._updates = ThreadPoolExecutor(1)  # an interrupt ends the wait for an update, never the update itself
         self.step = 0
-        self.records: list[Record] = []
+        self.records: list[StepMetrics] = []
 
-    def run(self, n_steps: int | None = None, bar: bool = True) -> Iterator[Record]:
+    def run(self, n_steps: int | None = None, bar: bool = True) -> Iterator[StepMetrics]:
         """Train on, handing out each step's record as soon as it is done.
 
         A KeyboardInterrupt loses nothing: the step that it hits is done or not, never by half. Call `run` to go on.
@@ -84,16 +84,16 @@ class Trainer:
     def _settle(self) -> None:
         self._updates.submit(int).result()  # an update whose wait was interrupted may still be under way
 
-    def _one_step(self) -> Record:
+    def _one_step(self) -> StepMetrics:
         start = time.perf_counter()
         batch = self.batch_at(self.step).to(self.model.embedding.weight.device)
         self.batch_tokens = batch.tokens.numel()
         loss = self._accumulate_gradients(batch)
         return self._updates.submit(self._update, loss, start).result()
 
-    def _update(self, loss: float, start: float) -> Record:
-        grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip))
-        share = self.recipe.share_of_peak(self.step)
+    def _update(self, loss: float, start: float) -> StepMetrics:
+        grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm))
+        share = self.recipe.lr_factor(self.step)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = share * group["peak_lr"]
@@ -101,7 +101,7 @@ class Trainer:
         self.step += 1
         n_tokens = self.batch_tokens + (self.records[-1].n_tokens if self.records else 0)
         seconds = time.perf_counter() - start
-        record = Record(self.step, loss, share * self.recipe.peak_lr, grad_norm, n_tokens, seconds)
+        record = StepMetrics(self.step, loss, share * self.recipe.peak_lr, grad_norm, n_tokens, seconds)
         self.records.append(record)
         return record
 
@@ -114,7 +114,7 @@ class Trainer:
         for weight in weights:
             weight.grad = None
         total = 0.0
-        parts = batch.split(self.recipe.accumulate)
+        parts = batch.split(self.recipe.grad_accum_steps)
         done = self._workers.map(lambda part: self._gradients(part, n_targets, weights), parts)
         for loss, gradients in done:  # in their order, whichever is done first: the same sum every time
             total += loss
@@ -156,4 +156,4 @@ class Trainer:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.step = state["step"]
-        self.records = [Record(*values) for values in state["records"]]
+        self.records = [StepMetrics(*values) for values in state["records"]]

@@ -236,22 +236,22 @@ for name in FAMILY:
 # ## 5. What was in the news?
 #
 # Here is what the announcement and the paper claimed. In this course every published number stands in one file,
-# `llama_lessons/facts.py`, each with its source, and is tested where it can be. When you meet a number about a model
+# `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a model
 # elsewhere, ask for the same.
 #
 # **Predict:** to become an assistant, Llama 2 was shown dialogues that people wrote, and learned from people's choices
 # between two answers. Which of the two were there more of?
 
 # %%
-from llama_lessons import facts
+from llama_lessons import paper
 
 NEWS = {
-    "read in training": facts.TOKENS,
-    "that is": facts.MORE_DATA,
-    "context": facts.CONTEXT,
-    "free of charge up to": facts.FREE_UP_TO,
-    "dialogues by people": facts.SFT_ANNOTATIONS,
-    "choices by people": facts.PREFERENCES_META,
+    "read in training": paper.TOKENS,
+    "that is": paper.MORE_DATA,
+    "context": paper.CONTEXT,
+    "free of charge up to": paper.FREE_UP_TO,
+    "dialogues by people": paper.SFT_ANNOTATIONS,
+    "choices by people": paper.PREFERENCES_META,
 }
 for what, fact in NEWS.items():
     note = f" ({fact.note})" if fact.note else ""
@@ -275,11 +275,11 @@ CLOSED = {"GPT-4": 1, "PaLM-2-L": 1, "GPT-3.5": 1, "PaLM": -3.5}  # how far from
 
 figure, axes = plt.subplots(figsize=(7, 4.2))
 for (family, style), colour in zip(LINES.items(), ("#0072B2", "#D55E00", "#009E73", "black"), strict=True):
-    points = {name.split()[-1]: fact.value for name, fact in facts.MMLU.items() if name.startswith(family)}
+    points = {name.split()[-1]: fact.value for name, fact in paper.MMLU.items() if name.startswith(family)}
     axes.plot([float(size[:-1]) for size in points], list(points.values()), style, color=colour, label=family)
 for name, shift in CLOSED.items():
-    axes.axhline(facts.MMLU[name].value, color="gray", linewidth=0.8)
-    axes.text(5.2, facts.MMLU[name].value + shift, f"{name} {facts.MMLU[name].value}", fontsize=9)
+    axes.axhline(paper.MMLU[name].value, color="gray", linewidth=0.8)
+    axes.text(5.2, paper.MMLU[name].value + shift, f"{name} {paper.MMLU[name].value}", fontsize=9)
 axes.axhline(25, color="gray", linestyle=":")
 axes.text(5.2, 21.5, "choosing at random", fontsize=9)
 axes.set(xscale="log", xlim=(5, 100), ylim=(18, 92), xlabel="parameters, in billions", ylabel="MMLU, % right")
@@ -288,10 +288,10 @@ axes.set_xticks([7, 13, 30, 70], ["7", "13", "30", "70"])
 axes.legend(loc="lower right", bbox_to_anchor=(1, 0.12), frameon=False)
 what = "MMLU against size. Llama 2 rises from 45.3 at 7B to 68.9 at 70B, ten points above Llama 1 at 7B, five at the "
 show(figure, alt=what + "largest; above all of them lie PaLM 69.3, GPT-3.5 70.0, PaLM-2-L 78.3 and GPT-4 86.4.")
-print("source:", facts.MMLU["GPT-4"].source)
+print("source:", paper.MMLU["GPT-4"].source)
 
 # %%
-score = {name: fact.value for name, fact in facts.MMLU.items()}
+score = {name: fact.value for name, fact in paper.MMLU.items()}
 for size in ("7B", "13B"):
     gain = score[f"Llama 2 {size}"] - score[f"Llama 1 {size}"]
     print(f"{size}: {stable(gain, 1)} points more than Llama 1 of that size")
@@ -317,12 +317,12 @@ for other in ("Llama 1 65B", "Falcon 40B", "PaLM", "GPT-3.5", "PaLM-2-L", "GPT-4
 # **Predict:** surely the rows add up to the total?
 
 # %%
-hours, tonnes = facts.CARD_GPU_HOURS, facts.CARD_TCO2
+hours, tonnes = paper.CARD_GPU_HOURS, paper.CARD_TCO2
 for name in hours:
     print(f"{name:<11} {hours[name].value:>9,} hours of an A100 {tonnes[name].value:>7.2f} t CO2")
 rows = sum(fact.value for fact in hours.values()), sum(fact.value for fact in tonnes.values())
-total = facts.GPU_HOURS_TOTAL.value, facts.TCO2_TOTAL.value
-print(f"rows        {rows[0]:>9,} {rows[1]:>25.2f}\ntotal       {total[0]:>9,} {total[1]:>25.2f}   ({facts.CARD})")
+total = paper.GPU_HOURS_TOTAL.value, paper.TCO2_TOTAL.value
+print(f"rows        {rows[0]:>9,} {rows[1]:>25.2f}\ntotal       {total[0]:>9,} {total[1]:>25.2f}   ({paper.CARD})")
 print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
 
 # %% [markdown]
@@ -332,24 +332,24 @@ print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
 for name in FAMILY:
-    left_out = name not in facts.CARD_GPU_HOURS
+    left_out = name not in paper.CARD_GPU_HOURS
     axes.barh(
         name.removeprefix("llama2-").upper(),
-        facts.GPU_HOURS[name].value / 1e6,
+        paper.GPU_HOURS[name].value / 1e6,
         color="#E69F00" if left_out else "#56B4E9",
         edgecolor="black",
         hatch="//" if left_out else "",
     )
 axes.set_xlabel("million hours of an A100; hatched: not in the model card")
-bars = ", ".join(f"{name} {fact.value:,}" for name, fact in facts.GPU_HOURS.items())
+bars = ", ".join(f"{name} {fact.value:,}" for name, fact in paper.GPU_HOURS.items())
 show(figure, alt=f"Bars of GPU hours: {bars}. The hatched one, the 34B, is not in the model card.")
 
 gap = total[0] - rows[0]
-print("the gap is the 34B, to the hour:", gap == facts.GPU_HOURS["llama2-34b"].value)
-print(f"CO2 of all four rows: {sum(fact.value for fact in facts.TCO2.values()):.2f} t, printed as {total[1]:.2f}")
+print("the gap is the 34B, to the hour:", gap == paper.GPU_HOURS["llama2-34b"].value)
+print(f"CO2 of all four rows: {sum(fact.value for fact in paper.TCO2.values()):.2f} t, printed as {total[1]:.2f}")
 for name in FAMILY:
-    energy = facts.GPU_HOURS[name].value * facts.GPU_POWER[name].value / 1e6  # MWh
-    print(f"{name:<11} {facts.GPU_POWER[name].value} W, {stable(facts.TCO2[name].value / energy)} t for each MWh")
+    energy = paper.GPU_HOURS[name].value * paper.GPU_POWER[name].value / 1e6  # MWh
+    print(f"{name:<11} {paper.GPU_POWER[name].value} W, {stable(paper.TCO2[name].value / energy)} t for each MWh")
 
 # %% [markdown]
 # That was the first trap: the 34B was trained and not released, so the card has no row for it, but its total does. Who
@@ -363,11 +363,11 @@ for name in FAMILY:
 # operations per second, about what two cores do, how long would it train?
 
 # %%
-operations = 6 * LlamaConfig.preset("llama2-70b").n_params * facts.TOKENS.value
+operations = 6 * LlamaConfig.preset("llama2-70b").n_params * paper.TOKENS.value
 seconds_of_a_year = 365 * 24 * 3600
-print("70B:", facts.GPU_HOURS["llama2-70b"].value // (24 * 365), "years on one A100")
+print("70B:", paper.GPU_HOURS["llama2-70b"].value // (24 * 365), "years on one A100")
 print("     ", f"{operations / 100e9 / seconds_of_a_year:,.0f} years on two cores")
-achieved = operations / (facts.GPU_HOURS["llama2-70b"].value * 3600)  # operations per second
+achieved = operations / (paper.GPU_HOURS["llama2-70b"].value * 3600)  # operations per second
 print(f"on average an A100 did {achieved / 1e12:.0f} million million operations a second, of 312 that it can at most")
 
 # %% [markdown]
@@ -607,7 +607,7 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 #   table leaves out.
 # - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB.
 #
-# **Read next** `llama_lessons/facts.py`, every published number with its source; `llama_lessons/config.py` and
+# **Read next** `llama_lessons/paper.py`, every published number with its source; `llama_lessons/config.py` and
 # `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.
 #
 # **More to try:** to *train* a model with AdamW takes about 16 bytes for each parameter (lesson 06 says which). Which

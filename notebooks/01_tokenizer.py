@@ -86,7 +86,7 @@ show(figure, alt=f"Bars for {', '.join(ways)}. Units: {lengths}. Unknown in the 
 # much of the almanac fits into that window?
 
 # %%
-from llama_lessons.facts import CONTEXT
+from llama_lessons.paper import CONTEXT
 
 known = set(ways["words and marks"](text))
 new = [word for word in ways["words and marks"](held_out) if word not in known]

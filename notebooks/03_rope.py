@@ -712,7 +712,7 @@ import os
 from safetensors.torch import load_file, save_file
 
 from llama_lessons.checkpoints import save
-from llama_lessons.checkpoints.names import halves_from_pairs, translate
+from llama_lessons.checkpoints.names import interleaved_to_half_split, translate
 from llama_lessons.files import work_dir
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # all it needs is in the folder
@@ -729,7 +729,7 @@ def export(folder, heads_of_wq=None, heads_of_wk=None):
     for name, ours in model.named_parameters():
         if name.endswith(("wq.weight", "wk.weight")):
             heads = heads_of_wq if "wq" in name else heads_of_wk
-            rows = halves_from_pairs(ours.detach(), heads) if heads else ours.detach().clone()
+            rows = interleaved_to_half_split(ours.detach(), heads) if heads else ours.detach().clone()
             weights[translate(name, "ours", "hf")] = rows
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 

@@ -780,7 +780,7 @@ print(once, texts["hf"])
 # %%
 from safetensors.torch import load_file
 
-from llama_lessons.checkpoints.names import pairs_from_halves
+from llama_lessons.checkpoints.names import half_split_to_interleaved
 
 stored = load_file(folder / "hf" / "model.safetensors")
 
@@ -790,7 +790,7 @@ def read_rows(heads_of_wq, heads_of_wk):
     weights = {}
     for name, weight in stored.items():
         heads = {"q_proj": heads_of_wq, "k_proj": heads_of_wk}.get(name.split(".")[-2])
-        weights[translate(name, "hf", "ours")] = pairs_from_halves(weight, heads) if heads else weight
+        weights[translate(name, "hf", "ours")] = half_split_to_interleaved(weight, heads) if heads else weight
     weights["output.weight"] = weights["embedding.weight"]  # tied, so stored once
     reader = MyLlama(config)
     reader.load_state_dict(weights)

@@ -317,9 +317,9 @@ print("both were 1, and are now", stable(weight))
 # bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200 with 141 GB?
 
 # %%
-from llama_lessons.optimizers import Recipe, make_optimizers
+from llama_lessons.optimizers import TrainConfig, make_optimizers
 
-[optimizer] = make_optimizers(model, Recipe(n_steps=1))
+[optimizer] = make_optimizers(model, TrainConfig(n_steps=1))
 for group in optimizer.param_groups:
     numbers = sum(weight.numel() for weight in group["params"])
     print(f"{len(group['params'])} tensors, {numbers:>7,} numbers, weight decay {group['weight_decay']}")
@@ -369,14 +369,14 @@ check_learning_rate(solved_learning_rate)
 # million. How many steps is that, and what share of them is warm-up?
 
 # %%
-from llama_lessons import facts
+from llama_lessons import paper
 
-n_steps = facts.TOKENS.value / facts.GLOBAL_BATCH.value
-warmup = facts.OPTIMIZER["warmup_steps"].value
+n_steps = paper.TOKENS.value / paper.GLOBAL_BATCH.value
+warmup = paper.OPTIMIZER["warmup_steps"].value
 print(f"{n_steps:,.0f} steps, {warmup} of them warm-up: {stable(100 * warmup / n_steps, 1)} %")
-for name, fact in facts.OPTIMIZER.items():
+for name, fact in paper.OPTIMIZER.items():
     print(f"{name:<13}{fact.value}")
-print({name: fact.value for name, fact in facts.PEAK_LR.items()})
+print({name: fact.value for name, fact in paper.PEAK_LR.items()})
 
 # %%
 from llama_lessons.checks.pretraining import learning_rate
@@ -439,7 +439,7 @@ from torch.testing import assert_close
 from llama_lessons.checks.pretraining import clip
 from llama_lessons.training import Trainer
 
-recipe = Recipe(n_steps=5, peak_lr=5e-3, warmup_steps=2, eps=1e-8)
+recipe = TrainConfig(n_steps=5, peak_lr=5e-3, warmup_steps=2, eps=1e-8)
 model = new_model(TINY)
 weights = list(model.parameters())
 means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
@@ -479,7 +479,7 @@ SIZES = {  # shape, steps
 }
 size = "laptop"
 config, n_steps = SIZES[size]
-recipe = Recipe(n_steps=n_steps, peak_lr=5e-3 if size == "laptop" else 2e-3, warmup_steps=16, eps=1e-8)
+recipe = TrainConfig(n_steps=n_steps, peak_lr=5e-3 if size == "laptop" else 2e-3, warmup_steps=16, eps=1e-8)
 trainer = Trainer(new_model(config), recipe, batch_at)
 
 
@@ -565,7 +565,7 @@ print("less surprised on the whole:", bool(surprise(trainer.model).mean() < surp
 from dataclasses import replace
 
 N_STEPS = 48
-good = Recipe(n_steps=N_STEPS, peak_lr=5e-3, warmup_steps=6, eps=1e-8)
+good = TrainConfig(n_steps=N_STEPS, peak_lr=5e-3, warmup_steps=6, eps=1e-8)
 
 
 def unshifted(step):
@@ -576,7 +576,7 @@ ways = {
     "as it should be": (good, batch_at),
     "no warm-up": (replace(good, warmup_steps=0), batch_at),
     "100 times the rate": (replace(good, peak_lr=0.5), batch_at),
-    "no clipping": (replace(good, clip=math.inf), batch_at),
+    "no clipping": (replace(good, max_grad_norm=math.inf), batch_at),
     "targets not shifted": (good, unshifted),
 }
 broken = TrainingView(N_STEPS * ROWS * SEQ_LEN, levels)
@@ -631,7 +631,7 @@ def spoil(trainer, at=16, factor=1000):
 
 accident = TrainingView(N_STEPS * ROWS * SEQ_LEN)
 display(accident)
-for name, recipe in {"clipped": good, "not clipped": replace(good, clip=math.inf)}.items():
+for name, recipe in {"clipped": good, "not clipped": replace(good, max_grad_norm=math.inf)}.items():
     run = Trainer(new_model(TINY), recipe, batch_at)
     spoil(run)
     accident.follow(run, f"accident, {name}")
@@ -671,7 +671,7 @@ print("AdamW's pace 20, 100 and 200 steps later, where 1 is the usual:", stable(
 # %%
 import _thread
 
-short = Recipe(n_steps=12, peak_lr=5e-3, warmup_steps=3, eps=1e-8)
+short = TrainConfig(n_steps=12, peak_lr=5e-3, warmup_steps=3, eps=1e-8)
 # on the CPU: a GPU makes some sums in whatever order is quickest, so that no two runs are alike to the bit
 straight, stopped, resumed = (Trainer(new_model(TINY).cpu(), short, batch_at) for _ in range(3))
 list(straight.run(bar=False))
@@ -825,20 +825,20 @@ for row in rows:
 
 # %%
 A100 = 312e12  # operations per second, by its maker's data sheet
-for name, hours in facts.GPU_HOURS.items():
-    operations = 6 * LlamaConfig.preset(name).n_params * facts.TOKENS.value
+for name, hours in paper.GPU_HOURS.items():
+    operations = 6 * LlamaConfig.preset(name).n_params * paper.TOKENS.value
     used = operations / (hours.value * 3600 * A100)
     print(
         f"{name:<11}{operations:.1e} operations, {hours.value:>9,} hours, {stable(100 * used, 0)} % of the peak;",
         end=" ",
     )
-    print(f"{facts.TCO2[name].value:>6.2f} t CO2")
-card_hours = sum(fact.value for fact in facts.CARD_GPU_HOURS.values())
-print(f"trap 1: the card's rows sum to {card_hours:,} hours; its total says {facts.GPU_HOURS_TOTAL.value:,}")
-gap = facts.GPU_HOURS_TOTAL.value - card_hours
-print(f"        the gap is the 34B, to the hour: {gap == facts.GPU_HOURS['llama2-34b'].value}")
-summed = sum(fact.value for fact in facts.TCO2.values())
-print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total says {facts.TCO2_TOTAL.value:.2f}")
+    print(f"{paper.TCO2[name].value:>6.2f} t CO2")
+card_hours = sum(fact.value for fact in paper.CARD_GPU_HOURS.values())
+print(f"trap 1: the card's rows sum to {card_hours:,} hours; its total says {paper.GPU_HOURS_TOTAL.value:,}")
+gap = paper.GPU_HOURS_TOTAL.value - card_hours
+print(f"        the gap is the 34B, to the hour: {gap == paper.GPU_HOURS['llama2-34b'].value}")
+summed = sum(fact.value for fact in paper.TCO2.values())
+print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total says {paper.TCO2_TOTAL.value:.2f}")
 
 # %% [markdown]
 # A third to two fifths of the peak is very good work; the rest goes into moving numbers between memory and processors,

@@ -906,8 +906,8 @@ print("small calls for each token in it: more than 100:", len(calls) > 100)
 # does not begin the text.)
 
 # %%
-from llama_lessons.facts import SAMPLING
 from llama_lessons.generate import stream
+from llama_lessons.paper import SAMPLING
 
 ids = tok.encode("Luna hums 🦙🎵 loudly", bos=False)  # as if a model were writing it, token by token
 print(" ".join(tok.pieces(ids)))

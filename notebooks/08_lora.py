@@ -121,8 +121,8 @@ print("sentences that end in a hum: {} of {}".format(*hummed(base)))
 # %% [markdown]
 # ## 2. Change everything
 #
-# First the obvious way, *full fine-tuning*: go on training all weights, on hummed stories. `Trainer` and `Recipe` are
-# those of lesson 06. 40 steps of 512 tokens are parts of some eighty stories, and take some seconds.
+# First the obvious way, *full fine-tuning*: go on training all weights, on hummed stories. `Trainer` and `TrainConfig`
+# are those of lesson 06. 40 steps of 512 tokens are parts of some eighty stories, and take some seconds.
 #
 # **Predict:** pretraining took 4800 steps of 4096 tokens. How far do 40 small ones come?
 
@@ -130,7 +130,7 @@ print("sentences that end in a hum: {} of {}".format(*hummed(base)))
 from copy import deepcopy
 
 from llama_lessons.batches import pack
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.training import Trainer
 
 
@@ -140,7 +140,7 @@ def batch(seed, voice):
 
 
 def teach(model, lr, voice=hum):
-    recipe = Recipe(n_steps=40, peak_lr=lr, warmup_steps=4)
+    recipe = TrainConfig(n_steps=40, peak_lr=lr, warmup_steps=4)
     trainer = Trainer(model, recipe, lambda step: batch(4_000_000 + step, voice))
     return [record.loss for record in trainer.run()]
 
@@ -695,7 +695,7 @@ for name in ("all weights", "rank 8 on wq, wv"):
     model = deepcopy(base)
     if name != "all weights":
         add_lora(model, 8, 16, ("wq", "wv"))
-    trainer = Trainer(model, Recipe(n_steps=1), lambda step: batch(4_000_000, hum))
+    trainer = Trainer(model, TrainConfig(n_steps=1), lambda step: batch(4_000_000, hum))
     list(trainer.run())
     gradients = sum(weight.grad.nbytes for weight in model.parameters() if weight.grad is not None)
     states = [state for optimizer in trainer.optimizers for state in optimizer.state.values()]

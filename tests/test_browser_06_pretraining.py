@@ -19,7 +19,7 @@ from IPython.display import display
 from llama_lessons.batches import Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.training import Trainer
 from llama_lessons.widgets.training import TrainingView
 
@@ -30,7 +30,7 @@ def batch_at(step):
 if "trainer" not in globals():
     config = LlamaConfig(
         dim=32, n_layers=2, n_heads=4, n_kv_heads=2, vocab_size=32, hidden_dim=64, max_seq_len=64)
-    trainer = Trainer(Llama(config), Recipe(n_steps=400, peak_lr=1e-3), batch_at)
+    trainer = Trainer(Llama(config), TrainConfig(n_steps=400, peak_lr=1e-3), batch_at)
     view = TrainingView(400 * 512, {"<i>knows nothing</i>": 3.47})
 display(view)
 view.follow(trainer, write=lambda: f"<b>step</b> {trainer.step}", at=[0, 5, 400])

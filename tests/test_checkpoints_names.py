@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from llama_lessons.checkpoints.assembly import skeleton
-from llama_lessons.checkpoints.names import LAYOUTS, halves_from_pairs, pairs_from_halves, translate
+from llama_lessons.checkpoints.names import LAYOUTS, half_split_to_interleaved, interleaved_to_half_split, translate
 from llama_lessons.config import LlamaConfig
 from llama_lessons.rope import rope_angles, rotate
 from tests.reference.checkpoint_huggingface import huggingface_weights
@@ -53,11 +53,11 @@ def test_a_name_that_no_llama_has_is_an_error(name: str):
 
 
 def test_halves_from_pairs_moves_the_even_rows_of_each_head_to_the_front():
-    assert torch.equal(halves_from_pairs(PAIRS, n_heads=2), HALVES)
+    assert torch.equal(interleaved_to_half_split(PAIRS, n_heads=2), HALVES)
 
 
 def test_pairs_from_halves_is_the_way_back():
-    assert torch.equal(pairs_from_halves(HALVES, n_heads=2), PAIRS)
+    assert torch.equal(half_split_to_interleaved(HALVES, n_heads=2), PAIRS)
 
 
 def test_scores_are_the_same_in_both_orders():
@@ -77,7 +77,7 @@ def test_scores_are_the_same_in_both_orders():
         return torch.einsum("thd,shd->hts", q, k.repeat_interleave(H // Hkv, dim=1))
 
     pairs = [rotate((x @ w.T).view(1, T, -1, D), cos, sin)[0] for w in (wq, wk)]
-    halves = [turn_halves((x @ halves_from_pairs(w, n).T).view(T, -1, D)) for w, n in ((wq, H), (wk, Hkv))]
+    halves = [turn_halves((x @ interleaved_to_half_split(w, n).T).view(T, -1, D)) for w, n in ((wq, H), (wk, Hkv))]
     assert_close(scores(*halves), scores(*pairs), rtol=1e-5, atol=1e-4)
 
 
@@ -85,5 +85,5 @@ def test_the_reference_reorders_as_the_package_does():
     weights = meta_weights(SMALL)
     theirs = huggingface_weights(SMALL, weights)
     for part, n_heads in (("q", 16), ("k", 8)):
-        mine = halves_from_pairs(weights[f"layers.2.attention.w{part}.weight"], n_heads)
+        mine = interleaved_to_half_split(weights[f"layers.2.attention.w{part}.weight"], n_heads)
         assert torch.equal(mine, theirs[f"model.layers.2.self_attn.{part}_proj.weight"])

@@ -17,7 +17,7 @@ from llama_lessons.checks.lora_mistakes import LORA_MISTAKES, MERGE_MISTAKES
 from llama_lessons.config import PRESETS, LlamaConfig
 from llama_lessons.lora import LoraLinear, add_lora
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe, make_optimizers
+from llama_lessons.optimizers import TrainConfig, make_optimizers
 from llama_lessons.widgets.adapters import TARGETS, lora_params, training_bytes
 from tests.banks import or_fails, said, twins
 
@@ -264,7 +264,7 @@ def test_the_memory_is_what_an_optimizer_really_keeps():
     config = LlamaConfig(dim=48, n_layers=2, n_heads=6, n_kv_heads=3, vocab_size=61, hidden_dim=40, max_seq_len=32)
     model = Llama(config)
     trained = add_lora(model, 3, 6)
-    [optimizer] = make_optimizers(model, Recipe(n_steps=1))
+    [optimizer] = make_optimizers(model, TrainConfig(n_steps=1))
     model(torch.arange(14).reshape(2, 7)).sum().backward()
     optimizer.step()
     weights = sum(weight.nbytes for weight in model.parameters())

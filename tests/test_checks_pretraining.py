@@ -14,7 +14,7 @@ from llama_lessons.checks import pretraining as checks
 from llama_lessons.checks.exercise import WrongAnswer
 from llama_lessons.checks.pretraining_mistakes import BATCH_MISTAKES, RATE_MISTAKES
 from llama_lessons.checks.pretraining_step_mistakes import ADAMW_MISTAKES, CLIP_MISTAKES
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from tests.banks import said, twins
 
 BANK = {
@@ -139,7 +139,7 @@ def test_a_mistake_is_named_however_it_is_written(check, answer, name):
 
 
 def right_rate(step, n_steps, peak, warmup):
-    return peak * Recipe(n_steps=n_steps, warmup_steps=warmup).share_of_peak(step)
+    return peak * TrainConfig(n_steps=n_steps, warmup_steps=warmup).lr_factor(step)
 
 
 def right_adamw(weight, gradient, mean, square, step, rate, decay):
@@ -175,9 +175,9 @@ def test_right_answers_are_accepted(check, answer, capsys):
 
 
 def test_the_reference_rate_is_the_recipes():
-    recipe = Recipe(n_steps=77, warmup_steps=9)
+    recipe = TrainConfig(n_steps=77, warmup_steps=9)
     for step in range(77):
-        assert checks.learning_rate(step, 77, 2.0, 9) == pytest.approx(2 * recipe.share_of_peak(step))
+        assert checks.learning_rate(step, 77, 2.0, 9) == pytest.approx(2 * recipe.lr_factor(step))
 
 
 def test_the_first_example_of_adamw_is_the_step_that_one_does_by_hand():

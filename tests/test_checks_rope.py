@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from llama_lessons.attention import Attention, KVCache
-from llama_lessons.checkpoints.names import halves_from_pairs
+from llama_lessons.checkpoints.names import interleaved_to_half_split
 from llama_lessons.checks import rope as checks
 from llama_lessons.checks.exercise import WrongAnswer
 from llama_lessons.checks.rope_mistakes import ANGLES_MISTAKES, ROTATE_MISTAKES
@@ -219,7 +219,7 @@ def test_right_answers_are_accepted(capsys):
     checks.check_rotate(by_complex_numbers)
     checks.check_scores(lambda q, k, c: turn(q, (n := torch.arange(len(q)) + len(c))) @ torch.cat((c, turn(k, n))).T)
     checks.check_scores(by_a_shift)
-    checks.check_export(lambda wq, wk, n, m: (halves_from_pairs(wq, n), halves_from_pairs(wk, m)))
+    checks.check_export(lambda wq, wk, n, m: (interleaved_to_half_split(wq, n), interleaved_to_half_split(wk, m)))
     checks.check_export(lambda wq, wk, n, m: [permute(wq, n), permute(wk, m)])
     assert capsys.readouterr().out.count("right, on all") == 8
 

@@ -17,7 +17,7 @@ from llama_lessons.checkpoints import CheckpointError, load, save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.lora import add_lora, load_lora, merge_lora, save_lora, unmerge_lora
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe, make_optimizers
+from llama_lessons.optimizers import TrainConfig, make_optimizers
 from llama_lessons.packed import worth_packing
 
 CONFIG = LlamaConfig(dim=48, n_layers=3, n_heads=6, n_kv_heads=2, vocab_size=61, hidden_dim=40, max_seq_len=32)
@@ -67,7 +67,7 @@ def test_only_the_adapters_are_trained(targets):
     model = plain_model()
     added = add_lora(model, RANK, ALPHA, targets)
     assert len(added) == 2 * 3 * len(targets)
-    optimizers = make_optimizers(model, Recipe(n_steps=1))
+    optimizers = make_optimizers(model, TrainConfig(n_steps=1))
     trained = [weight for optimizer in optimizers for group in optimizer.param_groups for weight in group["params"]]
     assert {id(weight) for weight in trained} == {id(weight) for weight in added}
     model(TOKENS).sum().backward()

@@ -14,12 +14,12 @@ from torch.testing import assert_close
 from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
-from llama_lessons.training import Recipe, Trainer, make_optimizers
+from llama_lessons.training import TrainConfig, Trainer, make_optimizers
 
 ROOT = Path(__file__).parents[1]
 CONFIG = LlamaConfig(dim=24, n_layers=2, n_heads=6, n_kv_heads=3, vocab_size=31, hidden_dim=20, max_seq_len=16)
-RECIPE = Recipe(n_steps=12, peak_lr=3e-3, warmup_steps=3)
-MUON = replace(RECIPE, muon_lr=0.02, accumulate=2)
+RECIPE = TrainConfig(n_steps=12, peak_lr=3e-3, warmup_steps=3)
+MUON = replace(RECIPE, muon_lr=0.02, grad_accum_steps=2)
 
 
 def batch_at(step: int) -> Batch:
@@ -27,14 +27,14 @@ def batch_at(step: int) -> Batch:
     return Batch(rows[:, :-1], rows[:, 1:])
 
 
-def make_trainer(recipe: Recipe = RECIPE) -> Trainer:
+def make_trainer(recipe: TrainConfig = RECIPE) -> Trainer:
     torch.manual_seed(0)
     return Trainer(Llama(CONFIG), recipe, batch_at)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
-    recipe = Recipe(n_steps=104, warmup_steps=4)
-    shares = [recipe.share_of_peak(step) for step in range(104)]
+    recipe = TrainConfig(n_steps=104, warmup_steps=4)
+    shares = [recipe.lr_factor(step) for step in range(104)]
     assert shares[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
     assert shares[4:] == sorted(shares[4:], reverse=True)
     assert shares[103] == pytest.approx(0.1)
@@ -43,7 +43,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_tenth():
 
 def test_one_step_is_adamw_by_hand():
     """The first step of AdamW moves every weight by lr * g / (|g| + eps), after decaying matrices by lr * decay."""
-    trainer = make_trainer(replace(RECIPE, n_steps=1, warmup_steps=0, clip=0.5, weight_decay=0.3))
+    trainer = make_trainer(replace(RECIPE, n_steps=1, warmup_steps=0, max_grad_norm=0.5, weight_decay=0.3))
     before = {name: weight.detach().clone() for name, weight in trainer.model.named_parameters()}
     batch = batch_at(0)
     (token_loss(trainer.model(batch.tokens), batch.targets) / 40).backward()
@@ -59,7 +59,7 @@ def test_one_step_is_adamw_by_hand():
 
 
 def test_accumulated_parts_make_the_step_of_the_whole():
-    whole, parts = make_trainer(), make_trainer(replace(RECIPE, accumulate=3))
+    whole, parts = make_trainer(), make_trainer(replace(RECIPE, grad_accum_steps=3))
     losses = [[record.loss for record in trainer.run(4)] for trainer in (whole, parts)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert_close(whole.model.state_dict(), parts.model.state_dict(), rtol=1e-3, atol=1e-5)
@@ -124,7 +124,10 @@ def test_training_lowers_the_loss_on_what_repeats():
 
 
 def test_two_workers_make_the_bits_of_one():
-    one, two = make_trainer(replace(RECIPE, accumulate=3)), make_trainer(replace(RECIPE, accumulate=3, workers=2))
+    one, two = (
+        make_trainer(replace(RECIPE, grad_accum_steps=3)),
+        make_trainer(replace(RECIPE, grad_accum_steps=3, workers=2)),
+    )
     losses = [[record.loss for record in trainer.run(4)] for trainer in (one, two)]
     assert losses[0] == losses[1]
     assert_close(two.model.state_dict(), one.model.state_dict(), rtol=0, atol=0)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from llama_lessons.checkpoints.names import pairs_from_halves
+from llama_lessons.checkpoints.names import half_split_to_interleaved
 from llama_lessons.checks.rope_mistakes import halves
 from llama_lessons.config import LlamaConfig
 from llama_lessons.generate import generate
@@ -100,8 +100,8 @@ def test_turning_halves_is_reading_rows_that_were_sorted_for_halves(model: Llama
     """The same model by another road: its rows put into the order in which neighbours turn together."""
     other = deepcopy(model)
     for block in other.blocks:
-        block.attention.wq.weight.copy_(pairs_from_halves(block.attention.wq.weight, CONFIG.n_heads))
-        block.attention.wk.weight.copy_(pairs_from_halves(block.attention.wk.weight, CONFIG.n_kv_heads))
+        block.attention.wq.weight.copy_(half_split_to_interleaved(block.attention.wq.weight, CONFIG.n_heads))
+        block.attention.wk.weight.copy_(half_split_to_interleaved(block.attention.wk.weight, CONFIG.n_kv_heads))
     tokens = some_tokens()
     with turning(model, WAYS["two halves"]):
         assert_close(model(tokens), other(tokens), rtol=1e-4, atol=1e-4)

@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from llama_lessons.batches import Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.training import Trainer
 from llama_lessons.widgets import training
 from llama_lessons.widgets.training import TrainingView
@@ -28,7 +28,7 @@ def batch_at(step: int) -> Batch:
 
 def make_trainer(n_steps: int = 6) -> Trainer:
     torch.manual_seed(0)
-    return Trainer(Llama(CONFIG), Recipe(n_steps=n_steps, peak_lr=3e-3), batch_at)
+    return Trainer(Llama(CONFIG), TrainConfig(n_steps=n_steps, peak_lr=3e-3), batch_at)
 
 
 @pytest.fixture

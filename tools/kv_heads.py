@@ -22,7 +22,7 @@ from llama_lessons.batches import Batch, pack, token_loss
 from llama_lessons.config import LlamaConfig
 from llama_lessons.files import COURSE, data_path
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import make_documents
@@ -72,7 +72,7 @@ def measure(n_tokens: int, seeds: int) -> Iterator[dict]:
     """
     tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
     n_steps = n_tokens // (ROWS * SEQ_LEN)
-    recipe = Recipe(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
+    recipe = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
     train = [documents(FIRST_STEP + step, tok, ROWS) for step in tqdm(range(n_steps), desc="documents")]
     test = documents(HELD_OUT, tok, HELD_OUT_ROWS)
     runs = [(n_kv_heads, seed) for seed in range(seeds) for n_kv_heads in KV_HEADS]

@@ -3,7 +3,7 @@
     python -m tools.lora_ranks                   writes data/tables/lora_ranks.csv (42 models; about 5 minutes)
     python -m tools.lora_ranks --steps 2 --seeds 1 --out FILE            a short run, to see that it works
 
-Recipe and pages are the lesson's; the seeds differ in the adapters' first numbers only.
+TrainConfig and pages are the lesson's; the seeds differ in the adapters' first numbers only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from llama_lessons.checkpoints import load
 from llama_lessons.evaluation import perplexity
 from llama_lessons.files import COURSE, data_path
 from llama_lessons.lora import add_lora
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import make_documents
@@ -64,7 +64,7 @@ def measure(n_steps: int, seeds: int) -> Iterator[dict]:
     tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
     base = load(data_path("checkpoints/base"), dtype=torch.float32)
     test = list(islice(hummed(tok, HELD_OUT), HELD_OUT_PAGES))
-    recipe = Recipe(n_steps=n_steps, peak_lr=PEAK_LR, warmup_steps=min(4, n_steps))
+    recipe = TrainConfig(n_steps=n_steps, peak_lr=PEAK_LR, warmup_steps=min(4, n_steps))
     kinds = [(place, rank, seed) for place in PLACES for rank in RANKS for seed in range(seeds)]
     for place, rank, seed in tqdm(kinds, desc="models"):
         torch.manual_seed(seed)

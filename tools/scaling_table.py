@@ -25,7 +25,7 @@ from llama_lessons.batches import Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.files import COURSE, data_path
 from llama_lessons.model import Llama
-from llama_lessons.optimizers import Recipe
+from llama_lessons.optimizers import TrainConfig
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from tools.kv_heads import documents, loss_of
@@ -77,7 +77,7 @@ class Runs:
 
     def train(self, size: str, n_steps: int, seq_len: int, seed: int) -> Iterator[tuple[int, Llama]]:
         """Train one model; steps done and the model, after every step."""
-        recipe = Recipe(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
+        recipe = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
         torch.manual_seed(seed)
         model = Llama(shape(size, self.tok.vocab_size))
         rows = STEP_TOKENS // seq_len

@@ -12,7 +12,7 @@ from torch import Tensor
 from llama_lessons.checkpoints.assembly import Checkpoint, Stored
 from llama_lessons.checkpoints.errors import CheckpointError, unreadable
 from llama_lessons.checkpoints.huggingface_config import config_from, settings_of
-from llama_lessons.checkpoints.names import halves_from_pairs, pairs_from_halves, translate
+from llama_lessons.checkpoints.names import half_split_to_interleaved, interleaved_to_half_split, translate
 from llama_lessons.checkpoints.progress import progress
 from llama_lessons.checkpoints.settings import read_settings, write_settings
 from llama_lessons.checkpoints.tokenizer_files import write_tokenizer_files
@@ -95,7 +95,7 @@ def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> Store
 
     def fill(out: Tensor) -> None:
         if n_heads:
-            pairs_from_halves(tensor, n_heads, out)
+            half_split_to_interleaved(tensor, n_heads, out)
         else:
             out.copy_(tensor)
 
@@ -165,4 +165,4 @@ def _split(weights: dict[str, Tensor]) -> list[list[str]]:
 def their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
     """A weight of any shape on the CPU with its rows in Hugging Face's order."""
     n_heads = rotated_heads(name, config)
-    return (halves_from_pairs(weight, n_heads) if n_heads else weight).cpu().contiguous()
+    return (interleaved_to_half_split(weight, n_heads) if n_heads else weight).cpu().contiguous()

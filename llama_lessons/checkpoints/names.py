@@ -45,7 +45,7 @@ def translate(name: str, source: str, target: str) -> str:
     return table[pattern].replace("#", number[1] if number else "") + weight
 
 
-def halves_from_pairs(weight: Tensor, n_heads: int) -> Tensor:
+def interleaved_to_half_split(weight: Tensor, n_heads: int) -> Tensor:
     """Rows of wq or wk from Meta's order, which turns neighbours, to Hugging Face's, which turns row i with i + D/2.
 
     Both models then compute the same scores: a score is a sum over a head's channels, and a sum knows no order.
@@ -62,7 +62,7 @@ def halves_from_pairs(weight: Tensor, n_heads: int) -> Tensor:
     return weight.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(0, 2)
 
 
-def pairs_from_halves(weight: Tensor, n_heads: int, out: Tensor | None = None) -> Tensor:
+def half_split_to_interleaved(weight: Tensor, n_heads: int, out: Tensor | None = None) -> Tensor:
     """The way back: rows of q_proj or k_proj from Hugging Face's order to Meta's, which is ours.
 
     Args:

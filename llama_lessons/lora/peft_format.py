@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from llama_lessons.checkpoints.errors import CheckpointError
 from llama_lessons.checkpoints.huggingface import rotated_heads, tensors_in, their_rows
-from llama_lessons.checkpoints.names import pairs_from_halves, translate
+from llama_lessons.checkpoints.names import half_split_to_interleaved, translate
 from llama_lessons.checkpoints.settings import number, read_settings, write_settings
 from llama_lessons.files import atomic
 from llama_lessons.lora.adapters import TARGETS, LoraLinear, place, refuse_second_set, some_adapters
@@ -84,7 +84,7 @@ def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
             raise CheckpointError(path / WEIGHTS, f"{found}, but {wanted}", TAKE_OTHER)
         n_heads = rotated_heads(f"{name}.weight", model.config)
         layer.lora_a.data.copy_(a)
-        layer.lora_b.data.copy_(pairs_from_halves(b, n_heads) if n_heads else b)
+        layer.lora_b.data.copy_(half_split_to_interleaved(b, n_heads) if n_heads else b)
         layers[translate(name, "hf", "ours")] = layer
     return place(model, layers)
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import traitlets
 
 from llama_lessons.page import stable
-from llama_lessons.training import Record, Trainer
+from llama_lessons.training import StepMetrics, Trainer
 from llama_lessons.widgets.view import View, static
 
 TOP = 8.5  # nats; what lies above is drawn at the edge
@@ -132,7 +132,7 @@ class TrainingView(View):
         return figure
 
 
-def _curve(records: list[Record]) -> dict:
+def _curve(records: list[StepMetrics]) -> dict:
     """Tokens read and loss of every step; a loss that is no number, or endless, becomes None."""
     losses = [record.loss if math.isfinite(record.loss) else None for record in records]
     return {"tokens": [record.n_tokens for record in records], "losses": losses}

@@ -60,8 +60,16 @@ PEAK_LR = _by_size("learning rate", f"{PAPER}, table 1", 3e-4, 3e-4, 1.5e-4, 1.5
 OPTIMIZER = _table(
     "AdamW setting",
     f"{PAPER}, section 2.2",
-    {"beta1": 0.9, "beta2": 0.95, "eps": 1e-5, "weight_decay": 0.1, "clip": 1.0, "warmup_steps": 2000, "final_lr": 0.1},
-    note="final_lr is the share of the peak at which the cosine ends",
+    {
+        "beta1": 0.9,
+        "beta2": 0.95,
+        "eps": 1e-5,
+        "weight_decay": 0.1,
+        "max_grad_norm": 1.0,
+        "warmup_steps": 2000,
+        "min_lr_ratio": 0.1,
+    },
+    note="min_lr_ratio is the share of the peak at which the cosine ends",
 )
 GLOBAL_BATCH = Fact(4_000_000, "tokens", f"{PAPER}, table 1")
 GPU_HOURS = _by_size("hours of an A100-80GB", f"{PAPER}, table 2", 184_320, 368_640, 1_038_336, 1_720_320)
