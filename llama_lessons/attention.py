@@ -25,7 +25,8 @@ class KVCache:
     Attributes:
         length: tokens in the cache. It grows when a forward pass is through, so that an interrupted pass leaves
             no trace; set it back to forget the tokens after it.
-        keys, values: shape (n_layers, B, Hkv, max_seq_len, D); what lies beyond `length` is not meant to be read.
+        keys, values: a tensor for each layer, shape (B, Hkv, max_seq_len, D); what lies beyond `length` is not meant
+            to be read.
     """
 
     def __init__(
@@ -40,25 +41,25 @@ class KVCache:
         for name, value in (("batch_size", batch_size), ("max_seq_len", max_seq_len)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        shape = (config.n_layers, batch_size, config.n_kv_heads, max_seq_len, config.head_dim)
-        self.keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.values = torch.zeros(shape, device=device, dtype=dtype)
+        shape = (batch_size, config.n_kv_heads, max_seq_len, config.head_dim)
+        self.keys = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
+        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
         self.length = 0
 
     @property
     def max_seq_len(self) -> int:
         """Tokens there is room for."""
-        return self.keys.shape[3]
+        return self.keys[0].shape[2]
 
     @property
     def n_bytes(self) -> int:
         """Bytes set aside, filled or not."""
-        return self.keys.nbytes + self.values.nbytes
+        return sum(tensor.nbytes for tensor in (*self.keys, *self.values))
 
     def check(self, batch_size: int, n_tokens: int) -> None:
         """Raise ValueError unless n_tokens more for batch_size sequences have room."""
-        if batch_size != self.keys.shape[1]:
-            raise ValueError(f"the cache was made for batch_size={self.keys.shape[1]}, got tokens of {batch_size}")
+        if batch_size != len(self.keys[0]):
+            raise ValueError(f"the cache was made for batch_size={len(self.keys[0])}, got tokens of {batch_size}")
         if self.length + n_tokens > self.max_seq_len:
             raise ValueError(
                 f"the cache has room for {self.max_seq_len} tokens and would hold {self.length + n_tokens}: "
@@ -82,9 +83,9 @@ class KVCache:
         if keys.requires_grad or values.requires_grad:
             raise ValueError("a cache is for reading only: call the model inside `with torch.no_grad():`")
         end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        self.keys[layer][:, :, self.length : end] = keys
+        self.values[layer][:, :, self.length : end] = values
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
 
     def mask(self, n_new: int) -> Tensor | None:
         """Which of the tokens that `extend` returns the new ones may look at, (T, S); None: the usual causal mask."""

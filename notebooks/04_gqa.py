@@ -312,7 +312,8 @@ check_read_on(solved_read_on)
 
 # %%
 cache = model.new_cache(max_seq_len=100)
-print("keys, and values, as (layers, B, Hkv, room, D):", tuple(cache.keys.shape), f"- {cache.n_bytes:,} bytes in all")
+print(len(cache.keys), "layers, the keys of each, and its values, as (B, Hkv, capacity, D):", tuple(cache.keys[0].shape))
+print(f"{cache.n_bytes:,} bytes in all")
 logits = model(torch.tensor([prompt]), cache)  # prefill
 written = [logits[0, -1].argmax().item()]
 while len(written) < 40:
@@ -434,8 +435,8 @@ def written_one_too_early(model, tokens, cache):
     def extend(layer, keys, values):
         start, end = max(cache.length - 1, 0), cache.length + keys.shape[2]
         for memory, new in ((cache.keys, keys), (cache.values, values)):
-            memory[layer, :, :, start : start + new.shape[2]] = new
-        return cache.keys[layer, :, :, :end], cache.values[layer, :, :, :end]
+            memory[layer][:, :, start : start + new.shape[2]] = new
+        return cache.keys[layer][:, :, :end], cache.values[layer][:, :, :end]
 
     cache.extend = extend
     try:

@@ -232,7 +232,7 @@ def test_the_reference_scores_are_those_of_the_packages_attention():
     module.observer = seen.append
     with torch.no_grad():
         for part in (slice(0, 4), slice(4, 7)):
-            kept = cache.keys[0, 0, 0, : cache.length].clone()
+            kept = cache.keys[0][0, 0, : cache.length].clone()
             angles = rope_angles(torch.arange(part.start, part.stop), 8)
             module(x[:, part], angles.cos(), angles.sin(), cache)
             cache.length = part.stop

@@ -1,13 +1,14 @@
 import copy
 
+import numpy
 import pytest
 import torch
+from torch.nn.modules.module import register_module_forward_hook
 from torch.testing import assert_close
 
-from llama_lessons import generate as generation
 from llama_lessons.config import LlamaConfig
 from llama_lessons.generate import generate, stream
-from llama_lessons.model import Llama, record_attention
+from llama_lessons.model import Block, Llama, record_attention
 
 CONFIG = LlamaConfig(dim=48, n_layers=3, n_heads=6, n_kv_heads=3, vocab_size=61, hidden_dim=40, max_seq_len=96)
 PROMPTS = [[1, 5, 9, 12, 3], [1, 7], [1, 8, 20, 33, 2, 6, 40]]
@@ -30,7 +31,7 @@ def greedy(model: Llama, prompt: list[int], n: int) -> list[int]:
     return ids[len(prompt) :]
 
 
-@pytest.mark.parametrize("n", [1, 10, 70])  # 70 is worth a packed copy
+@pytest.mark.parametrize("n", [1, 10, 70])
 def test_greedy_text_is_that_of_no_cache_at_all(model, n):
     assert generate(model, PROMPTS, n, temperature=0) == [greedy(model, prompt, n) for prompt in PROMPTS]
 
@@ -113,13 +114,6 @@ def test_attention_can_be_watched_while_writing(model):
     assert_close(maps[2].sum(-1), torch.ones(1, 6, 74))
 
 
-def test_the_packed_copy_is_made_for_long_texts_only(model, monkeypatch):
-    made = []
-    monkeypatch.setattr(generation, "PackedLlama", lambda *_: made.append(1) or type("P", (), {"step": None}))
-    list(zip(range(1), stream(model, PROMPTS[0], 63), strict=False))
-    assert not made
-
-
 @pytest.mark.parametrize(
     ("prompts", "n", "message"),
     [
@@ -127,6 +121,10 @@ def test_the_packed_copy_is_made_for_long_texts_only(model, monkeypatch):
         ([[1], []], 5, "at least one token id each"),
         ([1, 5], 5, "prompts must be lists of at least one token id each"),
         ([[1, 2.5]], 5, "prompts must hold whole numbers, got 2.5"),
+        ([torch.tensor([1.0, 2.0])], 5, "prompts must hold whole numbers, got 1.0"),
+        ([torch.tensor([[1, 2]])], 5, r"prompts must hold whole numbers, got \[1, 2\]"),
+        (torch.tensor([[1, 2]]), 5, r"prompts must be a list .* got a Tensor; `list\(prompts\)`"),
+        ("text", 5, "prompts must be a list .* got a str"),
         ([[1]], 0, "max_new_tokens must be a whole number of at least 1, got 0"),
         ([[1]], 3.0, "max_new_tokens must be a whole number of at least 1, got 3.0"),
         ([[1, 61], [1]], 5, "ids must be in 0 ... 60, got 1 ... 61"),
@@ -136,6 +134,42 @@ def test_the_packed_copy_is_made_for_long_texts_only(model, monkeypatch):
 def test_what_cannot_be_continued_is_named(model, prompts, n, message):
     with pytest.raises(ValueError, match=message):
         generate(model, prompts, n)
+
+
+@pytest.mark.parametrize(
+    "prompt", [torch.tensor(PROMPTS[0]), numpy.array(PROMPTS[0]), tuple(PROMPTS[0]), list(numpy.array(PROMPTS[0]))]
+)
+def test_a_prompt_may_come_as_any_row_of_ids(model, prompt):
+    assert generate(model, [prompt], 5, temperature=0) == [greedy(model, PROMPTS[0], 5)]
+    assert list(stream(model, prompt, 5, temperature=0)) == greedy(model, PROMPTS[0], 5)
+
+
+def test_stop_ids_may_be_one_id_or_several_of_any_kind(model):
+    whole = greedy(model, PROMPTS[0], 12)
+    stop, cut = whole[4], whole[: whole.index(whole[4])]
+    for stop_ids in (stop, numpy.int64(stop), torch.tensor(stop), [stop], {stop}, iter([stop]), torch.tensor([stop])):
+        assert generate(model, PROMPTS[:1], 12, temperature=0, stop_ids=stop_ids) == [cut], stop_ids
+        if not hasattr(stop_ids, "__next__"):
+            assert list(stream(model, PROMPTS[0], 12, temperature=0, stop_ids=stop_ids)) == cut
+
+
+@pytest.mark.parametrize("stop_ids", [["</s>"], "</s>", [2.0], None, 2.0])
+def test_stop_ids_that_could_never_stop_are_named(model, stop_ids):
+    with pytest.raises(ValueError, match="stop_ids must be a token id or several"):
+        generate(model, PROMPTS, 3, stop_ids=stop_ids)
+
+
+def test_a_hook_on_all_modules_sees_every_block(model):
+    calls = []
+    handle = register_module_forward_hook(lambda module, *_: calls.append(1) if isinstance(module, Block) else None)
+    generate(model, [[1, 2]], 70, temperature=0)
+    handle.remove()
+    assert len(calls) == 3 * 70
+
+
+def test_text_is_written_under_autocast(model):
+    with torch.autocast("cpu", torch.bfloat16):
+        assert len(generate(model, [[1]], 70)[0]) == 70
 
 
 def test_bad_sampling_settings_are_named(model):

@@ -18,7 +18,7 @@ LEVELS = (
     {"tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward"},
     {"attention", "batches", "dialog", "world"},
     {"model", "static_cache"},
-    {"checkpoints", "sampling", "training", "quantization", "parallel", "packed"},
+    {"checkpoints", "sampling", "training", "quantization", "parallel", "compiled"},
     {"generate", "lora"},
     {"chat", "evaluation"},
     {"rlhf"},

@@ -163,7 +163,7 @@ def test_a_compiled_model_is_one_graph_and_is_not_compiled_anew_for_every_length
 def test_a_cache_has_the_models_dtype(model, tokens):
     narrow = copy.deepcopy(model).bfloat16()
     cache = narrow.new_cache(B)
-    assert cache.keys.dtype == torch.bfloat16
+    assert {memory.dtype for memory in (*cache.keys, *cache.values)} == {torch.bfloat16}
     whole = narrow(tokens)
     narrow(tokens[:, :6], cache)
     assert narrow(tokens[:, 6:], cache).dtype == torch.bfloat16

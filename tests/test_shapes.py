@@ -8,13 +8,13 @@ from unittest.mock import patch
 import pytest
 import torch
 
-from llama_lessons import attention, feed_forward, generate, model, norm, packed, rope, sampling
+from llama_lessons import attention, feed_forward, generate, model, norm, rope, sampling
 from llama_lessons.config import LlamaConfig
 from tests.shapes import shape_comments, trace
 
 CONFIG = LlamaConfig(dim=48, n_layers=2, n_heads=6, n_kv_heads=3, vocab_size=40, hidden_dim=100, max_seq_len=90)
 SIZES = {"B": 2, "C": 48, "H": 6, "Hkv": 3, "D": 8, "F": 100, "V": 40}
-MODULES = (attention, feed_forward, generate, model, norm, packed, rope, sampling)
+MODULES = (attention, feed_forward, generate, model, norm, rope, sampling)
 
 
 def call_everything() -> None:

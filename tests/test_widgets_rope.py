@@ -137,7 +137,7 @@ def test_an_ignored_offset_shows_with_a_cache_only(model: Llama):
     assert not torch.allclose(step_by_step[:, 4:], at_once[:, 4:], atol=1e-2)
 
 
-def test_long_writing_does_not_escape_to_the_packed_copy(model: Llama):
+def test_long_writing_turns_as_short_writing_does(model: Llama):
     prompt = some_tokens()[0].tolist()
     with turning(model, WAYS["two halves"]):
         [long] = generate(model, [prompt], 80, temperature=0)

@@ -25,16 +25,16 @@ def forget(cache: KVCache, n_tokens: int, keep: int = 0, turn: bool = True) -> N
     Source: Efficient Streaming Language Models with Attention Sinks, arXiv:2309.17453, section 3.2.
     """
     old, new = slice(keep + n_tokens, cache.length), slice(keep, cache.length - n_tokens)
-    keys = cache.keys[:, :, :, old].clone()  # (L, B, Hkv, S, D)
-    if turn:
-        angles = rope_angles(torch.tensor([n_tokens], device=keys.device), keys.shape[-1])  # (1, D//2)
-        rows = keys.flatten(0, 2)[:, :, None]  # each head's keys as the text of one head
-        keys = rotate(rows, angles.cos(), -angles.sin())[:, :, 0].view_as(keys)
-    cache.keys[:, :, :, new] = keys
-    cache.values[:, :, :, new] = cache.values[:, :, :, old].clone()
+    device, head_dim = cache.keys[0].device, cache.keys[0].shape[-1]
+    angles = rope_angles(torch.tensor([n_tokens], device=device), head_dim)  # (1, D//2)
+    for keys, values in zip(cache.keys, cache.values, strict=True):  # a layer's, (B, Hkv, max_seq_len, D)
+        kept = keys[:, :, old].clone()  # (B, Hkv, S, D)
+        if turn:
+            kept = rotate(kept.transpose(1, 2), angles.cos(), -angles.sin()).transpose(1, 2)
+        keys[:, :, new] = kept
+        values[:, :, new] = values[:, :, old].clone()
+        keys[:, :, new.stop :] = values[:, :, new.stop :] = 0
     cache.length -= n_tokens
-    cache.keys[:, :, :, cache.length :] = 0
-    cache.values[:, :, :, cache.length :] = 0
 
 
 RULES: dict[str, Callable[[KVCache, int], None] | None] = {  # what to do when the cache is full

@@ -100,7 +100,7 @@ class Reader:
     def read(self, first: int, end: int) -> Tensor:
         """Read the tokens first ... end - 1 of the text; the logits after the last one, shape (V,)."""
         before, start = self._memory().clone(), self.cache.length
-        tokens = torch.tensor([self.ids[first:end]], device=self.cache.keys.device)
+        tokens = torch.tensor([self.ids[first:end]], device=self.cache.keys[0].device)
         logits = self.way(self.model, tokens, self.cache)[0, -1]
         memory = self._memory()
         written = (memory != before).any(-1).any(2).any(1).any(0).nonzero().flatten().tolist()
@@ -117,7 +117,9 @@ class Reader:
 
     def _memory(self) -> Tensor:
         """Keys and values of the one text: (L, Hkv, 2, max_seq_len, D)."""
-        return torch.stack((self.cache.keys, self.cache.values), dim=3)[:, 0]
+        return torch.stack(
+            [torch.stack((k[0], v[0]), 1) for k, v in zip(self.cache.keys, self.cache.values, strict=True)]
+        )
 
     def run(self, max_new_tokens: int, stop_ids: Collection[int], at_once: int) -> Run:
         """Read the prompt, at most at_once tokens in a step, then write on, each time the likeliest token."""
