@@ -82,6 +82,8 @@ def read_state(path: Path | str, own: dict, optimizers: list[torch.optim.Optimiz
         state["history"] = [StepMetrics(*values) for values in state["history"]]
         if [metrics.step for metrics in state["history"]] != list(range(1, state["step"] + 1)) or state["step"] < 0:
             raise _refused(path, f"is not whole: its history is not that of {state['step']} steps")
+        if len(state["optimizers"]) != len(optimizers):
+            raise _refused(path, f"is not whole: it has {len(state['optimizers'])} optimizers, not {len(optimizers)}")
         for saved, optimizer in zip(state["optimizers"], optimizers, strict=True):
             _check_moments(path, saved, optimizer, state["step"])
     except (KeyError, IndexError, TypeError, AttributeError) as error:
