@@ -50,7 +50,7 @@ student: .venv/installed  ## write the student edition, stubs for solutions, int
 	$(RUN) tools/make_student.py
 
 weights: .venv/installed  ## train the Valley's base model from its seed (an hour or more; goes on where it stopped)
-	$(RUN) -m llama_lessons.pretrain $(if $(QUICK),--quick)
+	OMP_NUM_THREADS=1 $(RUN) -m torch.distributed.run --standalone --nproc-per-node 2 -m llama_lessons.pretrain $(if $(QUICK),--quick)
 
 scores: .venv/installed  ## measure the base model on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)

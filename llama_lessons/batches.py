@@ -29,6 +29,11 @@ class Batch:
         """Places where something is asked for."""
         return int((self.targets != IGNORE).sum())
 
+    @property
+    def n_tokens(self) -> int:
+        """Tokens that are read."""
+        return self.tokens.numel()
+
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         return Batch(self.tokens.to(device), self.targets.to(device))
@@ -45,8 +50,8 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
     A text may begin in one row and end in the next; what does not fit into the last row is dropped.
 
     Args:
-        texts: the ids of each text, from <s> to </s>, and for each id whether the model is asked to predict it.
-            No more texts are taken than are needed.
+        texts: the ids of each text, from <s> to </s>, and its loss mask: for each id whether the model is asked to
+            predict it. No more texts are taken than are needed.
         batch_size: rows (B).
         seq_len: tokens a row (T).
 
@@ -59,9 +64,9 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
     needed = batch_size * (seq_len + 1)  # each row's last token is only ever a target
     ids: list[int] = []
     targets: list[int] = []
-    for text, asked in texts:
+    for text, loss_mask in texts:
         ids.extend(text)
-        targets.extend(token if wanted else IGNORE for token, wanted in zip(text, asked, strict=True))
+        targets.extend(token if asked else IGNORE for token, asked in zip(text, loss_mask, strict=True))
         if len(ids) >= needed:
             rows, goals = (torch.tensor(row[:needed]).view(batch_size, seq_len + 1) for row in (ids, targets))
             return Batch(rows[:, :-1].contiguous(), goals[:, 1:].contiguous())

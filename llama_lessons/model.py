@@ -47,9 +47,10 @@ class Llama(nn.Module):
     Args:
         config: its shape.
 
-    Weights start as normal noise, of standard deviation 0.02 in embedding table and head, 1 / sqrt(dim) in the blocks;
-    what writes to the residual stream (wo, w_down) is divided by sqrt(2 n_layers), so that the stream's size does not
-    grow with depth (GPT-2's rule; Llama 2's paper does not state its own).
+    Weights start as normal noise, of standard deviation 0.02 in embedding table and head, in the blocks 1 / sqrt of the
+    channels that the matrix reads (dim, for w_down hidden_dim); what writes to the residual stream (wo, w_down) is
+    divided by sqrt(2 n_layers), so that the stream's size does not grow with depth (GPT-2's rule; Llama 2's paper does
+    not state its own).
 
     A model that was built on the meta device and given memory by `to_empty` has its tables untied: tie them again.
 
@@ -73,8 +74,9 @@ class Llama(nn.Module):
         """Spread of a matrix at the start: what leaves a block's matrix is as large as what enters it, in any width."""
         if not name.startswith("blocks."):
             return TABLE_STD
+        fan_in = self.config.hidden_dim if name.endswith("w_down.weight") else self.config.dim
         into_stream = name.endswith(("wo.weight", "w_down.weight"))  # 2 n_layers of them add up
-        return self.config.dim**-0.5 / ((2 * self.config.n_layers) ** 0.5 if into_stream else 1)
+        return fan_in**-0.5 / ((2 * self.config.n_layers) ** 0.5 if into_stream else 1)
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Scores of every next token, after each of the new ones.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import torch
@@ -13,147 +13,172 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from llama_lessons.batches import IGNORE, Batch, token_loss
-from llama_lessons.files import atomic
+from llama_lessons.fused_loss import can_fuse, fused_loss
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig, make_optimizers
+from llama_lessons.processes import n_processes, rank, share_weights, sum_over_processes, uninterrupted
+from llama_lessons.training_state import StepMetrics, named_weights, read_state, write_state
 
 
-@dataclass(frozen=True)
-class StepMetrics:
-    """What one step was like.
+def next_token_loss(model: Llama, batch: Batch) -> Tensor:
+    """Sum of the cross-entropies at all places of a batch that ask for something, in nats: one number."""
+    asks = batch.targets != IGNORE  # (B, T)
+    hidden, targets = model.hidden(batch.tokens)[asks], batch.targets[asks]  # (N, C), (N,)
+    if can_fuse(model.output, hidden):
+        return fused_loss(model.output, hidden, targets)
+    return token_loss(model.output(hidden), targets)
 
-    Args:
-        step: counted from 1.
-        loss: mean over the batch's targets before the step, in nats.
-        lr: AdamW's learning rate.
-        grad_norm: norm of all gradients together, before clipping.
-        n_tokens: tokens read in all steps so far.
-        seconds: duration of the step.
-    """
 
-    step: int
-    loss: float
-    lr: float
-    grad_norm: float
-    n_tokens: int
-    seconds: float
+def _trained_weights(model: nn.Module) -> list[nn.Parameter]:
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    if not trained:
+        raise ValueError("model has no weight to train: all are frozen. `requires_grad_(True)` thaws some")
+    for name, weight in trained.items():
+        if weight.dtype.itemsize < 4:
+            remedy = "Convert it with `.float()`, or load it with dtype=torch.float32"
+            raise ValueError(f"model has {name} in {weight.dtype}, in which small steps are lost. {remedy}")
+    return list(trained.values())
 
 
 class Trainer:
     """A model being trained: it can be stopped after any step, saved, and taken up again as if nothing had been.
 
+    Where `torchrun` started several processes, each computes some of a batch's parts, and all take the same step.
+
     Args:
-        model: trained in place.
-        recipe: how.
+        model: trained in place; frozen weights are left alone.
+        config: how; all that decides the result.
         batch_at: gives the batch of a step, counted from 0, and always the same one for the same step: then going on
-            after a crash needs no other state than the step's number.
+            after a crash needs no other state than the step's number. A `Batch`, or what has its `n_targets`,
+            `n_tokens`, `to` and `split`: pairs of answers, for instance.
+        loss: of the model on a part of a batch, summed over the part's targets: one number.
+        bf16: compute matrix products in bfloat16; weights stay in float32.
 
     Attributes:
         step: optimizer steps done.
-        records: one `StepMetrics` a step.
+        history: one `StepMetrics` a step.
+
+    Raises:
+        ValueError: no weight is to be trained, or one that is narrower than float32.
     """
 
-    def __init__(self, model: Llama, recipe: TrainConfig, batch_at: Callable[[int], Batch]) -> None:
-        self.model, self.recipe, self.batch_at = model, recipe, batch_at
-        self.optimizers = make_optimizers(model, recipe)
-        self._workers = ThreadPoolExecutor(recipe.workers)  # kept: new threads each step would cost time and memory
-        self._updates = ThreadPoolExecutor(1)  # an interrupt ends the wait for an update, never the update itself
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        batch_at: Callable[[int], Batch],
+        loss: Callable[[nn.Module, Batch], Tensor] = next_token_loss,
+        bf16: bool = False,
+    ) -> None:
+        self.model, self.config, self.batch_at, self.loss, self.bf16 = model, config, batch_at, loss, bf16
+        self.weights = _trained_weights(model)
+        self.optimizers = make_optimizers(model, config)
         self.step = 0
-        self.records: list[StepMetrics] = []
+        self.history: list[StepMetrics] = []
+        share_weights(model)
 
     def run(self, n_steps: int | None = None, bar: bool = True) -> Iterator[StepMetrics]:
-        """Train on, handing out each step's record as soon as it is done.
+        """Train on, handing out each step's metrics as soon as it is done.
 
         A KeyboardInterrupt loses nothing: the step that it hits is done or not, never by half. Call `run` to go on.
 
         Args:
-            n_steps: steps to go on for; None goes on to the recipe's end.
+            n_steps: steps to go on for; None goes on to the end of the config.
             bar: show a progress bar with loss and speed.
+
+        Raises:
+            FloatingPointError: the loss or a gradient is NaN or infinite; no weight was changed by that step.
+            ValueError: a batch has no targets.
         """
-        self._settle()
-        total, hidden = self.recipe.n_steps, {} if bar else {"disable": True}
+        total, hidden = self.config.n_steps, {} if bar and rank() == 0 else {"disable": True}
         end = total if n_steps is None else min(total, self.step + n_steps)
         with tqdm(total=total, initial=self.step, unit="step", desc="training", **hidden) as shown:
             while self.step < end:
-                record = self._one_step()
+                before, metrics = self.n_tokens, self._one_step()
                 shown.update()
-                speed = self.batch_tokens / record.seconds
-                shown.set_postfix_str(f"loss {record.loss:.3f}, {speed:,.0f} tokens/s", False)
-                yield record
+                speed = (metrics.n_tokens - before) / metrics.seconds
+                shown.set_postfix_str(f"loss {metrics.loss:.3f}, {speed:,.0f} tokens/s", False)
+                yield metrics
 
-    def _settle(self) -> None:
-        self._updates.submit(int).result()  # an update whose wait was interrupted may still be under way
+    @property
+    def n_tokens(self) -> int:
+        """Tokens read so far."""
+        return self.history[-1].n_tokens if self.history else 0
 
     def _one_step(self) -> StepMetrics:
         start = time.perf_counter()
-        batch = self.batch_at(self.step).to(self.model.embedding.weight.device)
-        self.batch_tokens = batch.tokens.numel()
-        loss = self._accumulate_gradients(batch)
-        return self._updates.submit(self._update, loss, start).result()
+        self.model.zero_grad()
+        try:
+            batch = self.batch_at(self.step)
+            loss = self._compute_gradients(batch)
+            grad_norm = float(nn.utils.clip_grad_norm_(self.weights, self.config.max_grad_norm))
+            self._require_finite(loss, grad_norm)
+            with uninterrupted():  # an update is done as a whole
+                share = self.config.lr_factor(self.step)
+                for optimizer in self.optimizers:
+                    for group in optimizer.param_groups:
+                        group["lr"] = share * group["peak_lr"]
+                    optimizer.step()
+                self.step += 1
+                n_tokens, seconds = self.n_tokens + batch.n_tokens, time.perf_counter() - start
+                metrics = StepMetrics(self.step, loss, share * self.config.peak_lr, grad_norm, n_tokens, seconds)
+                self.history.append(metrics)
+            return metrics
+        finally:
+            self.model.zero_grad()
 
-    def _update(self, loss: float, start: float) -> StepMetrics:
-        grad_norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.max_grad_norm))
-        share = self.recipe.lr_factor(self.step)
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = share * group["peak_lr"]
-            optimizer.step()
-        self.step += 1
-        n_tokens = self.batch_tokens + (self.records[-1].n_tokens if self.records else 0)
-        seconds = time.perf_counter() - start
-        record = StepMetrics(self.step, loss, share * self.recipe.peak_lr, grad_norm, n_tokens, seconds)
-        self.records.append(record)
-        return record
-
-    def _accumulate_gradients(self, batch: Batch) -> float:
-        """Put the batch's gradients where the optimizers look for them; return its loss."""
+    def _compute_gradients(self, batch: Batch) -> float:
+        """Put the batch's gradients where clipping and optimizers look for them; return its loss."""
         n_targets = batch.n_targets
         if n_targets == 0:
             raise ValueError(f"the batch of step {self.step} asks for nothing")
-        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
-        for weight in weights:
-            weight.grad = None
-        total = 0.0
-        parts = batch.split(self.recipe.grad_accum_steps)
-        done = self._workers.map(lambda part: self._gradients(part, n_targets, weights), parts)
-        for loss, gradients in done:  # in their order, whichever is done first: the same sum every time
-            total += loss
-            for weight, gradient in zip(weights, gradients, strict=True):
-                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
-        return total
+        device = self.weights[0].device
+        total = torch.zeros((), device=device)
+        parts = batch.split(max(self.config.grad_accum_steps, n_processes()))
+        for part in parts[rank() :: n_processes()]:  # this process's share
+            part = part.to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+                loss = self.loss(self.model, part) / n_targets
+            loss.backward()
+            total += loss.detach()
+        return float(sum_over_processes(total, self.weights))
 
-    def _gradients(self, part: Batch, n_targets: int, weights: list[Tensor]) -> tuple[float, tuple[Tensor, ...]]:
-        with torch.autocast(part.tokens.device.type, torch.bfloat16, enabled=self.recipe.bf16):
-            hidden = self.model.hidden(part.tokens)  # (B, T, C)
-            asked = part.targets != IGNORE
-            logits = self.model.output(hidden[asked])  # (places that are asked, V)
-        loss = token_loss(logits, part.targets[asked]) / n_targets
-        return float(loss.detach()), torch.autograd.grad(loss, weights)
+    def _require_finite(self, loss: float, grad_norm: float) -> None:
+        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
+            raise FloatingPointError(
+                f"step {self.step + 1} stops, on batch_at({self.step}): its loss is {loss}, the norm of its gradients "
+                f"{grad_norm}. No weight was changed: the model is as after step {self.step}. Look at that batch and "
+                f"at the losses before it; a lower peak_lr than {self.config.peak_lr} often helps"
+            )
 
-    def save(self, path: Path | str) -> None:
-        """Write everything needed to go on exactly: weights, optimizers, step and records."""
-        self._settle()
-        state = {
-            "recipe": asdict(self.recipe),
+    def _state(self) -> dict:
+        return {
+            "config": asdict(self.config),
             "step": self.step,
-            "records": [list(asdict(record).values()) for record in self.records],
-            "model": self.model.state_dict(),
+            "history": [list(astuple(metrics)) for metrics in self.history],
+            "model": named_weights(self.model),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        with atomic(path) as draft:
-            torch.save(state, draft)
 
-    def load(self, path: Path | str) -> None:
-        """Go on from what `save` wrote.
+    def save(self, path: Path | str) -> None:
+        """Write everything needed to go on exactly: weights, optimizers, step and history. The first process writes.
 
         Raises:
-            ValueError: it was written with another recipe: going on would be neither of the two.
+            ValueError: a weight is NaN or infinite; what lies at `path` is left as it was.
         """
-        state = torch.load(path, map_location=self.model.embedding.weight.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ValueError(f"{path} was written with another recipe: {state['recipe']}")
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.step = state["step"]
-        self.records = [StepMetrics(*values) for values in state["records"]]
+        if rank() == 0:
+            write_state(path, self._state())
+
+    def load(self, path: Path | str) -> None:
+        """Go on from what `save` wrote, on this machine or another: its device, bf16 and processes may differ.
+
+        Raises:
+            ValueError: the file is damaged, or another training's. Nothing was changed.
+        """
+        state = read_state(path, self._state(), self.optimizers)
+        with uninterrupted(), torch.no_grad():
+            for name, weight in named_weights(self.model).items():
+                weight.copy_(state["model"][name])
+            for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict({**saved, "param_groups": optimizer.state_dict()["param_groups"]})
+            self.step, self.history = state["step"], state["history"]

@@ -139,7 +139,10 @@ def test_a_mistake_is_named_however_it_is_written(check, answer, name):
 
 
 def right_rate(step, n_steps, peak, warmup):
-    return peak * TrainConfig(n_steps=n_steps, warmup_steps=warmup).lr_factor(step)
+    if step < warmup:
+        return peak * (1 + step) / warmup
+    quarter_turn = 0.5 * math.pi * (step - warmup) / (n_steps - 1 - warmup)
+    return peak * (math.cos(quarter_turn) ** 2 + 0.1 * math.sin(quarter_turn) ** 2)
 
 
 def right_adamw(weight, gradient, mean, square, step, rate, decay):
@@ -174,10 +177,11 @@ def test_right_answers_are_accepted(check, answer, capsys):
     assert capsys.readouterr().out.count("right, on all") == 1
 
 
-def test_the_reference_rate_is_the_recipes():
-    recipe = TrainConfig(n_steps=77, warmup_steps=9)
+def test_the_reference_rate_is_half_a_cosine_and_the_configs():
+    config = TrainConfig(n_steps=77, warmup_steps=9)
     for step in range(77):
-        assert checks.learning_rate(step, 77, 2.0, 9) == pytest.approx(2 * recipe.lr_factor(step))
+        assert checks.learning_rate(step, 77, 2.0, 9) == pytest.approx(2 * config.lr_factor(step))
+        assert checks.learning_rate(step, 77, 2.0, 9) == pytest.approx(right_rate(step, 77, 2.0, 9))
 
 
 def test_the_first_example_of_adamw_is_the_step_that_one_does_by_hand():

@@ -197,5 +197,6 @@ def test_initial_weights_have_the_documented_spread():
     per_channel = 1 / math.sqrt(192)
     assert model.blocks[3].attention.wk.weight.std() == pytest.approx(per_channel, rel=0.02)
     assert model.blocks[3].attention.wo.weight.std() == pytest.approx(per_channel / 4, rel=0.02)
-    assert model.blocks[3].feed_forward.w_down.weight.std() == pytest.approx(per_channel / 4, rel=0.02)
+    assert model.blocks[3].feed_forward.w_up.weight.std() == pytest.approx(per_channel, rel=0.02)
+    assert model.blocks[3].feed_forward.w_down.weight.std() == pytest.approx(1 / math.sqrt(300) / 4, rel=0.02)
     assert model.norm.weight.eq(1).all()

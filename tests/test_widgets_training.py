@@ -37,7 +37,7 @@ def eager(monkeypatch):
     monkeypatch.setattr(training, "PAUSE", -1.0)
 
 
-def test_the_curve_is_the_records_and_grows_step_by_step(eager):
+def test_the_curve_is_the_history_and_grows_step_by_step(eager):
     view, trainer, lengths = TrainingView(240), make_trainer(), []
     view.observe(lambda change: lengths.append(len(change["new"][0]["losses"])), "runs")
     view.follow(trainer, "one")
@@ -46,7 +46,7 @@ def test_the_curve_is_the_records_and_grows_step_by_step(eager):
     assert run == {
         "name": "one",
         "tokens": [40, 80, 120, 160, 200, 240],
-        "losses": [record.loss for record in trainer.records],
+        "losses": [metrics.loss for metrics in trainer.history],
     }
     assert view.note.startswith("Done: 6 steps, 240 tokens in ")
     assert f"Loss {sum(run['losses']) / 6:.2f} nats" in view.note
@@ -78,7 +78,7 @@ def test_after_an_interrupt_it_goes_on_as_if_nothing_had_been():
     assert len(view.runs[0]["losses"]) == 3
     view.follow(stopped, write=lambda: "text", at=[0, 3])
     assert [sample["step"] for sample in view.samples] == [0, 3]  # none of them twice
-    assert view.runs[0]["losses"] == [record.loss for record in straight.records]
+    assert view.runs[0]["losses"] == [metrics.loss for metrics in straight.history]
     assert_close(stopped.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
 
 
@@ -96,12 +96,15 @@ def test_several_runs_keep_their_names_and_one_is_replaced_by_its_next():
     assert [(run["name"], len(run["losses"])) for run in view.runs] == [("one", 2), ("two", 3)]
 
 
-def test_a_loss_that_is_no_number_leaves_a_gap_and_is_json():
+def test_a_loss_that_is_no_number_stops_the_run_and_what_was_done_is_drawn_as_json():
     view, trainer = TrainingView(240), make_trainer()
+    list(trainer.run(2, bar=False))
     with torch.no_grad():
         trainer.model.norm.weight[0] = math.nan
-    view.follow(trainer)
-    assert view.runs[0]["losses"] == [None] * 6
+    with pytest.raises(FloatingPointError, match="step 3 stops"):
+        view.follow(trainer)
+    assert view.runs[0]["losses"] == [metrics.loss for metrics in trainer.history] and len(trainer.history) == 2
+    assert view.note.startswith("Stopped: step 3 stops")
     state = view.get_state(["runs", "levels", "samples", "note", "top", "n_tokens"])
     assert json.loads(json.dumps(state, allow_nan=False)) == state
     assert view.picture().axes[0].lines

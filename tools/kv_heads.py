@@ -72,14 +72,14 @@ def measure(n_tokens: int, seeds: int) -> Iterator[dict]:
     """
     tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
     n_steps = n_tokens // (ROWS * SEQ_LEN)
-    recipe = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
+    train_config = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
     train = [documents(FIRST_STEP + step, tok, ROWS) for step in tqdm(range(n_steps), desc="documents")]
     test = documents(HELD_OUT, tok, HELD_OUT_ROWS)
     runs = [(n_kv_heads, seed) for seed in range(seeds) for n_kv_heads in KV_HEADS]
     for n_kv_heads, seed in tqdm(runs, desc="models"):
         torch.manual_seed(seed)
         config = shape(n_kv_heads, tok.vocab_size)
-        trainer = Trainer(Llama(config), recipe, lambda step: train[step])
+        trainer = Trainer(Llama(config), train_config, lambda step: train[step])
         for _ in trainer.run():
             pass
         row = (n_kv_heads, seed, n_steps * ROWS * SEQ_LEN, config.n_params, kv_cache_bytes(config))

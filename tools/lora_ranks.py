@@ -3,7 +3,7 @@
     python -m tools.lora_ranks                   writes data/tables/lora_ranks.csv (42 models; about 5 minutes)
     python -m tools.lora_ranks --steps 2 --seeds 1 --out FILE            a short run, to see that it works
 
-TrainConfig and pages are the lesson's; the seeds differ in the adapters' first numbers only.
+Steps and pages are the lesson's; the seeds differ in the adapters' first numbers only.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def measure(n_steps: int, seeds: int) -> Iterator[dict]:
     tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
     base = load(data_path("checkpoints/base"), dtype=torch.float32)
     test = list(islice(hummed(tok, HELD_OUT), HELD_OUT_PAGES))
-    recipe = TrainConfig(n_steps=n_steps, peak_lr=PEAK_LR, warmup_steps=min(4, n_steps))
+    train_config = TrainConfig(n_steps=n_steps, peak_lr=PEAK_LR, warmup_steps=min(4, n_steps))
     kinds = [(place, rank, seed) for place in PLACES for rank in RANKS for seed in range(seeds)]
     for place, rank, seed in tqdm(kinds, desc="models"):
         torch.manual_seed(seed)
         model = deepcopy(base)
         n_trained = sum(weight.numel() for weight in add_lora(model, rank, ALPHA, PLACES[place]))
-        list(Trainer(model, recipe, lambda step: batch_at(step, tok)).run(bar=False))
+        list(Trainer(model, train_config, lambda step: batch_at(step, tok)).run(bar=False))
         loss = round(math.log(perplexity(model, test)), 4)
         yield {"place": place, "rank": rank, "seed": seed, "steps": n_steps, "parameters": n_trained, "loss": loss}
 

@@ -77,11 +77,11 @@ class Runs:
 
     def train(self, size: str, n_steps: int, seq_len: int, seed: int) -> Iterator[tuple[int, Llama]]:
         """Train one model; steps done and the model, after every step."""
-        recipe = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
+        train_config = TrainConfig(n_steps=n_steps, peak_lr=3e-3, warmup_steps=min(20, n_steps // 4), eps=1e-8)
         torch.manual_seed(seed)
         model = Llama(shape(size, self.tok.vocab_size))
         rows = STEP_TOKENS // seq_len
-        trainer = Trainer(model, recipe, lambda step: documents(FIRST_STEP + step, self.tok, rows, seq_len))
+        trainer = Trainer(model, train_config, lambda step: documents(FIRST_STEP + step, self.tok, rows, seq_len))
         for record in trainer.run(bar=False):
             yield record.step, model
 

@@ -16,7 +16,7 @@ from llama_lessons.files import atomic
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 
-__all__ = ["CheckpointError", "load", "save"]
+__all__ = ["CheckpointError", "check_place", "load", "save"]
 
 WRITERS = {"hf": huggingface.write, "meta": meta.write, "llama2c": llama2c.write}
 
@@ -85,7 +85,7 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
         raise ValueError(f"format must be one of {', '.join(WRITERS)}, got {format!r}")
     path = Path(path).expanduser()
     check_model(model)
-    check_place(path, is_folder=format != "llama2c")
+    check_place(path, format)
     if tokenizer is not None:
         check_vocab(tokenizer, model.config)
     with atomic(path) as draft:

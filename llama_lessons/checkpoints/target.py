@@ -37,16 +37,17 @@ def check_model(model: Llama) -> None:
         )
 
 
-def check_place(path: Path, is_folder: bool) -> None:
+def check_place(path: Path, format: str) -> None:
     """Refuse to replace anything but an older checkpoint.
 
     Args:
         path: where it shall be saved.
-        is_folder: whether the format is a folder of files.
+        format: in which of the formats of `save`; all but llama2c's are folders.
 
     Raises:
         ValueError: a file is where the folder should be, or the other way round, or the folder holds foreign files.
     """
+    is_folder = format != "llama2c"
     if not path.exists():
         return
     if path.is_dir() != is_folder:

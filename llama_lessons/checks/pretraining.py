@@ -1,11 +1,11 @@
 """The checks of lesson 06: batches, the learning rate, a step of AdamW, and clipping.
 
-Each reference takes another road than the lesson: it counts place by place, or asks PyTorch's own optimizer.
+Each reference takes another road than the lesson: it counts place by place, or asks the package's schedule or
+PyTorch's own optimizer.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from llama_lessons.checks.exercise import check
 from llama_lessons.checks.pretraining_mistakes import BATCH_MISTAKES, FINAL_SHARE, RATE_MISTAKES
 from llama_lessons.checks.pretraining_step_mistakes import ADAMW_MISTAKES, BETAS, CLIP_MISTAKES, EPS
+from llama_lessons.schedule import lr_factor
 
 BATCH_EXAMPLES = [(list(range(10, 22)), 2, 5), (list(range(100, 140)), 3, 7), (list(range(9, 0, -1)), 1, 4)]
 
@@ -72,10 +73,7 @@ def learning_rate(step: int, n_steps: int, peak: float, warmup: int) -> float:
 
     Source: Llama 2, arXiv:2307.09288, section 2.2.
     """
-    if step < warmup:
-        return peak * (1 + step) / warmup
-    quarter_turn = 0.5 * math.pi * (step - warmup) / (n_steps - 1 - warmup)
-    return peak * (math.cos(quarter_turn) ** 2 + FINAL_SHARE * math.sin(quarter_turn) ** 2)
+    return peak * lr_factor(step, n_steps, warmup, FINAL_SHARE)
 
 
 def check_learning_rate(answer: Callable) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -51,7 +50,7 @@ class TrainingView(View):
         write: Callable[[], str] | None = None,
         at: Collection[int] = (),
     ) -> None:
-        """Train to the end of the recipe, and draw. An interrupt ends it early; call it again to go on.
+        """Train to the end of its config, and draw. An interrupt ends it early; call it again to go on.
 
         Args:
             trainer: what it has done already is drawn too.
@@ -68,8 +67,11 @@ class TrainingView(View):
                     self._draw(trainer, name, _progress(trainer))
                     sent = time.monotonic()
         except KeyboardInterrupt:
-            steps = f"step {trainer.step} of {trainer.recipe.n_steps}"
+            steps = f"step {trainer.step} of {trainer.config.n_steps}"
             self._draw(trainer, name, f"Stopped after {steps}. Nothing is lost: run the cell again to go on.")
+        except FloatingPointError as error:
+            self._draw(trainer, name, f"Stopped: {error}.")
+            raise
         else:
             self._draw(trainer, name, _summary(trainer))
 
@@ -79,13 +81,12 @@ class TrainingView(View):
         written = any((sample["run"], sample["step"]) == (name, step) for sample in self.samples)
         if write is None or step not in at or written:
             return
-        n_tokens = trainer.records[-1].n_tokens if trainer.records else 0
-        sample = {"run": name, "step": step, "tokens": n_tokens, "text": _plain(write())}
+        sample = {"run": name, "step": step, "tokens": trainer.n_tokens, "text": _plain(write())}
         self.set_trait("samples", [*self.samples, sample])
         self._draw(trainer, name, _progress(trainer))
 
     def _draw(self, trainer: Trainer, name: str, note: str) -> None:
-        run = {"name": name, **_curve(trainer.records)}
+        run = {"name": name, **_curve(trainer.history)}
         with self.hold_sync():  # one message
             runs = {old["name"]: old for old in self.runs} | {name: run}
             self.set_trait("runs", list(runs.values()))
@@ -115,8 +116,7 @@ class TrainingView(View):
         )
         axes = panels[0, 0]
         for (colour, line), run in zip(STYLES * len(self.runs), self.runs, strict=False):
-            losses = [math.nan if loss is None else loss for loss in run["losses"]]
-            axes.plot(run["tokens"], losses, line, color=colour, linewidth=1.3, label=run["name"])
+            axes.plot(run["tokens"], run["losses"], line, color=colour, linewidth=1.3, label=run["name"])
         for level in self.levels:
             axes.axhline(level["loss"], color="gray", linewidth=0.8)
             axes.text(self.n_tokens, level["loss"] + 0.1, level["name"], ha="right", fontsize=9)
@@ -132,10 +132,9 @@ class TrainingView(View):
         return figure
 
 
-def _curve(records: list[StepMetrics]) -> dict:
-    """Tokens read and loss of every step; a loss that is no number, or endless, becomes None."""
-    losses = [record.loss if math.isfinite(record.loss) else None for record in records]
-    return {"tokens": [record.n_tokens for record in records], "losses": losses}
+def _curve(history: list[StepMetrics]) -> dict:
+    """Tokens read and loss of every step."""
+    return {"tokens": [metrics.n_tokens for metrics in history], "losses": [metrics.loss for metrics in history]}
 
 
 def _plain(text: str) -> str:
@@ -153,24 +152,26 @@ def _headed(sample: dict, named: bool) -> str:
 
 def _progress(trainer: Trainer) -> str:
     """Where a run is: steps, loss, speed, time left."""
-    if not trainer.records:
+    if not trainer.history:
         return "Nothing trained yet."
-    latest, n_steps = trainer.records[-LATEST:], trainer.recipe.n_steps
-    seconds = sum(record.seconds for record in latest) / len(latest)
-    loss = sum(record.loss for record in latest) / len(latest)
+    latest, n_steps = trainer.history[-LATEST:], trainer.config.n_steps
+    seconds = sum(metrics.seconds for metrics in latest) / len(latest)
+    loss = sum(metrics.loss for metrics in latest) / len(latest)
+    before = trainer.history[-1 - len(latest)].n_tokens if len(trainer.history) > len(latest) else 0
+    speed = (trainer.n_tokens - before) / len(latest) / seconds
     return (
         f"Step {trainer.step} of {n_steps}, {latest[-1].n_tokens:,} tokens read. Loss {loss:.2f} nats per token. "
-        f"{trainer.batch_tokens / seconds:,.0f} tokens/s, about {seconds * (n_steps - trainer.step):.0f} s left."
+        f"{speed:,.0f} tokens/s, about {seconds * (n_steps - trainer.step):.0f} s left."
     )
 
 
 def _summary(trainer: Trainer) -> str:
     """What a run came to."""
-    if not trainer.records:
+    if not trainer.history:
         return "Nothing trained yet."
-    latest = trainer.records[-LATEST:]
-    seconds = sum(record.seconds for record in trainer.records)
-    loss = sum(record.loss for record in latest) / len(latest)
+    latest = trainer.history[-LATEST:]
+    seconds = sum(metrics.seconds for metrics in trainer.history)
+    loss = sum(metrics.loss for metrics in latest) / len(latest)
     return (
         f"Done: {trainer.step} steps, {latest[-1].n_tokens:,} tokens in {seconds:.0f} s, "
         f"{latest[-1].n_tokens / seconds:,.0f} tokens/s. Loss {loss:.2f} nats per token (mean of {len(latest)} steps)."
