@@ -235,11 +235,11 @@ for name in FAMILY:
 # %% [markdown]
 # ## 5. What was in the news?
 #
-# Here is what the announcement and the paper claimed. In this course every published number stands in one file,
-# `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a model
-# elsewhere, ask for the same.
+# Here is what the announcement, the paper and the licence said. In this course every published number stands in one
+# file, `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a
+# model elsewhere, ask for the same.
 #
-# **Predict:** to become an assistant, Llama 2 was shown dialogues that people wrote, and learned from people's choices
+# **Predict:** to become an assistant, Llama 2 was shown answers that people wrote, and learned from people's choices
 # between two answers. Which of the two were there more of?
 
 # %%
@@ -250,7 +250,7 @@ NEWS = {
     "that is": paper.MORE_DATA,
     "context": paper.CONTEXT,
     "free of charge up to": paper.FREE_UP_TO,
-    "dialogues by people": paper.SFT_ANNOTATIONS,
+    "answers by people": paper.SFT_ANNOTATIONS,
     "choices by people": paper.PREFERENCES_META,
 }
 for what, fact in NEWS.items():
@@ -259,9 +259,9 @@ for what, fact in NEWS.items():
 
 # %% [markdown]
 # The weights of the 7B, 13B and 70B could be had by everybody who accepted the licence, for research and for business;
-# above 700 million monthly users one has to ask. The announcement's "over one million human annotations" are nearly all
-# choices between answers, fifty times as many as dialogues that people wrote: to choose is quicker than to write. In
-# lesson 09 you train on the one, in lesson 10 on the other.
+# who had more than 700 million users a month when it came out has to ask. The announcement's "over one million human
+# annotations" are nearly all choices between answers, fifty times as many as answers that people wrote: to choose is
+# quicker than to write. In lesson 09 you train on the one, in lesson 10 on the other.
 #
 # And the claim that everybody repeated: better than the other open models, and close to GPT-3.5. It rests above all on
 # MMLU, an exam of questions with four possible answers each. **Predict:** who chooses at random scores 25 %. Llama 1's
@@ -288,7 +288,7 @@ axes.set_xticks([7, 13, 30, 70], ["7", "13", "30", "70"])
 axes.legend(loc="lower right", bbox_to_anchor=(1, 0.12), frameon=False)
 what = "MMLU against size. Llama 2 rises from 45.3 at 7B to 68.9 at 70B, ten points above Llama 1 at 7B, five at the "
 show(figure, alt=what + "largest; above all of them lie PaLM 69.3, GPT-3.5 70.0, PaLM-2-L 78.3 and GPT-4 86.4.")
-print("source:", paper.MMLU["GPT-4"].source)
+print("sources:", *sorted({fact.source for fact in paper.MMLU.values()}), sep="\n  ")
 
 # %%
 score = {name: fact.value for name, fact in paper.MMLU.items()}

@@ -841,10 +841,11 @@ summed = sum(fact.value for fact in paper.TCO2.values())
 print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total says {paper.TCO2_TOTAL.value:.2f}")
 
 # %% [markdown]
-# A third to two fifths of the peak is very good work; the rest goes into moving numbers between memory and processors,
-# and between thousands of processors. The two traps you know from lesson 00: the model card leaves out the 34B, which
-# was never released, but its total counts it; and the sum of rounded rows is not the rounded sum. Whoever computes
-# "cost per model" by dividing the card's total among its three models comes out almost half too high.
+# 35 to 43 % of the peak (this share is known as *MFU*, model FLOPs utilization) is very good work; the rest goes into
+# moving numbers between memory and processors, and between thousands of processors. The two traps you know from lesson
+# 00: the model card leaves out the 34B, which was never released, but its total counts it; and the sum of rounded rows
+# is not the rounded sum. Whoever computes "cost per model" by dividing the card's total among its three models comes
+# out almost half too high.
 #
 # ## What you have, and where it goes
 #
