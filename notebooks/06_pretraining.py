@@ -314,9 +314,10 @@ print("both were 1, and are now", stable(weight))
 # pulling them to 0 would turn down the signal. So matrices decay and vectors do not.
 #
 # **The price.** A weight in training is four numbers: itself, its gradient, and AdamW's two means, in float32 16
-# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200 with 141 GB?
+# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200?
 
 # %%
+from llama_lessons.arithmetic import CARDS
 from llama_lessons.optimizers import TrainConfig, make_optimizers
 
 [optimizer] = make_optimizers(model, TrainConfig(n_steps=1))
@@ -325,7 +326,8 @@ for group in optimizer.param_groups:
     print(f"{len(group['params'])} tensors, {numbers:>7,} numbers, weight decay {group['weight_decay']}")
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     gigabytes = 16 * LlamaConfig.preset(name).n_params / 1e9
-    print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {gigabytes < 141}")
+    enough = gigabytes < CARDS["H200"] / 1e9
+    print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {enough}")
 
 # %% [markdown]
 # The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson 13 spreads
