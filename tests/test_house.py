@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "llama_lessons"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "llama_lessons"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from levels below its own; a folder counts as one module, inside it any order is fine.
@@ -215,3 +216,56 @@ def test_length_is_noticed(code: str, short: bool):
 )
 def test_only_code_is_counted(code: str, lines: int):
     assert code_lines(code) == lines
+
+
+def readme_tree() -> dict[str, str]:
+    """The captioned tree of README.md: names of files and folders, each with what is said of it."""
+    _, _, section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## What lies where\n")
+    tree: dict[str, str] = {}
+    for line in section.partition("\n## ")[0].splitlines():
+        if entry := re.fullmatch(r" {4,}(\S+) {2,}(\S.*)", line):
+            name, caption = entry.groups()
+            tree[name] = caption
+        elif line.startswith(" " * 28):
+            tree[name] += " " + line.strip()
+    return tree
+
+
+def test_readme_names_every_module_and_nothing_else():
+    named = set(readme_tree()) | set(re.findall(r"\w+\.(?:py|md|txt)\b", " ".join(readme_tree().values())))
+    modules = {f"{module_of(path)}{'/' if path.parent != PACKAGE else '.py'}" for path in FILES} - {"__init__.py"}
+    assert modules - named == set()
+    places = (ROOT, PACKAGE, PACKAGE / "checkpoints", ROOT / "tests", ROOT / "tools", ROOT / "data", ROOT / "notebooks")
+    assert {name for name in named if not any((place / name).exists() for place in places)} <= {"NN_name.py", "X.py"}
+
+
+WHERE = {
+    "top-p": "sampling.py",
+    "cosine": "schedule.py",
+    "Muon": "optimizers.py",
+    "who calls a weight what": "checkpoints/",
+    "bytes of weights and KV cache": "arithmetic.py",
+    "loss mask": "batches.py",
+    "red-team": "world/",
+    "what a page may hold": "hygiene.py",
+    "Wilson": "evaluation.py",
+    "GPU hours": "paper.py",
+    "causal mask": "attention.py",
+    "stop ids": "generate.py",
+    "presets": "config.py",
+    "BPE": "tokenizer.py",
+    "peft": "lora/",
+    "resumed": "training.py",
+    "few-shot": "mmlu.py",
+    "print alike": "page.py",
+    "memory given back": "device.py",
+    "mistakes": "checks/",
+    "live views": "widgets/",
+    "oracles": "tests/",
+    "solutions": "tools/",
+}
+
+
+@pytest.mark.parametrize("what", WHERE)
+def test_readme_says_where_it_is_and_nowhere_else(what: str):
+    assert [name for name, caption in readme_tree().items() if what.lower() in caption.lower()] == [WHERE[what]]
