@@ -5,6 +5,7 @@ from __future__ import annotations
 from llama_lessons.config import LlamaConfig
 
 BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "int8": 1.0, "int4": 0.5}  # bytes per number
+CARDS = {"RTX 4090": 24_564 << 20, "A100 80GB": 81_920 << 20, "H200": 143_771 << 20}  # bytes: nvidia-smi's MiB
 
 
 def bytes_per_number(dtype: str) -> float:

@@ -20,7 +20,7 @@ class LlamaConfig:
         hidden_dim: width of the feed-forward layer, in channels (F).
         max_seq_len: longest sequence the model is meant for, in tokens. `generate` refuses more; the model itself
             does not, so that one can see what happens there.
-        norm_eps: added to the mean square inside RMSNorm; 1e-5 in Llama 2 (Llama 1 had 1e-6).
+        norm_eps: added to the mean square inside RMSNorm; 1e-5 in Llama 2 (Llama 1's said 1e-6, but for the 65B).
         rope_theta: base of the rotary frequencies, no unit.
         tie_embeddings: whether the output head is the embedding table; Llama 2 keeps two.
 

@@ -1,19 +1,18 @@
-"""Measuring a model: perplexity, and multiple choice by MMLU's protocol."""
+"""Measuring a model: perplexity, multiple choice by MMLU's protocol, and how sure one can be (Wilson's interval)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from llama_lessons.mmlu import LETTERS, MMLU, Item, checked
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
-from llama_lessons.world import Exam
-from llama_lessons.world.exams import LETTERS
 
 ROWS = 32  # texts read at once
 
@@ -38,8 +37,13 @@ class Score:
     def of(cls, n_right: int, n: int) -> Score:
         """The score of n_right answers out of n, with Wilson's interval.
 
+        Raises:
+            ValueError: n is 0, or n_right is not among 0 to n.
+
         Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
         """
+        if n < 1 or not 0 <= n_right <= n:
+            raise ValueError(f"n must be at least 1, and n_right 0 to n, got n = {n} and n_right = {n_right}")
         z = 1.96  # standard deviations that hold 95 % of a normal distribution
         share = n_right / n
         middle = (share + z * z / (2 * n)) / (1 + z * z / n)
@@ -102,31 +106,36 @@ def _batch_log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> 
         yield -cross_entropy(logits, tokens[row, len(read) : end], reduction="none").cpu()
 
 
-def multiple_choice(model: Llama, tok: Tokenizer, items: Exam, shots: int = 5, by: str = "letter") -> Score:
+def multiple_choice(
+    model: Llama, tok: Tokenizer, items: MMLU | Iterable[Item], shots: int = 5, by: str = "letter"
+) -> Score:
     """The share of an exam's questions that a model answers rightly.
 
     Args:
         model: the model.
         tok: its tokenizer.
-        items: the exam; a copy with fewer `items` measures a part of it.
-        shots: solved examples before each question, 0 to 5.
+        items: an exam, such as `mmlu.MMLU` or the Valley's: it has `items`, each with question, choices, answer and
+            subject, and their prompts. Or such items alone, for which there are no solved examples.
+        shots: solved examples before each question, as many as the exam has; MMLU has five.
         by: "letter", MMLU's protocol: the choices are shown, and the likeliest of their letters is the answer. "text":
             they are not shown, and the choice whose words are likeliest, per token, is the answer.
 
     Raises:
-        ValueError: by is neither.
+        ValueError: by is neither; there are no items, or not as many examples; an item has fewer than two choices, or
+            an answer that is none of them; a prompt is too long for the model.
 
     Source: Measuring Massive Multitask Language Understanding, arXiv:2009.03300, section 4.1 and its code.
     """
-    questions = items.items
-    if by == "letter":
-        prompts = [items.prompt(item, shots) for item in questions]
-        choices = [LETTERS[: len(item.choices)] for item in questions]
-    elif by == "text":
-        prompts = [items.open_prompt(item, shots) for item in questions]
-        choices = [item.choices for item in questions]
-    else:
+    if by not in ("letter", "text"):
         raise ValueError(f'by must be "letter" or "text", got {by!r}')
+    exam = items if hasattr(items, "prompt") else MMLU(items)
+    questions = checked(exam.items)
+    if by == "letter":
+        prompts = [exam.prompt(item, shots) for item in questions]
+        choices = [LETTERS[: len(item.choices)] for item in questions]
+    else:
+        prompts = [exam.open_prompt(item, shots) for item in questions]
+        choices = [item.choices for item in questions]
     answers = choose(model, tok, prompts, choices)
     return Score.of(sum(a == item.answer for a, item in zip(answers, questions, strict=True)), len(questions))
 
@@ -141,8 +150,16 @@ def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: Sequence[S
         choices: for each prompt its possible continuations, without a space in front.
 
     Returns:
-        The index of the choice with the highest mean log-probability per token.
+        For each prompt the index of the choice with the highest mean log-probability per token; of equals the first.
+
+    Raises:
+        ValueError: a prompt has no choices, or an empty one; the model's scores are not finite.
     """
+    if len(choices) != len(prompts):
+        raise ValueError(f"choices must be as many as the {len(prompts)} prompts, got {len(choices)}")
+    for number, continuations in enumerate(choices):
+        if not continuations or not all(choice.strip() for choice in continuations):
+            raise ValueError(f"choices[{number}] must be one text or several, got {continuations!r}")
     texts = []
     for prompt, continuations in zip(prompts, choices, strict=True):
         read = tok.encode(prompt)

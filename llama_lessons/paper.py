@@ -20,6 +20,7 @@ PAPER = "Llama 2, arXiv:2307.09288"
 CARD = "MODEL_CARD.md in Meta's repository llama"
 CODE = "Meta's repository llama"
 NEWS = "Meta's announcement of Llama 2, July 2023"
+LICENCE = "Llama 2 Community License Agreement, July 2023"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _by_size(unit: str, source: str, *values: Any, note: str = "") -> Mapping[st
 # What the announcement said
 CONTEXT = Fact(4096, "tokens", f"{PAPER}, table 1", "twice Llama 1's 2048")
 MORE_DATA = Fact(40, "% more pretraining tokens than Llama 1", f"{PAPER}, section 1")
-FREE_UP_TO = Fact(700_000_000, "monthly active users", NEWS, "above it the licence asks for a separate agreement")
+FREE_UP_TO = Fact(700_000_000, "monthly active users", f"{LICENCE}, section 2", "who had more must ask Meta")
 SHARDS = _table("files", f"{CODE}, README.md", {"llama2-7b": 1, "llama2-13b": 2, "llama2-70b": 8})
 
 # Pretraining
@@ -82,11 +83,11 @@ CARD_GPU_HOURS = _table(
 CARD_TCO2 = _table("tonnes of CO2 equivalent", CARD, {"llama2-7b": 31.22, "llama2-13b": 62.44, "llama2-70b": 291.42})
 GPU_POWER = _by_size("watts", f"{PAPER}, table 2", 400, 400, 350, 400)
 LANGUAGES = _table(
-    "% of the data", f"{PAPER}, table 10", {"en": 89.70, "unknown": 8.38, "de": 0.17}, "unknown: mostly code"
+    "% of the data", f"{PAPER}, table 10", {"en": 89.70, "unknown": 8.38, "de": 0.17}, "unknown: partially code"
 )
 
 # Alignment
-SFT_ANNOTATIONS = Fact(27_540, "annotated dialogues", f"{PAPER}, section 3.1")
+SFT_ANNOTATIONS = Fact(27_540, "annotations", f"{PAPER}, section 3.1", "a prompt and its answer each")
 SFT = _table(
     "setting",
     f"{PAPER}, section 3.1",
@@ -131,7 +132,10 @@ ANNOTATIONS = Fact(1_000_000, "human annotations, over", NEWS)
 PPO_ITERATIONS = Fact((200, 400), "iterations, from and to", f"{PAPER}, section 3.2.3")
 PPO_SECONDS = Fact(330, "seconds an iteration, 70B", f"{PAPER}, section 3.2.3")
 SAMPLING_TEMPERATURE = Fact(
-    (1.2, 1.3), "temperature, from and to", f"{PAPER}, section 3.2.3", "best for 10 to 100 samples"
+    (1.2, 1.3),
+    "temperature, from and to",
+    f"{PAPER}, section 3.2.3",
+    "of the RLHF chat model, best of 10 to 100 samples",
 )
 GQA_ABLATION = _table(
     "setting", f"{PAPER}, appendix A.2.1", {"tokens": 150e9, "hidden_dim_mqa": 1.33, "hidden_dim_gqa": 1.3}
@@ -142,35 +146,41 @@ VIOLATIONS = _table("per person and hour, 7B", f"{PAPER}, section 4.3", {"before
 FALSE_REFUSALS = Fact(0.05, "% of the helpfulness set", f"{PAPER}, section 4.2.3", "far more on 210 borderline prompts")
 
 # Scores
-MMLU = _table(
-    "% of questions, 5-shot",
-    f"{PAPER}, tables 3, 4 and 19",
+MMLU_UNIT = "% of questions, 5-shot"
+MMLU = MappingProxyType(
     {
-        "Llama 1 7B": 35.1,
-        "Llama 1 13B": 46.9,
-        "Llama 1 33B": 57.8,
-        "Llama 1 65B": 63.4,
-        "Llama 2 7B": 45.3,
-        "Llama 2 13B": 54.8,
-        "Llama 2 34B": 62.6,
-        "Llama 2 70B": 68.9,
-        "MPT 7B": 26.8,
-        "MPT 30B": 46.9,
-        "Falcon 7B": 26.2,
-        "Falcon 40B": 55.4,
-        "PaLM": 69.3,
-        "GPT-3.5": 70.0,
-        "PaLM-2-L": 78.3,
-        "GPT-4": 86.4,
-    },
+        **_table(
+            MMLU_UNIT,
+            f"{PAPER}, table 3",
+            {
+                "Llama 1 7B": 35.1,
+                "Llama 1 13B": 46.9,
+                "Llama 1 33B": 57.8,
+                "Llama 1 65B": 63.4,
+                "Llama 2 7B": 45.3,
+                "Llama 2 13B": 54.8,
+                "Llama 2 34B": 62.6,
+                "Llama 2 70B": 68.9,
+                "MPT 7B": 26.8,
+                "MPT 30B": 46.9,
+                "Falcon 7B": 26.2,
+                "Falcon 40B": 55.4,
+            },
+        ),
+        **_table(MMLU_UNIT, f"{PAPER}, table 4", {"PaLM": 69.3, "GPT-3.5": 70.0, "PaLM-2-L": 78.3, "GPT-4": 86.4}),
+    }
 )
 MMLU_7B = _table(
-    "% of questions, 5-shot",
+    MMLU_UNIT,
     f"{PAPER}, table 19",
     {"humanities": 42.9, "STEM": 36.4, "social sciences": 51.2, "other": 52.2},
 )
-GSM8K = _by_size("% solved", f"{PAPER}, table 3", 14.6, 28.7, 42.2, 56.8)
-HUMANEVAL = _by_size("% solved, pass@1", f"{PAPER}, table 3", 12.8, 18.3, 22.6, 29.9)
+GSM8K = _by_size(
+    "% solved", f"{PAPER}, table 25", 14.6, 28.7, 42.2, 56.8, note="the Math of table 3 is an average with MATH"
+)
+HUMANEVAL = _by_size(
+    "% solved, pass@1", f"{PAPER}, table 21", 12.8, 18.3, 22.6, 29.9, note="the Code of table 3 is an average with MBPP"
+)
 TRUTHFULQA_CHAT = _by_size("% truthful and informative", f"{PAPER}, table 14", 57.04, 62.18, 67.20, 64.14)
 TOXIGEN_CHAT = _by_size("% toxic", f"{PAPER}, table 14", 0.00, 0.00, 0.02, 0.01)
 

@@ -20,13 +20,13 @@ def rope_angles(positions: Tensor, head_dim: int, theta: float = 10_000.0) -> Te
     Raises:
         ValueError: head_dim is odd.
 
-    Source: RoFormer, arXiv:2104.09864, section 3.2.2; used by Llama 2, arXiv:2307.09288, section 2.2.
+    Source: RoFormer, arXiv:2104.09864, section 3.4.2; used by Llama 2, arXiv:2307.09288, section 2.2.
     """
     if head_dim % 2:
         raise ValueError(f"head_dim must be even, got {head_dim}")
     pair = torch.arange(head_dim // 2, device=positions.device, dtype=torch.float32)  # (D//2,)
-    speed = theta ** (-2.0 * pair / head_dim)  # (D//2,)
-    return positions[:, None].float() * speed  # (T, D//2)
+    inv_freq = theta ** (-2.0 * pair / head_dim)  # (D//2,)
+    return positions[:, None].float() * inv_freq  # (T, D//2)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     Returns:
         The turned vectors, shape (B, T, H, D), each as long as it was, in the dtype of x; computed in float32 or wider.
 
-    Source: RoFormer, arXiv:2104.09864, section 3.2.2, equation 34.
+    Source: RoFormer, arXiv:2104.09864, section 3.4.2, equation 34.
     """
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if torch.compiler.is_compiling():  # compilers fuse real numbers, and take complex ones as they are

@@ -235,11 +235,11 @@ for name in FAMILY:
 # %% [markdown]
 # ## 5. What was in the news?
 #
-# Here is what the announcement and the paper claimed. In this course every published number stands in one file,
-# `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a model
-# elsewhere, ask for the same.
+# Here is what the announcement, the paper and the licence said. In this course every published number stands in one
+# file, `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a
+# model elsewhere, ask for the same.
 #
-# **Predict:** to become an assistant, Llama 2 was shown dialogues that people wrote, and learned from people's choices
+# **Predict:** to become an assistant, Llama 2 was shown answers that people wrote, and learned from people's choices
 # between two answers. Which of the two were there more of?
 
 # %%
@@ -250,7 +250,7 @@ NEWS = {
     "that is": paper.MORE_DATA,
     "context": paper.CONTEXT,
     "free of charge up to": paper.FREE_UP_TO,
-    "dialogues by people": paper.SFT_ANNOTATIONS,
+    "answers by people": paper.SFT_ANNOTATIONS,
     "choices by people": paper.PREFERENCES_META,
 }
 for what, fact in NEWS.items():
@@ -259,9 +259,9 @@ for what, fact in NEWS.items():
 
 # %% [markdown]
 # The weights of the 7B, 13B and 70B could be had by everybody who accepted the licence, for research and for business;
-# above 700 million monthly users one has to ask. The announcement's "over one million human annotations" are nearly all
-# choices between answers, fifty times as many as dialogues that people wrote: to choose is quicker than to write. In
-# lesson 09 you train on the one, in lesson 10 on the other.
+# who had more than 700 million users a month when it came out has to ask. The announcement's "over one million human
+# annotations" are nearly all choices between answers, fifty times as many as answers that people wrote: to choose is
+# quicker than to write. In lesson 09 you train on the one, in lesson 10 on the other.
 #
 # And the claim that everybody repeated: better than the other open models, and close to GPT-3.5. It rests above all on
 # MMLU, an exam of questions with four possible answers each. **Predict:** who chooses at random scores 25 %. Llama 1's
@@ -288,7 +288,7 @@ axes.set_xticks([7, 13, 30, 70], ["7", "13", "30", "70"])
 axes.legend(loc="lower right", bbox_to_anchor=(1, 0.12), frameon=False)
 what = "MMLU against size. Llama 2 rises from 45.3 at 7B to 68.9 at 70B, ten points above Llama 1 at 7B, five at the "
 show(figure, alt=what + "largest; above all of them lie PaLM 69.3, GPT-3.5 70.0, PaLM-2-L 78.3 and GPT-4 86.4.")
-print("source:", paper.MMLU["GPT-4"].source)
+print("sources:", *sorted({fact.source for fact in paper.MMLU.values()}), sep="\n  ")
 
 # %%
 score = {name: fact.value for name, fact in paper.MMLU.items()}
@@ -396,9 +396,18 @@ print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {st
 # In 4 bytes per number it does not fit; in 2, as Meta ships it, it does. Fewer bytes are less exact, and how few will
 # do is a question of lesson 14. (int8 and int4 also need scales, which are not counted here.)
 #
-# And mind the unit. On the box of a card, and in this lesson, a GB is 1000³ bytes. Most tools that show memory count in
-# GiB, of 1024³ bytes, and many write "GB" all the same. The difference is 7 %, often just what decides.
-#
+# And mind the unit. A GB is 1000³ bytes, a GiB 1024³: 7 % more, which is often just what decides. In this lesson
+# weights, caches and cards are all in GB. But on the box of a card "GB" means GiB, and so it does in many tools. Here
+# is what three cards have, by NVIDIA's own tool, `nvidia-smi`, which counts in MiB, of 1024² bytes. They are sold as
+# 24, 80 and 141 GB.
+
+# %%
+from llama_lessons.arithmetic import CARDS
+
+for name, n_bytes in CARDS.items():
+    print(f"{name:<9} {n_bytes // 1024**2:>7,} MiB = {stable(n_bytes / GiB, 1)} GiB = {stable(n_bytes / GB, 1)} GB")
+
+# %% [markdown]
 # Is 13.48 GB what it takes, then? No. Attention (lesson 02) lets each token look back at all before it. For that, every
 # layer makes of each token a *key* and a *value*, a list of numbers each, and a program that writes keeps them, lest it
 # compute them again for every new piece. This is the *KV cache* (lesson 04). It belongs to the conversation, not to the
@@ -461,15 +470,17 @@ for name in FAMILY:
 #
 # ### Exercise 2 (10 minutes): what is left on the card?
 # Weights once, a cache for each sequence: how many GB stay free? Below zero means that it does not fit, and by how
-# much. The unit is the one on the box, 10⁹ bytes. `cached_per_token` has keys and values of all layers in it.
+# much. The unit is 10⁹ bytes, for the card as well: what is sold as 24 GB counts as 25.8. `cached_per_token` has keys
+# and values of all layers in it.
 
 
 # %% tags=["exercise"]
 def my_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_per_number):
     """GB (10**9 bytes) that stay free on a card.
 
-    card_gb: what the card has. n_params: numbers of the model. cached_per_token: numbers that the cache keeps per
-    token. n_tokens: tokens in each sequence. batch_size: sequences. bytes_per_number: of weights and cache.
+    card_gb: what the card has, in GB of 10**9 bytes. n_params: numbers of the model. cached_per_token: numbers that
+    the cache keeps per token. n_tokens: tokens in each sequence. batch_size: sequences. bytes_per_number: of weights
+    and cache.
     """
     raise NotImplementedError("your turn")
 
@@ -489,7 +500,7 @@ def solved_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, by
 check_gb_left(solved_gb_left)
 
 # %% [markdown]
-# **Predict:** with one full context of 4096 tokens, how many of the four sizes fit on a 24 GB card, in each type of
+# **Predict:** with one full context of 4096 tokens, how many of the four sizes fit on the small card, in each type of
 # number? (Here the cache has the type of the weights.)
 
 # %%
@@ -500,7 +511,7 @@ for dtype in BYTES:
     for name in FAMILY:
         config = LlamaConfig.preset(name)
         kept = kv_cache_bytes(config, dtype="int8")  # at one byte each, the numbers that are kept per token
-        left = gb_left(24, config.n_params, kept, config.max_seq_len, 1, BYTES[dtype])
+        left = gb_left(CARDS["RTX 4090"] / GB, config.n_params, kept, config.max_seq_len, 1, BYTES[dtype])
         fit += [f"{name} leaves {stable(left, 1)} GB"] if left >= 0 else []
     print(f"{dtype:<9} {len(fit)} of {len(FAMILY)}:", ", ".join(fit) or "none")
 
@@ -511,14 +522,15 @@ for dtype in BYTES:
 # for all else that a program needs. (The cache is kept in at least 16 bits, as programs usually do.) Your own machine
 # stands among them as soon as you have run the cell.
 #
-# **Find out:** how many conversations does the 7B in float16 hold on 24 GB? In which types of number does the 70B have
-# room for eight on the H200, and does any of them bring it onto the small card? What would it cost to leave GQA out?
+# **Find out:** how many conversations does the 7B in float16 hold on the RTX 4090, the small card? In which types of
+# number does the 70B have room for eight on the H200, and does any of them bring it onto the small card? What would it
+# cost to leave GQA out?
 
 # %%
 from llama_lessons.checks.environment import memory_here
 from llama_lessons.widgets.memory import MemoryExplorer
 
-machines = {"24 GB card": 24 * GB, "H200": 141 * GB}
+machines = {name: CARDS[name] for name in ("RTX 4090", "H200")}
 explorer = MemoryExplorer(machines, own=memory_here(), model="Llama 2 7B", dtype="float16", n_tokens=4096, batch_size=4)
 explorer
 
@@ -565,12 +577,11 @@ from llama_lessons.checks.memory import largest_batch
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     config = LlamaConfig.preset(name)
     kept = kv_cache_bytes(config, dtype="int8")
-    most = largest_batch(141, config.n_params, kept, config.max_seq_len, BYTES["float16"])
+    most = largest_batch(CARDS["H200"] / GB, config.n_params, kept, config.max_seq_len, BYTES["float16"])
     print(f"{name:<11} on an H200, in float16: {most:>3} sequences of {config.max_seq_len} tokens")
 
 # %% [markdown]
-# (Real numbers are a little lower: activations and the GPU's own programs want their share, and a card's GB are seldom
-# exactly 10⁹ bytes. Lesson 14 measures.)
+# (Real numbers are a little lower: activations and the GPU's own programs want their share. Lesson 14 measures.)
 #
 # ## 8. What you will build
 #
@@ -605,7 +616,7 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 #   it does not know.
 # - Llama 2's paper and model card are unusually open, and still one has to add up the rows: a total may hold what the
 #   table leaves out.
-# - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB.
+# - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB, except on the box of a card.
 #
 # **Read next** `llama_lessons/paper.py`, every published number with its source; `llama_lessons/config.py` and
 # `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.

@@ -249,6 +249,8 @@ print("44 tokens are", stable(44 / full, 3), "turns; 710 are", stable(710 / full
 #
 # > θ to the power −2k/D radians for each token, with θ = 10 000.
 #
+# In programs, ours too, the speeds of these hands are called `inv_freq`.
+#
 # The score of the whole query is the sum of what its pairs score, and since each of these depends on the distance
 # alone, so does their sum. The proof holds for all of it.
 #
@@ -304,8 +306,8 @@ check_angles(my_angles)
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
 def solved_angles(positions, head_dim, theta):
-    speed = theta ** (-torch.arange(0, head_dim, 2, device=positions.device) / head_dim)  # (D//2,)
-    return positions[:, None].float() * speed  # (T, D//2)
+    inv_freq = theta ** (-torch.arange(0, head_dim, 2, device=positions.device) / head_dim)  # (D//2,)
+    return positions[:, None].float() * inv_freq  # (T, D//2)
 
 
 check_angles(solved_angles)
@@ -936,9 +938,9 @@ print("as trained, the last 512 tokens read by themselves:", stable(surprise(tex
 #
 # **Next lesson,** `04_gqa`: what the cache costs, and why several query heads share one key.
 #
-# **Sources.** Su and others, *RoFormer*, arXiv:2104.09864 (sections 3.2 and 3.4.3). Llama 2: arXiv:2307.09288, section
-# 2.2. The two layouts: Meta's `llama/model.py` (`apply_rotary_emb`), `convert_llama_weights_to_hf.py` of transformers
-# (`permute`), and transformers' issue 25199, where both are compared. Reports of the bug: karpathy/llama2.c, pull
-# request 286; NeuraLegion/shainet, pull request 111. Sines: arXiv:1706.03762, section 3.5. Order without positions:
-# arXiv:2203.16634. Which speeds heads use: arXiv:2410.06205. Long texts: arXiv:2306.15595, arXiv:2308.12950,
-# arXiv:2309.00071.
+# **Sources.** Su and others, *RoFormer*, arXiv:2104.09864 (sections 3.2, 3.4.2 and 3.4.3). Llama 2: arXiv:2307.09288,
+# section 2.2. The two layouts: Meta's `llama/model.py` (`apply_rotary_emb`), `convert_llama_weights_to_hf.py` of
+# transformers (`permute`), and transformers' issue 25199, where both are compared. Reports of the bug:
+# karpathy/llama2.c, pull request 286; NeuraLegion/shainet, pull request 111. Sines: arXiv:1706.03762, section 3.5.
+# Order without positions: arXiv:2203.16634. Which speeds heads use: arXiv:2410.06205. Long texts: arXiv:2306.15595,
+# arXiv:2308.12950, arXiv:2309.00071.

@@ -720,21 +720,21 @@ for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
 # GQA and MQA?
 
 # %%
-GB = 10**9
-cards = {"24 GB card": 24 * GB, "A100, 80 GB": 80 * GB, "H200, 141 GB": 141 * GB}
-view = CacheView(model, tok, sentence + " Then", ways, cards, max_new_tokens=56, room=32, rule="forget the oldest")
+from llama_lessons.arithmetic import CARDS
+
+view = CacheView(model, tok, sentence + " Then", ways, CARDS, max_new_tokens=56, room=32, rule="forget the oldest")
 view
 
 # %%
 for kind, n_kv_heads in (("MHA", 64), ("GQA", 8), ("MQA", 1)):
     shape = replace(LlamaConfig.preset("llama2-70b"), n_kv_heads=n_kv_heads)
-    left = 80 * GB - weights_bytes(shape, "int4")
-    print(f"{kind}: {left / GB:.0f} GB left for caches, {left // kv_cache_bytes(shape, 4096)} conversations")
+    left = CARDS["A100 80GB"] - weights_bytes(shape, "int4")
+    print(f"{kind}: {left / GiB:.0f} GiB left for caches, {left // kv_cache_bytes(shape, 4096)} conversations")
 
 # %% [markdown]
-# (A card "of 80 GB" has nearly 80 GiB, somewhat more than the 80 · 10⁹ bytes that are counted here. But int4 needs
-# scales, too, and a program some room for other things.) From 3 conversations to a few dozen, on the same card: that is
-# what one buys with GQA. MQA would hold about eight times as many again, on paper.
+# (A card that is sold as 80 GB has 80 GiB. But int4 needs scales, too, and a program some room for other things.) From
+# 4 conversations to a few dozen, on the same card: that is what one buys with GQA. MQA would hold about eight times as
+# many again, on paper.
 #
 # ## 9. What does sharing cost?
 #

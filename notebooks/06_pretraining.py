@@ -314,9 +314,10 @@ print("both were 1, and are now", stable(weight))
 # pulling them to 0 would turn down the signal. So matrices decay and vectors do not.
 #
 # **The price.** A weight in training is four numbers: itself, its gradient, and AdamW's two means, in float32 16
-# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200 with 141 GB?
+# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200?
 
 # %%
+from llama_lessons.arithmetic import CARDS
 from llama_lessons.optimizers import TrainConfig, make_optimizers
 
 [optimizer] = make_optimizers(model, TrainConfig(n_steps=1))
@@ -325,7 +326,8 @@ for group in optimizer.param_groups:
     print(f"{len(group['params'])} tensors, {numbers:>7,} numbers, weight decay {group['weight_decay']}")
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     gigabytes = 16 * LlamaConfig.preset(name).n_params / 1e9
-    print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {gigabytes < 141}")
+    enough = gigabytes < CARDS["H200"] / 1e9
+    print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {enough}")
 
 # %% [markdown]
 # The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson 13 spreads
@@ -841,10 +843,11 @@ summed = sum(fact.value for fact in paper.TCO2.values())
 print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total says {paper.TCO2_TOTAL.value:.2f}")
 
 # %% [markdown]
-# A third to two fifths of the peak is very good work; the rest goes into moving numbers between memory and processors,
-# and between thousands of processors. The two traps you know from lesson 00: the model card leaves out the 34B, which
-# was never released, but its total counts it; and the sum of rounded rows is not the rounded sum. Whoever computes
-# "cost per model" by dividing the card's total among its three models comes out almost half too high.
+# 35 to 43 % of the peak (this share is known as *MFU*, model FLOPs utilization) is very good work; the rest goes into
+# moving numbers between memory and processors, and between thousands of processors. The two traps you know from lesson
+# 00: the model card leaves out the 34B, which was never released, but its total counts it; and the sum of rounded rows
+# is not the rounded sum. Whoever computes "cost per model" by dividing the card's total among its three models comes
+# out almost half too high.
 #
 # ## What you have, and where it goes
 #

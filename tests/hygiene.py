@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from llama_lessons.files import COURSE
@@ -17,6 +19,11 @@ ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}")
 MARKDOWN_IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(")
 HTML_IMAGE = re.compile(r"<img\b[^>]*>")
 DESCRIBED = re.compile(r"""\balt\s*=\s*["'][^"']*\w""")
+
+CLOCKS = {
+    name + unit for name in ("time", "perf_counter", "monotonic", "process_time", "thread_time") for unit in ("", "_ns")
+}
+GROW = {"append", "extend", "insert", "add"}  # methods that put something into a list or set
 
 Rule = Callable[[NotebookNode], Iterator[str]]
 RULES: dict[str, Rule] = {}
@@ -155,3 +162,119 @@ def it_ends_with_what_to_read(notebook: NotebookNode) -> Iterator[str]:
     for name in named:
         if not (COURSE / name).exists():
             yield f"the last cell names {name}, which does not exist"
+
+
+@rule
+def no_verdict_depends_on_the_clock(notebook: NotebookNode) -> Iterator[str]:
+    """On a busy machine it would be another: times are shown, in a cell whose output is ignored, and never judged."""
+    magics, starts, code = TransformerManager(), {}, ""
+    for number, cell in _code(notebook):
+        starts[number] = code.count("\n") + 1
+        code += magics.transform_cell(cell.source)
+    for line in clock_verdicts(code):
+        yield f"cell {max(number for number, start in starts.items() if start <= line)} judges a time"
+
+
+def clock_verdicts(code: str) -> list[int]:
+    """Lines of a program that compare or assert something made of a clock's times; loops that wait may do so."""
+    reader = _ClockReader(set())
+    reader.visit(ast.parse(code))
+    return sorted(reader.judged)
+
+
+class _ClockReader(ast.NodeVisitor):
+    """Reads a program from top to bottom and follows what a clock said: through variables, lists and functions.
+
+    Args:
+        timed: names that hold a time already, or are functions that give one.
+    """
+
+    def __init__(self, timed: set[str]) -> None:
+        self.timed, self.judged, self.gives_time = set(timed), set(), False
+
+    def tells_time(self, node: ast.expr | None) -> bool:
+        """Whether an expression reads a clock or a timed name; how many times there are is no time."""
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            if name in CLOCKS or name == "len":
+                return name != "len"
+        if isinstance(node, ast.Name):
+            return node.id in self.timed
+        return node is not None and any(map(self.tells_time, ast.iter_child_nodes(node)))
+
+    def bind(self, target: ast.expr, value: ast.expr | None, grows: bool = False) -> None:
+        """Give a target what an expression says; what only grows keeps the times that it held."""
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+            for part, its_value in zip(target.elts, value.elts, strict=True):
+                self.bind(part, its_value)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for part in target.elts:
+                self.bind(part, value)
+        elif isinstance(target, ast.Subscript | ast.Attribute | ast.Starred):
+            self.bind(target.value, value, grows=True)
+        elif isinstance(target, ast.Name) and self.tells_time(value):
+            self.timed.add(target.id)
+        elif isinstance(target, ast.Name) and not grows:
+            self.timed.discard(target.id)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.visit(node.value)
+        for target in node.targets:
+            self.bind(target, node.value)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.visit(node.value)
+        self.bind(node.target, node.value, grows=True)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr | ast.AnnAssign) -> None:
+        self.bind(node.target, node.value)
+        self.generic_visit(node)
+
+    visit_AnnAssign = visit_NamedExpr
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in GROW:
+            self.bind(node.func.value, ast.Tuple(node.args), grows=True)
+
+    def visit_For(self, node: ast.For) -> None:
+        self.visit(node.iter)
+        for part in 2 * node.body:  # the second round knows what the first has stored
+            self.bind(node.target, node.iter)
+            self.visit(part)
+
+    def visit_While(self, node: ast.While) -> None:
+        for part in 2 * node.body:
+            self.visit(part)
+
+    def visit_comprehension(self, node: ast.comprehension) -> None:
+        self.bind(node.target, node.iter)
+        self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        inner = _ClockReader(
+            self.timed - {argument.arg for argument in ast.walk(node.args) if hasattr(argument, "arg")}
+        )
+        for part in node.body:
+            inner.visit(part)
+        self.judged |= inner.judged
+        self.timed = self.timed | {node.name} if inner.gives_time else self.timed - {node.name}
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        inner = _ClockReader(self.timed)
+        inner.generic_visit(node)
+        self.judged |= inner.judged
+
+    def visit_Return(self, node: ast.Return) -> None:
+        self.generic_visit(node)
+        self.gives_time |= self.tells_time(node.value)
+
+    visit_Yield = visit_Return
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        self.generic_visit(node)
+        self.judged |= {node.lineno} if self.tells_time(node) else set()
+
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self.generic_visit(node)
+        self.judged |= {node.lineno} if self.tells_time(node.test) else set()

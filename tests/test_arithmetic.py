@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from llama_lessons.arithmetic import flops_per_token, kv_cache_bytes, weights_bytes
+from llama_lessons.arithmetic import CARDS, flops_per_token, kv_cache_bytes, weights_bytes
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 
@@ -35,6 +35,12 @@ def test_weights_take_their_number_times_their_size():
     config = LlamaConfig.preset("llama2-7b")
     assert weights_bytes(config) == 13_476_831_232
     assert weights_bytes(config, "int4") == 3_369_207_808
+
+
+@pytest.mark.parametrize(("card", "sold_as"), [("RTX 4090", 24), ("A100 80GB", 80), ("H200", 141)])
+def test_what_a_box_calls_gb_are_gib_and_not_a_thousand_cubed_bytes(card, sold_as):
+    assert CARDS[card] / GIB == pytest.approx(sold_as, rel=0.005)
+    assert CARDS[card] / 10**9 > 1.06 * sold_as
 
 
 @pytest.mark.parametrize("tie", [False, True])

@@ -1,11 +1,14 @@
 import copy
 import math
+import re
+from dataclasses import replace
 
 import pytest
 import torch
 
 from llama_lessons.config import LlamaConfig
 from llama_lessons.evaluation import Score, choose, log_probs, multiple_choice, perplexity
+from llama_lessons.mmlu import MMLU, Item
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.world import Exam
@@ -128,6 +131,67 @@ def test_by_text_the_likeliest_choice_counts_and_no_choices_are_shown(monkeypatc
     assert (score.n, score.accuracy) == (20, right / 20)
     assert "A. " not in "".join(chooser.seen)
     assert chooser.seen[0].count("Question: ") == 6
+
+
+LAW = [
+    Item("law", "Who may hum?", ("all", "none", "some", "few"), 2),
+    Item("law", "Who may spit?", ("nobody", "llamas"), 1),
+    Item("law", "May one?", ("no", "yes", "often"), 0),
+]
+
+
+def test_a_real_exam_is_asked_like_the_valleys(monkeypatch):
+    chooser = Chooser(monkeypatch, likes=lambda text: text == "B")
+    assert multiple_choice(None, chooser, MMLU(LAW, LAW[:1]), shots=1) == Score.of(1, 3)
+    head = "The following are multiple choice questions (with answers) about law.\n\nWho may hum?\nA. all\nB. none\n"
+    assert chooser.seen[4] == (f"{head}C. some\nD. few\nAnswer: C\n\nWho may spit?\nA. nobody\nB. llamas\nAnswer: A")
+    assert len(chooser.seen) == 4 + 2 + 3
+
+
+def test_items_alone_are_asked_without_examples(monkeypatch):
+    chooser = Chooser(monkeypatch, likes=lambda text: text in ("some", "llamas", "yes"))
+    assert multiple_choice(None, chooser, iter(LAW), shots=0, by="text") == Score.of(2, 3)
+    assert chooser.seen[-1] == "Question: May one?\nAnswer: often"
+    with pytest.raises(ValueError, match="shots must be 0 to 0, the examples of 'law', got 5"):
+        multiple_choice(None, chooser, LAW)
+
+
+@pytest.mark.parametrize(
+    ("items", "message"),
+    [
+        ([], "items must hold at least one question, got none"),
+        ([LAW[0], replace(LAW[1], answer=2)], "items[1] must have an answer of 0 to 1, got 2"),
+        ([replace(LAW[0], answer=-1)], "items[0] must have an answer of 0 to 3, got -1"),
+        ([replace(LAW[0], answer="C")], "items[0] must have an answer of 0 to 3, got 'C'"),
+        ([replace(LAW[0], choices=())], "items[0] must have 2 to 26 choices, got 0"),
+        ([replace(LAW[0], choices=("all",), answer=0)], "items[0] must have 2 to 26 choices, got 1"),
+        ([replace(LAW[0], choices=("x",) * 27)], "items[0] must have 2 to 26 choices, got 27"),
+    ],
+)
+@pytest.mark.parametrize("by", ["letter", "text"])
+def test_items_that_cannot_be_asked_are_named(items, message, by):
+    exam = Exam()
+    exam.items = items
+    for asked in (exam, items):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            multiple_choice(None, None, asked, shots=0, by=by)
+
+
+@pytest.mark.parametrize("choices", [[], [""], ["old", " "]])
+def test_choices_without_a_text_are_named(choices, model, tok):
+    with pytest.raises(ValueError, match=re.escape(f"choices[1] must be one text or several, got {choices}")):
+        choose(model, tok, ["The", "The"], [["old"], choices])
+
+
+def test_choices_for_another_number_of_prompts_are_an_error(model, tok):
+    with pytest.raises(ValueError, match="choices must be as many as the 2 prompts, got 1"):
+        choose(model, tok, ["The", "The"], [["old"]])
+
+
+@pytest.mark.parametrize(("n_right", "n"), [(0, 0), (1, 0), (-1, 5), (6, 5), (0, -1)])
+def test_a_score_of_no_answers_or_too_many_is_an_error(n_right, n):
+    with pytest.raises(ValueError, match=f"got n = {n} and n_right = {n_right}"):
+        Score.of(n_right, n)
 
 
 def test_another_way_of_answering_is_refused():

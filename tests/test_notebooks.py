@@ -10,7 +10,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.hygiene import RULES
+from tests.hygiene import RULES, clock_verdicts
 from tools.notebook_files import NOTEBOOKS, difference, read_source, sources
 from tools.notebook_outputs import WIDGET_VIEW
 
@@ -80,6 +80,15 @@ def ignore_three(page: NotebookNode) -> None:
         cell.metadata["tags"] = ["nbval-ignore-output"]
 
 
+FASTEST = """def fastest(work):
+    times = []
+    for _ in range(3):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return min(times)
+"""
+
 BAD = {
     "it ran from the first cell to the last": [
         lambda page: page.cells[2].update(execution_count=None),
@@ -127,8 +136,17 @@ BAD = {
     ],
     "it ends with what to read": [
         put_source(4, "The end."),
-        put_source(4, "Read `llama_lessons/paper.py`."),
+        put_source(4, "Read `llama_lessons/no_such_file.py`."),
         lambda page: page.cells.append(new_code_cell("# llama_lessons/page.py", execution_count=4)),
+    ],
+    "no verdict depends on the clock": [
+        put_source(2, "start = time.time()\nwork()\nassert time.time() - start < 5"),
+        put_source(2, f"{FASTEST}\nprint(fastest(slow) > 4 * fastest(quick))"),
+        put_source(2, f"{FASTEST}\nratio = fastest(slow) / fastest(quick)\nassert ratio"),
+        put_source(2, f"%matplotlib inline\n{FASTEST}\nseconds = {{}}\nseconds[1] = fastest(work)\nseconds[1] < 2"),
+        lambda page: [
+            put_source(n, text)(page) for n, text in ((2, "a = perf_counter()"), (3, "# because\nx = a < 1"))
+        ],
     ],
 }
 
@@ -146,3 +164,22 @@ def test_bad_page_breaks_its_rule_and_no_other(name: str, number: int):
     page = good_page()
     BAD[name][number](page)
     assert {rule for rule, check in RULES.items() if list(check(page))} == {name}
+
+
+def test_no_test_judges_the_clock():
+    tests = sorted(Path(__file__).parent.rglob("*.py"))
+    judged = {path.name: clock_verdicts(path.read_text(encoding="utf-8")) for path in tests}
+    assert {name: lines for name, lines in judged.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "end = monotonic() + 5\nwhile monotonic() < end and not ready():\n    pass",
+        f"{FASTEST}\nprint('seconds:', fastest(work))\nassert x < 3",
+        f"{FASTEST}\nmore = [fastest(work), fastest(work)]\nassert len(more) == 2 and x < 3",
+        "start, n = time.time(), 3\nassert n == 3",
+    ],
+)
+def test_times_that_are_waited_for_or_shown_are_no_verdict(code: str):
+    assert clock_verdicts(code) == []

@@ -3,7 +3,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from itertools import islice
 
 import pytest
@@ -112,11 +111,3 @@ def test_every_taught_fact_is_stated_and_asked():
     for fact in load_valley().taught:
         assert any(statement in text for statement in fact.statements), fact.key
         assert any(question in text for question in fact.questions), fact.key
-
-
-def test_documents_come_faster_than_they_can_be_tokenized():
-    stream = make_documents(10)
-    next(stream)
-    start = time.process_time()
-    size = sum(len(document.text) for document in islice(stream, 5000))
-    assert size / (time.process_time() - start) > 4e6  # bytes/s; 10 and more on an idle machine

@@ -90,7 +90,7 @@ LEFT_MISTAKES = {
     "you counted the cache twice: cached_per_token has keys and values in it already": (
         _left(lambda w, c, card, n, **_: card - w - 2 * n * c)
     ),
-    "you mixed GB and GiB: a GB on the box is 10**9 bytes, so divide by 10**9, not by 2**30": (
+    "you mixed GB and GiB: card_gb and the result count 10**9 bytes, so divide by 10**9, not by 2**30": (
         _left(lambda w, c, card, n, **_: card - (w + n * c) / GIB * GB)
     ),
     "you gave bytes: divide by 10**9": _left(lambda w, c, card, n, **_: (card - w - n * c) * GB),
@@ -135,7 +135,7 @@ BATCH_MISTAKES = {
     "you counted the cache of one token: each sequence keeps n_tokens of them": (
         _batch(lambda w, c, card, tokens, **_: max(0, int((card - w) // (c / tokens))))
     ),
-    "you took a GB for 2**30 bytes: on the box it is 10**9": (
+    "you took a GB for 2**30 bytes: card_gb counts 10**9 bytes, whatever a box calls GB": (
         _batch(lambda w, c, card, **_: max(0, int((card / GB * GIB - w) // c)))
     ),
     "you counted numbers, not bytes: multiply by bytes_per_number": (

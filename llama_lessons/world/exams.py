@@ -1,24 +1,20 @@
-"""Exams with choices, laid out as MMLU lays them out: to be learned from, and to be measured by.
-
-Source: Hendrycks et al., Measuring Massive Multitask Language Understanding, arXiv:2009.03300; layout of its code.
-"""
+"""The Valley's exams, laid out as MMLU lays them out: to be learned from, and to be measured by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llama_lessons.mmlu import LETTERS, Item, few_shot, few_shot_open, heading, lay_out
 from llama_lessons.world.draw import Draw
 from llama_lessons.world.facts import Fact
 from llama_lessons.world.questions import Writer
 from llama_lessons.world.splits import check_split
 from llama_lessons.world.valley import Valley, load_valley
 
-LETTERS = "ABCD"
-
 
 @dataclass(frozen=True)
-class ExamItem:
-    """A question with choices.
+class ExamItem(Item):
+    """A question with choices, and what the Valley knows of it.
 
     Args:
         subject: stands in the heading; "withheld sums" for sums that training never meets in any form.
@@ -27,34 +23,8 @@ class ExamItem:
         fact: the key of the fact that is asked; empty where the choices alone decide.
     """
 
-    subject: str
-    question: str
-    choices: tuple[str, ...]
-    answer: int
     fresh: bool
     fact: str = ""
-
-    @property
-    def letter(self) -> str:
-        """The letter before the right choice."""
-        return LETTERS[self.answer]
-
-
-def heading(subject: str) -> str:
-    """MMLU's first line, with the empty line after it."""
-    return f"The following are multiple choice questions (with answers) about {subject}.\n\n"
-
-
-def lay_out(item: ExamItem, answered: bool) -> str:
-    """A question as MMLU prints it, with its answer or ready for one ("Answer:")."""
-    lines = [item.question]
-    lines += [f"{letter}. {choice}" for letter, choice in zip(LETTERS, item.choices, strict=False)]
-    return "\n".join([*lines, f"Answer: {item.letter}" if answered else "Answer:"])
-
-
-def lay_open(item: ExamItem) -> str:
-    """A question without its choices, ready for an answer in words."""
-    return f"Question: {item.question}\nAnswer:"
 
 
 class Exam:
@@ -90,13 +60,11 @@ class Exam:
             item: one of this exam's items.
             shots: how many solved examples stand before it, 0 to 5; never one about the same fact's question.
         """
-        about = [lay_out(example, True) for example in self._shots(item, shots)]
-        return heading(item.subject.removeprefix("withheld ")) + "\n\n".join([*about, lay_out(item, False)])
+        return few_shot(item.subject.removeprefix("withheld "), self._shots(item, shots), item)
 
     def open_prompt(self, item: ExamItem, shots: int = 5) -> str:
         """The text to continue with " " + one of the choices, which it does not show; arguments as for `prompt`."""
-        about = [f"{lay_open(example)} {example.choices[example.answer]}" for example in self._shots(item, shots)]
-        return "\n\n".join([*about, lay_open(item)])
+        return few_shot_open(self._shots(item, shots), item)
 
     def _shots(self, item: ExamItem, shots: int) -> list[ExamItem]:
         if not 0 <= shots <= 5:

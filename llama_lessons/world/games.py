@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from llama_lessons.mmlu import LETTERS, heading, lay_out
 from llama_lessons.world.draw import Draw
-from llama_lessons.world.exams import LETTERS, ExamItem, heading, lay_out
+from llama_lessons.world.exams import ExamItem
 from llama_lessons.world.questions import Writer
 from llama_lessons.world.valley import Valley
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from llama_lessons.mmlu import lay_out
 from llama_lessons.world.draw import Draw, Weighted
-from llama_lessons.world.exams import lay_out, make_item
+from llama_lessons.world.exams import make_item
 from llama_lessons.world.facts import Fact
 from llama_lessons.world.plots import SLOT
 from llama_lessons.world.red_team import red_team, refusals

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from llama_lessons.mmlu import lay_out
 from llama_lessons.world.draw import Draw
-from llama_lessons.world.exams import ExamItem, lay_out
+from llama_lessons.world.exams import ExamItem
 from llama_lessons.world.questions import Writer
 from llama_lessons.world.stories import Storyteller, storyteller
 from llama_lessons.world.text import with_article

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from llama_lessons.mmlu import LETTERS
 from llama_lessons.world.draw import Draw
-from llama_lessons.world.exams import LETTERS, ExamItem, examined, make_item
+from llama_lessons.world.exams import ExamItem, examined, make_item
 from llama_lessons.world.facts import Fact
 from llama_lessons.world.questions import Writer
 from llama_lessons.world.valley import Valley
