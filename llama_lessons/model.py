@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -133,13 +133,15 @@ class AttentionMaps(Sequence):
     def __init__(self, n_layers: int) -> None:
         self._calls: list[list[Tensor]] = [[] for _ in range(n_layers)]
 
-    def see(self, layer: int, weights: Tensor) -> None:
+    def see(self, layer: int, outer: Callable[[Tensor], None] | None, weights: Tensor) -> None:
         """Keep a call's weights (B, H, T, S) behind the first S - T rows: later ones are of tokens since forgotten."""
         kept, room = [], weights.shape[3] - weights.shape[2]
         for call in self._calls[layer]:
             kept.append(call[:, :, :room])
             room = max(0, room - call.shape[2])
         self._calls[layer] = [*kept, weights.detach()]
+        if outer is not None:  # a recording that was going on when this one began
+            outer(weights)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -165,10 +167,11 @@ def record_attention(model: Llama) -> Iterator[AttentionMaps]:
         The maps: `maps[layer]` has shape (B, H, T, S).
     """
     maps = AttentionMaps(len(model.blocks))
+    before = [block.attention.observer for block in model.blocks]
     for layer, block in enumerate(model.blocks):
-        block.attention.observer = partial(maps.see, layer)
+        block.attention.observer = partial(maps.see, layer, before[layer])
     try:
         yield maps
     finally:
-        for block in model.blocks:
-            block.attention.observer = None
+        for block, observer in zip(model.blocks, before, strict=True):
+            block.attention.observer = observer
