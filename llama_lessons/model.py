@@ -47,6 +47,10 @@ class Llama(nn.Module):
     Args:
         config: its shape.
 
+    Attributes:
+        n_ids: ids that stand for text, the first of vocab_size: `generate` writes no others. `load` lowers it where a
+            tokenizer is smaller than the table.
+
     Weights start as normal noise, of standard deviation 0.02 in embedding table and head, 1 / sqrt(dim) in the blocks;
     what writes to the residual stream (wo, w_down) is divided by sqrt(2 n_layers), so that the stream's size does not
     grow with depth (GPT-2's rule; Llama 2's paper does not state its own).
@@ -59,6 +63,7 @@ class Llama(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
+        self.n_ids = config.vocab_size
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)

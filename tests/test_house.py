@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from levels below its own; a folder counts as one module, inside it any order is fine.
 LEVELS = (
     {"config", "device", "files", "optimizers", "page", "paper", "tokenizer_training"},
-    {"tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward"},
+    {"folders", "tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward"},
     {"attention", "batches", "dialog", "world"},
     {"model", "static_cache"},
     {"checkpoints", "sampling", "training", "quantization", "parallel", "packed"},
