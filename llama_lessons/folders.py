@@ -76,7 +76,7 @@ def check_folder(folder: Path | str, kind: str) -> None:
 def settle_folder(folder: Path) -> None:
     """Bring files to their places that `write_folder` has whole; there are none unless it was killed."""
     ready = folder / READY
-    if not ready.is_dir():
+    if not os.path.isdir(ready):  # nor if the folder is one that we may not enter
         return
     names = sorted(os.listdir(ready), key=MANIFEST.__eq__)  # the manifest last: until then the old one is needed
     with suppress(FileNotFoundError):  # another process does the same

@@ -183,7 +183,7 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
     def no_space(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(huggingface, "write_safetensors", no_space)
+    monkeypatch.setattr(file_io, "save_file", no_space)
     with pytest.raises(OSError, match="No space left"):
         save(small_model(TIED), path)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
@@ -267,7 +267,7 @@ def test_a_save_that_is_refused_or_fails_leaves_no_folders(trouble: str, tokeniz
     def no_space(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(huggingface, "write_safetensors", no_space)
+    monkeypatch.setattr(file_io, "save_file", no_space)
     with pytest.raises((ValueError, OSError)):
         if trouble == "a format that cannot say it":
             save(small_model(replace(SMALL, norm_eps=1e-6)), tmp_path / "a" / "b" / "model.bin", "llama2c")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,15 +59,16 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
 def _reader(path: Path) -> Callable[[Path], Checkpoint]:
     if path.is_file():
         return llama2c.read
-    metas = (path / "params.json").exists()
-    if (path / "config.json").exists() and (huggingface.has_weights(path) or not metas):
+    if not path.is_dir():
+        remedy = "Give a folder or file of this machine: `load` downloads nothing"
+        raise CheckpointError(path, "does not exist", remedy)
+    names = os.listdir(path)
+    if "config.json" in names and ("params.json" not in names or huggingface.has_weights(path)):
         return huggingface.read
-    if metas:
+    if "params.json" in names:
         return meta.read
-    if path.is_dir():
-        trouble = "is no checkpoint: it holds neither config.json (Hugging Face's) nor params.json (Meta's)"
-        raise CheckpointError(path, trouble, "Open the folder that the weights lie in, and check that they came whole")
-    raise CheckpointError(path, "does not exist", "Give a folder or file of this machine: `load` downloads nothing")
+    trouble = "is no checkpoint: it holds neither config.json (Hugging Face's) nor params.json (Meta's)"
+    raise CheckpointError(path, trouble, "Open the folder that the weights lie in, and check that they came whole")
 
 
 def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenizer | None = None) -> None:

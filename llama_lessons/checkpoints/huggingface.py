@@ -7,16 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from llama_lessons.checkpoints import file_io
 from llama_lessons.checkpoints.assembly import Checkpoint, StoredTensor
-from llama_lessons.checkpoints.file_io import (
-    CheckpointError,
-    progress,
-    read_json,
-    read_safetensors,
-    read_torch_file,
-    write_json,
-    write_safetensors,
-)
+from llama_lessons.checkpoints.file_io import CheckpointError
 from llama_lessons.checkpoints.huggingface_config import config_from, settings_of
 from llama_lessons.checkpoints.names import half_split_to_interleaved, interleaved_to_half_split, translate
 from llama_lessons.checkpoints.tokenizer_files import write_tokenizer_files
@@ -40,10 +33,10 @@ def read(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or damaged, or the config asks for something that Llama 2 does not have.
     """
     path = folder / "config.json"
-    config = config_from(path, read_json(path))
+    config = config_from(path, file_io.read_json(path))
     found = {}
     for file in _weight_files(folder):
-        reader = read_safetensors if file.suffix == ".safetensors" else read_torch_file
+        reader = file_io.read_safetensors if file.suffix == ".safetensors" else file_io.read_torch_file
         found |= {name: (file, tensor) for name, tensor in reader(file).items() if not name.endswith(DERIVED)}
     if config.tie_embeddings and HEAD in found:
         _drop_tied_head(found)
@@ -72,7 +65,7 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _indexed_files(index: Path) -> list[Path]:
-    weight_map = read_json(index).get("weight_map")
+    weight_map = file_io.read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(v, str) for v in weight_map.values()):
         raise CheckpointError(index, 'has no "weight_map" from names to files', "Download it again")
     files = [index.parent / name for name in sorted(set(weight_map.values()))]
@@ -124,8 +117,8 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
     if tokenizer is not None:
         ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
         write_tokenizer_files(tokenizer, folder)
-    write_json(folder / "generation_config.json", ids)
-    write_json(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
+    file_io.write_json(folder / "generation_config.json", ids)
+    file_io.write_json(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
     _write_weights(model, folder)
 
 
@@ -134,14 +127,14 @@ def _write_weights(model: Llama, folder: Path) -> None:
     n_bytes = sum(weight.nbytes for weight in weights.values())
     shards = _split(weights)
     placed = {}
-    for n, shard in enumerate(progress(shards, n_bytes, "saving"), start=1):
+    for n, shard in enumerate(file_io.progress(shards, n_bytes, "saving"), start=1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{n:05d}-of-{len(shards):05d}.safetensors"
         tensors = {key: to_huggingface(key, weights[key], model.config) for key in shard}
-        write_safetensors(tensors, folder / name)
+        file_io.write_safetensors(tensors, folder / name)
         placed |= dict.fromkeys(shard, name)
     if len(shards) > 1:
         index = {"metadata": {"total_size": n_bytes}, "weight_map": placed}
-        write_json(folder / "model.safetensors.index.json", index)
+        file_io.write_json(folder / "model.safetensors.index.json", index)
 
 
 def _split(weights: dict[str, Tensor]) -> list[list[str]]:

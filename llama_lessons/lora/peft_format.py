@@ -7,15 +7,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from llama_lessons.checkpoints import file_io
 from llama_lessons.checkpoints.assembly import all_finite, number
-from llama_lessons.checkpoints.file_io import (
-    CheckpointError,
-    blaming,
-    read_json,
-    read_safetensors,
-    write_json,
-    write_safetensors,
-)
+from llama_lessons.checkpoints.file_io import CheckpointError, blaming
 from llama_lessons.checkpoints.huggingface import rotated_heads, to_huggingface
 from llama_lessons.checkpoints.names import half_split_to_interleaved, translate
 from llama_lessons.folders import settle_folder, write_folder
@@ -55,8 +49,8 @@ def save_lora(model: Llama, path: Path | str) -> None:
     if broken:
         raise ValueError(f"model holds NaN or infinite numbers in {broken[0]}: its training broke, nothing was written")
     with write_folder(path, "adapters") as draft:
-        write_safetensors(weights, draft / WEIGHTS)
-        write_json(draft / SETTINGS, {"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none"} | shape)
+        file_io.write_safetensors(weights, draft / WEIGHTS)
+        file_io.write_json(draft / SETTINGS, {"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none"} | shape)
 
 
 def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
@@ -99,7 +93,7 @@ def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
 
 def _rank_and_alpha(path: Path) -> tuple[int, float]:
     """What the settings say; refused is what changes what the adapters compute, and is not done here."""
-    settings = read_json(path)
+    settings = file_io.read_json(path)
     for key, value in settings.items():
         if value not in ONLY[key] if key in ONLY else value and key not in HARMLESS:
             raise CheckpointError(path, f'"{key}" is {value!r}, which is not plain LoRA', TAKE_OTHER)
@@ -116,7 +110,7 @@ def _matrices(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
     if not path.exists():
         raise CheckpointError(path, "is missing", "Download it: adapter_config.json alone holds no adapters")
     found: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in read_safetensors(path).items():
+    for name, tensor in file_io.read_safetensors(path).items():
         match = PATTERN.fullmatch(name)
         if not match:
             raise CheckpointError(path, f"holds {name}, which is no matrix of a plain LoRA adapter", TAKE_OTHER)
