@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
+FIRST_BYTES = 100_000
+DRAFT = ".saving"  # ends the name of what is not whole yet
 
 
 def data_path(name: str) -> Path:
@@ -43,9 +44,11 @@ def read_text(path: Path | str) -> str:
     Raises:
         ValueError: the file cannot be read, is empty, or is no UTF-8 text.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(FIRST_BYTES)  # of a large file that is no text, this is enough to see it
+            raw += b"" if b"\0" in raw else file.read()
     except OSError as error:
         raise ValueError(f"{path.absolute()} cannot be read: {error.strerror}. Check the name and the folder") from None
     if b"\0" in raw:
@@ -74,25 +77,65 @@ def work_dir() -> Path:
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """Write a file or a folder beside its place, and move it there only when it is whole.
+    """Write a file beside its place, and move it there only when it is whole.
 
     Args:
-        path: where the file or folder shall be in the end; what stood there is replaced.
+        path: where the file shall be in the end; what stood there is replaced, and a link stays a link.
 
     Yields:
-        A path beside it that does not exist yet: make a file or a folder there. If the block raises, what was
-        written is removed and what stood at `path` is left as it was.
+        A path beside it that does not exist yet: write a file there. If the block raises, what was written is
+        removed, folders made for it too, and what stood at `path` is left as it was.
+
+    Raises:
+        ValueError: path is a folder.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    room = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    draft, old = room / path.name, room / "old"
+    path = real_path(path)
+    if path.is_dir():
+        raise ValueError(f"path {path} is a folder: choose another, for a file")
+    draft = path.with_name(f".{path.name}{DRAFT}")
+    with made_folder(path.parent):
+        try:
+            draft.unlink(missing_ok=True)  # left by a process that was killed
+            yield draft
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def check_file(path: Path | str, opens: Callable[[Path], object]) -> None:
+    """Refuse to replace a file of another kind, before work is done whose result could then not be written.
+
+    Args:
+        path: where a file shall be written; there may be none yet, or an empty one.
+        opens: what reads files of the kind that may be replaced, and raises an exception for others.
+
+    Raises:
+        ValueError: path is a folder, or a file that `opens` refuses.
+    """
+    path = real_path(path)
+    if path.is_dir():
+        raise ValueError(f"path {path} is a folder: choose another, for a file")
+    if path.exists() and path.stat().st_size:
+        try:
+            opens(path)
+        except Exception as error:
+            raise ValueError(f"path {path} is a file of another kind, and would be lost: choose another") from error
+
+
+def real_path(path: Path | str) -> Path:
+    """Where a path leads, from the home folder (~) and through links."""
+    return Path(os.path.realpath(Path(path).expanduser()))
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; if the block raises, remove those that were made and are still empty."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        yield draft
-        if path.is_dir() and draft.is_dir():
-            os.rename(path, old)  # a folder cannot be replaced in one step
-        os.replace(draft, path)
-    finally:
-        if old.exists() and not path.exists():
-            os.rename(old, path)
-        shutil.rmtree(room, ignore_errors=True)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for path in new:
+                path.rmdir()
+        raise

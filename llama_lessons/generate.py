@@ -112,7 +112,7 @@ def _steps(
     logits = model.output(model.hidden(given[:, :shortest], cache)[:, -1])  # (B, V): only the last place is asked
     decode = _decoder(model, cache, compile)
     for position in range(shortest, end):
-        ids = sample(logits, temperature, top_k, top_p, generator)  # (B,)
+        ids = sample(logits[:, : model.n_ids], temperature, top_k, top_p, generator)  # (B,)
         if position < longest:
             ids = torch.where(given[:, position] < 0, ids, given[:, position])
         yield position, ids.tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -47,6 +47,10 @@ class Llama(nn.Module):
     Args:
         config: its shape.
 
+    Attributes:
+        n_ids: ids that stand for text, the first of vocab_size: `generate` writes no others. `load` lowers it where a
+            tokenizer is smaller than the table.
+
     Weights start as normal noise, of standard deviation 0.02 in embedding table and head, in the blocks 1 / sqrt of the
     channels that the matrix reads (dim, for w_down hidden_dim); what writes to the residual stream (wo, w_down) is
     divided by sqrt(2 n_layers), so that the stream's size does not grow with depth (GPT-2's rule; Llama 2's paper does
@@ -60,6 +64,7 @@ class Llama(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.config = config
+        self.n_ids = config.vocab_size
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.dim, config.norm_eps)
@@ -135,13 +140,15 @@ class AttentionMaps(Sequence):
     def __init__(self, n_layers: int) -> None:
         self._calls: list[list[Tensor]] = [[] for _ in range(n_layers)]
 
-    def see(self, layer: int, weights: Tensor) -> None:
+    def see(self, layer: int, outer: Callable[[Tensor], None] | None, weights: Tensor) -> None:
         """Keep a call's weights (B, H, T, S) behind the first S - T rows: later ones are of tokens since forgotten."""
         kept, room = [], weights.shape[3] - weights.shape[2]
         for call in self._calls[layer]:
             kept.append(call[:, :, :room])
             room = max(0, room - call.shape[2])
         self._calls[layer] = [*kept, weights.detach()]
+        if outer is not None:  # a recording that was going on when this one began
+            outer(weights)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -167,10 +174,11 @@ def record_attention(model: Llama) -> Iterator[AttentionMaps]:
         The maps: `maps[layer]` has shape (B, H, T, S).
     """
     maps = AttentionMaps(len(model.blocks))
+    before = [block.attention.observer for block in model.blocks]
     for layer, block in enumerate(model.blocks):
-        block.attention.observer = partial(maps.see, layer)
+        block.attention.observer = partial(maps.see, layer, before[layer])
     try:
         yield maps
     finally:
-        for block in model.blocks:
-            block.attention.observer = None
+        for block, observer in zip(model.blocks, before, strict=True):
+            block.attention.observer = observer

@@ -57,11 +57,15 @@ def sample(
         Ids, int64, shape (B,), on the device of the logits.
 
     Raises:
-        ValueError: an argument is out of range, or logits is not (B, V).
+        ValueError: an argument is out of range, logits is not (B, V), or nothing can be chosen from a row of it: it
+            holds NaN or +inf, or forbids every token.
     """
     check_sampling(temperature, top_k, top_p)
     if logits.dim() != 2:
         raise ValueError(f"logits must have shape (B, V), got {tuple(logits.shape)}")
+    best = logits.amax(-1)  # (B,); NaN where there is one in the row
+    if not best.isfinite().all():
+        raise ValueError(f"logits must have a finite maximum in every row, got {best[~best.isfinite()][0]:.0f}")
     if temperature == 0:
         return logits.argmax(-1)
     probs = next_token_probs(logits, temperature, top_k, top_p)

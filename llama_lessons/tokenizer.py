@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
-from llama_lessons.files import atomic
+from llama_lessons.files import atomic, check_file
 from llama_lessons.tokenizer_training import check_text, train_model
 
 SPACE = "\u2581"  # how a piece writes a space
@@ -26,7 +26,7 @@ class Tokenizer:
     back as one. Text is only ever text: "</s>" in it is spelled out, and never becomes the id that ends a sequence.
 
     Llama 2 has no padding id. To batch rows of different lengths, fill them up on the right with any id, where a
-    causal model does not look, and leave the filling out of the loss. `generate` takes ragged rows as they are.
+    causal model does not look, and leave that out of the loss. `generate` takes ragged rows as they are.
 
     Args:
         path: a SentencePiece model file, such as the `tokenizer.model` of a Llama 2 download.
@@ -38,12 +38,10 @@ class Tokenizer:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self.processor = _open(self.path)  # SentencePiece's own object
-        self.vocab_size = self.processor.vocab_size()
-        self.bos_id = self.processor.bos_id()
-        self.eos_id = self.processor.eos_id()
-        self.unk_id = self.processor.unk_id()
+        self.path = Path(path).expanduser()
+        self.processor = processor = _open(self.path)  # SentencePiece's own object
+        self.vocab_size = processor.vocab_size()
+        self.bos_id, self.eos_id, self.unk_id = processor.bos_id(), processor.eos_id(), processor.unk_id()
 
     def __repr__(self) -> str:
         return f"Tokenizer({self.path.name!r}, {self.vocab_size} pieces)"
@@ -57,12 +55,13 @@ class Tokenizer:
         Args:
             texts: any number of texts of any length; all are held in memory.
             vocab_size: number of pieces (V), among them 3 special ones, 256 bytes and the characters of the texts.
-            path: the model file to write, and to open; what stood there is replaced.
+            path: the model file to write, and to open; an older tokenizer there is replaced.
 
         Raises:
             ValueError: texts is no series of texts, or holds nothing; vocab_size is too small for their characters,
-                or larger than the number of pieces that can be found in them.
+                or larger than the number of pieces that can be found in them; path is a file of another kind.
         """
+        check_file(path, cls)
         model = train_model(texts, vocab_size)
         with atomic(path) as draft:
             draft.write_bytes(model)
@@ -85,12 +84,17 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """The text of some ids that begin a text: the space before its first word is left out.
 
-        BOS and EOS are silent. Bytes that make no character become U+FFFD, one for each byte.
+        BOS and EOS are silent. Bytes that make no character become U+FFFD, one for each byte; so do ids above the
+        vocabulary's, which a model may have for tokens that were added to its tokenizer.
 
         Raises:
-            ValueError: an id is not in the vocabulary.
+            ValueError: an id is below 0.
         """
-        return self.processor.decode(self._known(ids))
+        return self.processor.decode(self._known(map(self.in_vocabulary, ids)))
+
+    def in_vocabulary(self, token_id: int) -> int:
+        """The id itself; for one above the vocabulary's that of the byte 0xFF, which no text holds."""
+        return token_id if token_id < self.vocab_size else self.processor.piece_to_id("<0xFF>")
 
     def pieces(self, ids: Iterable[int]) -> list[str]:
         """How the vocabulary writes each id: U+2581 for a space, <0x0A> for a byte, <s> for BOS.
@@ -106,9 +110,8 @@ class Tokenizer:
 
     def _known(self, ids: Iterable[int]) -> list[int]:
         ids = [index(token_id) for token_id in ids]
-        for token_id in ids:
-            if not 0 <= token_id < self.vocab_size:
-                raise ValueError(f"id {token_id} is not in the vocabulary, whose ids are 0 to {self.vocab_size - 1}")
+        if strange := [token_id for token_id in ids if not 0 <= token_id < self.vocab_size]:
+            raise ValueError(f"id {strange[0]} is not in the vocabulary, whose ids are 0 to {self.vocab_size - 1}")
         return ids
 
 
@@ -133,10 +136,10 @@ class StreamDecoder:
         """The text that is certain now that this id has come; empty while a character is not whole.
 
         Raises:
-            ValueError: the id is not in the vocabulary.
+            ValueError: the id is below 0.
         """
+        token_id, processor = index(self._tokenizer.in_vocabulary(token_id)), self._tokenizer.processor
         [piece] = self._tokenizer.pieces([token_id])
-        token_id, processor = index(token_id), self._tokenizer.processor
         if processor.is_byte(token_id):
             self._at_start = False
             return self._bytes.decode(bytes.fromhex(piece[3:5]))  # <0x0A>
@@ -154,17 +157,14 @@ class StreamDecoder:
         return self._bytes.decode(b"", final=True)
 
 
-def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
-    return "\ufffd", error.start + 1  # Python's own "replace" may put one sign for several bytes
-
-
-REPLACE_EACH = "llama_lessons.replace_each_byte"
-codecs.register_error(REPLACE_EACH, _replace_each_byte)
+REPLACE_EACH = "llama_lessons.replace_each_byte"  # Python's own "replace" may put one sign for several bytes
+codecs.register_error(REPLACE_EACH, lambda error: ("\ufffd", error.start + 1))
 
 
 def _open(path: Path) -> SentencePieceProcessor:
     try:
-        model = path.read_bytes()
+        size = path.stat().st_size
+        model = path.read_bytes() if size < 100_000_000 else b""  # the largest in use have 5 million bytes
     except OSError as error:
         raise TokenizerError(
             f"{path} cannot be read: {error.strerror}. Name the tokenizer.model file of a Llama 2 download, "
@@ -175,7 +175,7 @@ def _open(path: Path) -> SentencePieceProcessor:
         processor.LoadFromSerializedProto(model)
     except RuntimeError:
         raise TokenizerError(
-            f"{path} ({len(model)} bytes) is no whole SentencePiece model. Fetch it again, and take "
+            f"{path} ({size} bytes) is no whole SentencePiece model. Fetch it again, and take "
             "tokenizer.model itself, not tokenizer.json or a Git LFS pointer"
         ) from None
     _check_like_llama2(processor, path)

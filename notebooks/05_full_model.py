@@ -731,7 +731,7 @@ from llama_lessons.checkpoints.names import translate
 save(model, folder / "meta", "meta", tokenizer=tok)
 save(model, folder / "model.bin", "llama2c")
 for kind in ("hf", "meta"):
-    print(f"{kind:<5}", ", ".join(sorted(path.name for path in (folder / kind).iterdir())))
+    print(f"{kind:<5}", ", ".join(sorted(path.name for path in (folder / kind).glob("[!.]*"))))
 print("meta, params.json:", json.loads((folder / "meta" / "params.json").read_text()))
 with (folder / "model.bin").open("rb") as file:
     print("llama2.c: dim, hidden_dim, layers, heads, kv heads, pieces, tokens:", struct.unpack("<7i", file.read(28)))

@@ -810,7 +810,7 @@ from llama_lessons.lora import load_lora, save_lora
 
 folder = work_dir() / "08_lora"
 save_lora(adapted[8], folder)
-for path in sorted(folder.iterdir()):
+for path in sorted(folder.glob("[!.]*")):
     print(f"{path.name:<27}{path.stat().st_size:>9,} bytes")
 print((folder / "adapter_config.json").read_text())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import random
 import re
 import struct
+import zipfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from llama_lessons.checkpoints import CheckpointError, load
+from llama_lessons.tokenizer import TokenizerError
 from tests.reference.checkpoint_huggingface import SETTINGS, huggingface_weights, write_huggingface
 from tests.reference.checkpoint_llama2c import write_llama2c
 from tests.reference.checkpoint_meta import meta_params, write_meta
@@ -94,6 +98,139 @@ def test_a_git_lfs_pointer_in_its_place(kind: str, tmp_path: Path):
     file = write(kind, tmp_path / "it")
     file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 9877\n")
     refusal(tmp_path / "it", file, "pointer left by git-lfs")
+
+
+@pytest.mark.parametrize("kind", [*NAMED, "config.json", "params.json", "tokenizer.model"])
+def test_a_folder_in_its_place(kind: str, tmp_path: Path):
+    file = write("meta in 1" if kind == "params.json" else kind if kind in NAMED else "hf", tmp_path / "it")
+    file = file if kind in NAMED else file.with_name(kind)
+    file.unlink(missing_ok=True)
+    file.mkdir()
+    if kind == "tokenizer.model":
+        with pytest.raises(TokenizerError, match=f"{file} cannot be read: Is a directory"):
+            load(tmp_path / "it")
+    else:
+        refusal(tmp_path / "it", file, "cannot be read: (Is a directory|Permission denied)")
+
+
+LOCKED = {  # what may not be read, and where
+    "config.json": "hf",
+    "model.safetensors": "hf",
+    "pytorch_model.bin": "hf bin",
+    "params.json": "meta in 1",
+    "consolidated.00.pth": "meta in 1",
+    "the folder itself": "hf",
+    "the file itself": "llama2c version 0",
+}
+
+
+@pytest.mark.parametrize("name", LOCKED)
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs the users and rights of Unix")
+def test_a_file_or_folder_that_one_may_not_read(name: str, tmp_path: Path):
+    write(LOCKED[name], tmp_path / "it")
+    name = "" if name.endswith("itself") else name
+    blamed = tmp_path / "it" / name
+    blamed.chmod(0)
+    try:
+        assert as_nobody(tmp_path, lambda: refusal(tmp_path / "it", blamed, "cannot be read: Permission denied"))
+    finally:
+        blamed.chmod(0o700)
+
+
+def as_nobody(folder: Path, check: Callable[[], None]) -> bool:
+    """Whether a check passes in a process of a user who may do nothing special; he may enter the folder."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                for above in (folder, *folder.parents[:-2]):
+                    above.chmod(0o755)
+                os.seteuid(65534)
+            check()
+            os._exit(0)
+        except BaseException as error:
+            print(error)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def zip_again(file: Path, keep: Callable[[str, bytes], bytes], compression: int = zipfile.ZIP_STORED) -> None:
+    """Pack a file that torch.save wrote again, as another program would."""
+    with zipfile.ZipFile(file) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, content in records.items():
+            archive.writestr(name, keep(name, content))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("n_bytes", [0, 40])
+@pytest.mark.parametrize("kind", ["hf bin", "meta in 1", "meta in 2"])
+def test_a_tensor_that_is_cut_inside_the_archive(kind: str, n_bytes: int, compression: int, tmp_path: Path):
+    file = write(kind, tmp_path / "it")
+    zip_again(file, lambda name, content: content[: n_bytes if name.endswith("data/3") else None], compression)
+    refusal(tmp_path / "it", file, "truncated")
+
+
+@pytest.mark.parametrize("kind", ["hf bin", "meta in 1"])
+def test_a_pickle_that_is_cut_inside_the_archive_raises_an_error_without_a_text(kind: str, tmp_path: Path):
+    file = write(kind, tmp_path / "it")
+    zip_again(file, lambda name, content: content[: 200 if name.endswith("data.pkl") else None])
+    refusal(tmp_path / "it", file, r"truncated.*\(EOFError\)")
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.999])
+@pytest.mark.parametrize("kind", ["hf bin", "meta in 1"])
+def test_a_truncated_file_of_torch_before_1_6(kind: str, share: float, tmp_path: Path):
+    file = write(kind, tmp_path / "it")
+    torch.save(torch.load(file, weights_only=True), file, _use_new_zipfile_serialization=False)
+    os.truncate(file, int(share * file.stat().st_size))
+    refusal(tmp_path / "it", file, "truncated|other than tensors")
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+@pytest.mark.parametrize("kind", NAMED)
+def test_numbers_that_are_not_finite_are_told_with_their_weight(kind: str, dtype, number: float, tmp_path: Path):
+    file = write(kind, tmp_path / "it")
+    name = "model.layers.1.mlp.up_proj.weight" if kind[:2] == "hf" else "layers.1.feed_forward.w3.weight"
+
+    def spoil(table: dict[str, Tensor]) -> None:
+        if name in table:
+            table[name][2, 3] = number
+
+    for part in file.parent.glob(f"*{file.suffix}"):
+        edit_weights(part, spoil)
+    with pytest.raises(CheckpointError, match=f"{name} holds NaN or infinite numbers: .* Take an earlier checkpoint"):
+        load(tmp_path / "it", dtype=dtype)
+
+
+def test_numbers_too_large_for_the_dtype_are_told_with_one_that_holds_them(tmp_path: Path):
+    """Norms in float32 in a checkpoint in float16, as training in mixed precision leaves them; and dtypes asked for."""
+    file = write("hf", tmp_path / "it")
+
+    def mix(table: dict[str, Tensor]) -> None:
+        for name in table:
+            table[name] = table[name] if "norm" in name else table[name].half()
+        table["model.norm.weight"].fill_(1e6)
+
+    edit_weights(file, mix)
+    for dtype in (None, torch.float16):
+        with pytest.raises(
+            CheckpointError, match=r"model\.norm\.weight holds numbers of up to 1e\+06 in float32, too l"
+        ):
+            load(tmp_path / "it", dtype=dtype)
+    for dtype in (torch.float32, torch.bfloat16):
+        assert load(tmp_path / "it", dtype=dtype).norm.weight[0] == torch.tensor(1e6, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", ["foo", "q_proj.weight", ""])
+@pytest.mark.parametrize("kind", NAMED[:4])
+def test_a_weight_of_any_name_too_many(kind: str, name: str, tmp_path: Path):
+    file = write(kind, tmp_path / "it")
+    edit_weights(file, lambda table: table.update({name: torch.ones(2)}))
+    refusal(tmp_path / "it", tmp_path / "it", rf"weights have no place .* \(1\): {name}$")
 
 
 @pytest.mark.parametrize("kind", NAMED)

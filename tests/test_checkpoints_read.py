@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,7 +179,46 @@ def test_training_a_loaded_model_leaves_the_file_alone_and_the_file_the_model(ki
     model(torch.zeros(2, 5, dtype=torch.int64)).sum().backward()
 
 
+@pytest.mark.parametrize("change", ["compressed", "before torch 1.6"])
+@pytest.mark.parametrize("kind", ["hf bin", "meta"])
+def test_torch_files_that_cannot_be_mapped_are_read(kind: str, change: str, tmp_path: Path):
+    path, files = write(kind, tmp_path / "it")
+    file = next(file for file in files if file.suffix in (".bin", ".pth"))
+    if change == "compressed":
+        with zipfile.ZipFile(file) as archive:
+            records = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in records.items():
+                archive.writestr(name, content)
+    else:
+        torch.save(torch.load(file, weights_only=True), file, _use_new_zipfile_serialization=False)
+    model = load(path)
+    assert_holds(model, model.config, meta_weights(SMALL))
+
+
+@pytest.mark.parametrize("pattern", [SAFE, PICKLED])
+def test_a_tied_table_stored_under_the_heads_name_alone_is_read(pattern: str, tmp_path: Path):
+    weights = meta_weights(TIED)
+    theirs = huggingface_weights(TIED, weights)
+    theirs["lm_head.weight"] = theirs.pop("model.embed_tokens.weight")
+    write_huggingface(tmp_path / "hf", theirs, pattern, 1, tie_word_embeddings=True)
+    assert_holds(load(tmp_path / "hf"), TIED, weights)
+
+
+@pytest.mark.parametrize("config", ["{}", json.dumps(SETTINGS), "no JSON"])
+def test_metas_folder_with_a_config_json_in_it_is_metas(config: str, tmp_path: Path):
+    path, _ = write("meta", tmp_path / "it")
+    (path / "config.json").write_text(config)
+    assert_holds(load(path), replace(SMALL, max_seq_len=4096), meta_weights(SMALL))
+
+
+def test_hugging_faces_folder_with_a_params_json_in_it_is_hugging_faces(tmp_path: Path):
+    path, _ = write("hf", tmp_path / "it")
+    (path / "params.json").write_text(json.dumps(meta_params(SMALL) | {"norm_eps": 1e-3}))
+    assert_holds(load(path), SMALL, meta_weights(SMALL))
+
+
 def test_a_dtype_that_is_no_floating_point_type_is_named():
-    for dtype in (torch.int8, "float32"):
+    for dtype in (torch.int8, "float32", torch.float8_e4m3fn):
         with pytest.raises(ValueError, match=r"dtype must be a floating-point .*, got "):
             load("anywhere", dtype=dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,12 +19,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from llama_lessons.checkpoints import CheckpointError, huggingface, load, meta, progress, save
+from llama_lessons.checkpoints import CheckpointError, check_place, file_io, huggingface, load, meta, save
 from llama_lessons.config import LlamaConfig
+from llama_lessons.generate import generate
+from llama_lessons.lora import add_lora, merge_lora, save_lora
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
+from tests.reference.checkpoint_huggingface import huggingface_weights, write_huggingface
 from tests.reference.checkpoint_llama2c import write_llama2c
+from tests.reference.checkpoint_meta import meta_params, write_meta
 from tests.reference.checkpoint_weights import SMALL, meta_weights, ours
+from tests.reference.killed import kill_at
 
 TIED = replace(SMALL, tie_embeddings=True)
 TOKENS = torch.tensor([[1, 5, 39, 0, 7], [1, 2, 2, 30, 11]])  # (B, T)
@@ -176,7 +183,7 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
     def no_space(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(huggingface, "save_file", no_space)
+    monkeypatch.setattr(file_io, "save_file", no_space)
     with pytest.raises(OSError, match="No space left"):
         save(small_model(TIED), path)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
@@ -186,9 +193,122 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
 def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path):
     (tmp_path / "thesis.tex").write_text("three years of work")
     for format in ("hf", "meta"):
-        with pytest.raises(ValueError, match=r"would be replaced, and thesis.tex in it lost"):
-            save(small_model(), tmp_path, format)
+        for attempt in (partial(save, small_model()), check_place):
+            with pytest.raises(ValueError, match=r"holds thesis.tex, which is not of a checkpoint saved here before"):
+                attempt(tmp_path, format)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     assert (tmp_path / "thesis.tex").read_text() == "three years of work"
+
+
+def test_somebody_elses_checkpoint_is_not_replaced(tmp_path: Path):
+    write_huggingface(tmp_path / "hf", huggingface_weights(SMALL, meta_weights(SMALL)), "model{}.safetensors", 1)
+    write_meta(tmp_path / "meta", meta_params(SMALL), meta_weights(SMALL), 1)
+    for format in ("hf", "meta"):
+        before = {file.name: file.read_bytes() for file in (tmp_path / format).iterdir()}
+        with pytest.raises(ValueError, match="which is not of a checkpoint saved here before"):
+            save(small_model(), tmp_path / format, format)
+        assert {file.name: file.read_bytes() for file in (tmp_path / format).iterdir()} == before
+
+
+def test_adapters_are_no_checkpoint_to_replace_nor_a_checkpoint_adapters(tmp_path: Path):
+    model = small_model()
+    add_lora(model, 2, 4.0)
+    save_lora(model, tmp_path / "adapters")
+    merge_lora(model)
+    with pytest.raises(
+        ValueError, match=r"holds adapter_config\.json, adapter_model\.safetensors, which is not of a ch"
+    ):
+        save(model, tmp_path / "adapters")
+    save(model, tmp_path / "model")
+    add_lora(model, 2, 4.0)
+    with pytest.raises(ValueError, match=r"holds config\.json, .* not of adapters"):
+        save_lora(model, tmp_path / "model")
+
+
+def test_a_checkpoint_in_another_format_or_of_other_files_is_replaced_whole(tmp_path: Path, monkeypatch):
+    names = {}
+    for format, n_bytes in (("hf", 1e9), ("hf", 200_000), ("meta", 1e9), ("hf", 1e9)):
+        monkeypatch.setattr(huggingface, "SHARD_BYTES", n_bytes)
+        model = small_model(replace(SMALL, max_seq_len=4096))
+        model.norm.weight.data.fill_(n_bytes)
+        save(model, tmp_path, format)
+        assert_same(load(tmp_path), model)
+        names[format, n_bytes] = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
+    assert not names["hf", 1e9] & names["meta", 1e9]
+    assert "model.safetensors" in names["hf", 1e9] - names["hf", 200_000]
+
+
+def test_only_a_file_of_llama2c_is_replaced_by_one(tmp_path: Path):
+    path = tmp_path / "thesis.docx"
+    path.write_text("years of work")
+    for attempt in (partial(save, small_model()), check_place):
+        with pytest.raises(ValueError, match=r"path .*thesis\.docx is a file of another kind, and would be lost"):
+            attempt(path, "llama2c")
+    assert path.read_text() == "years of work"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that can be killed is forked")
+def test_wherever_saving_is_killed_load_opens_the_old_model_or_the_new_one(tmp_path: Path):
+    old, new = small_model(), small_model(TIED)
+    found = []
+    for step in itertools.count(1):
+        path = tmp_path / str(step)
+        save(old, path, "meta")
+        killed = kill_at(step, lambda path=path: save(new, path))
+        found.append(load(path).config.tie_embeddings)
+        assert_same(load(path), new if found[-1] else old)
+        if not killed:
+            break
+    assert not found[0] and found[-1] and len(found) > 6
+
+
+@pytest.mark.parametrize("trouble", ["a format that cannot say it", "a tokenizer too large", "a full disk"])
+def test_a_save_that_is_refused_or_fails_leaves_no_folders(trouble: str, tokenizer, tmp_path: Path, monkeypatch):
+    def no_space(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(file_io, "save_file", no_space)
+    with pytest.raises((ValueError, OSError)):
+        if trouble == "a format that cannot say it":
+            save(small_model(replace(SMALL, norm_eps=1e-6)), tmp_path / "a" / "b" / "model.bin", "llama2c")
+        else:
+            save(
+                small_model(), tmp_path / "a" / "b", tokenizer=tokenizer if trouble == "a tokenizer too large" else None
+            )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("format", ["hf", "meta", "llama2c"])
+def test_a_broken_model_is_not_saved_over_a_whole_one(format: str, number: float, tmp_path: Path):
+    save(small_model(), tmp_path / "saved", format)
+    broken = small_model()
+    broken.blocks[2].attention.wo.weight.data[5, 7] = number
+    with pytest.raises(ValueError, match=r"model holds NaN or infinite numbers in blocks\.2\.attention\.wo\.weight"):
+        save(broken, tmp_path / "saved", format)
+    assert torch.equal(load(tmp_path / "saved").norm.weight, small_model().norm.weight)
+
+
+def test_a_compiled_model_is_saved_as_the_model_itself(tmp_path: Path):
+    model = small_model()
+    save(torch.compile(model), tmp_path / "saved")
+    assert_same(load(tmp_path / "saved"), model)
+
+
+def test_a_checkpoint_can_be_saved_where_the_current_folder_or_a_link_is(tmp_path: Path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    for path, model in ((".", small_model(TIED)), (tmp_path / "link", small_model())):
+        save(model, path)
+        assert_same(load(tmp_path / "here"), model)
+        assert_same(load("."), model)
+    assert (tmp_path / "link").is_symlink()
+    save(small_model(), tmp_path / "model.bin", "llama2c")
+    (tmp_path / "link.bin").symlink_to(tmp_path / "model.bin")
+    save(small_model(TIED), tmp_path / "link.bin", "llama2c")
+    assert (tmp_path / "link.bin").is_symlink()
+    assert_same(load(tmp_path / "model.bin"), small_model(TIED))
 
 
 @pytest.mark.parametrize("format, kind", [("hf", "file"), ("meta", "file"), ("llama2c", "folder")])
@@ -262,8 +382,44 @@ def test_a_tokenizer_smaller_than_the_vocabulary_is_only_a_note(tokenizer: Token
     model = small_model(replace(SMALL, vocab_size=320))
     with pytest.warns(UserWarning, match="300 ids, the model 320"):
         save(model, tmp_path / "hf", tokenizer=tokenizer)
-    with pytest.warns(UserWarning, match="300 ids, the model 320"):
+    with pytest.warns(UserWarning, match="300 ids, the model 320: the rest is never sampled"):
         assert_same(load(tmp_path / "hf"), model)
+
+
+ADDED = {
+    "added_tokens.json": {"<|begin|>": 300, "<|end|>": 304},
+    "tokenizer_config.json": {"added_tokens_decoder": {"2": {"content": "</s>"}, "304": {"content": "<|end|>"}}},
+    "tokenizer.json": {"added_tokens": [{"id": 304, "content": "<|end|>"}, {"id": 0, "content": "<unk>"}]},
+}
+
+
+@pytest.mark.parametrize("file", [None, *ADDED])
+def test_ids_that_nothing_names_are_never_sampled(file: str | None, tokenizer: Tokenizer, tmp_path: Path):
+    """The rows of ids 305 to 319 would be the likeliest, then those of 300 to 304, which a file may name."""
+    model = small_model(replace(SMALL, vocab_size=320))
+    model.output.weight.data[300:305] = 10 * model.output.weight.data[:300].abs().max()
+    model.output.weight.data[305:] = 100 * model.output.weight.data[:300].abs().max()
+    model.norm.weight.data.fill_(1.0)
+    save(model, tmp_path)
+    (tmp_path / "tokenizer.model").write_bytes(tokenizer.path.read_bytes())
+    if file:
+        (tmp_path / file).write_text(json.dumps(ADDED[file]))
+    with pytest.warns(UserWarning, match=rf"{305 if file else 300} ids, the model 320: the rest is never sampled"):
+        again = load(tmp_path)
+    ids = {
+        i for _ in range(5) for new in generate(again, [[1, 5], [1, 7, 9]], 20, temperature=1.5, top_p=1.0) for i in new
+    }
+    assert max(ids) < 300 or (file and max(ids) < 305)
+    assert not file or ids & set(range(300, 305))
+
+
+def test_no_warning_where_every_row_is_named(tokenizer: Tokenizer, tmp_path: Path):
+    save(small_model(replace(SMALL, vocab_size=305)), tmp_path)
+    (tmp_path / "tokenizer.model").write_bytes(tokenizer.path.read_bytes())
+    (tmp_path / "added_tokens.json").write_text(json.dumps(ADDED["added_tokens.json"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load(tmp_path).n_ids == 305
 
 
 def test_llama2c_takes_no_tokenizer(tokenizer: Tokenizer, tmp_path: Path):
@@ -279,7 +435,7 @@ def test_progress_is_shown_for_large_models_only(
     save(model, tmp_path / "saved", format)
     load(tmp_path / "saved")
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(progress, "QUIET_BELOW", 0)
+    monkeypatch.setattr(file_io, "QUIET_BELOW", 0)
     save(model, tmp_path / "saved", format)
     load(tmp_path / "saved")
     shown = capsys.readouterr().err
@@ -288,7 +444,7 @@ def test_progress_is_shown_for_large_models_only(
 
 @pytest.mark.parametrize("setting, shown", [({}, True), ({"TQDM_DISABLE": "1"}, False)])
 def test_progress_obeys_tqdm_disable(setting: dict, shown: bool):
-    code = "from llama_lessons.checkpoints.progress import progress; list(progress([1, 2], 10**9, 'loading'))"
+    code = "from llama_lessons.checkpoints.file_io import progress; list(progress([1, 2], 10**9, 'loading'))"
     environment = {key: value for key, value in os.environ.items() if key != "TQDM_DISABLE"} | setting
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ("loading: 100%" in run.stderr) == shown

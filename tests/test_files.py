@@ -1,7 +1,10 @@
+import tracemalloc
+from pathlib import Path
+
 import pytest
 
 from llama_lessons import files
-from llama_lessons.files import atomic, data_path, read_text, work_dir
+from llama_lessons.files import atomic, check_file, data_path, read_text, work_dir
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -13,52 +16,81 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_an_error_or_interrupt_leaves_what_was_there(tmp_path, kind):
+def test_an_error_or_interrupt_leaves_what_was_there(tmp_path):
     path = tmp_path / "a"
-    make(path, kind, "old")
+    path.write_text("old")
     with pytest.raises(KeyboardInterrupt), atomic(path) as draft:
-        make(draft, kind, "half")
+        draft.write_text("half")
         raise KeyboardInterrupt
-    assert read(path) == "old"
+    assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-@pytest.mark.parametrize("kind", ["file", "folder"])
-def test_what_was_there_is_replaced_whole(tmp_path, kind):
+def test_what_was_there_is_replaced_and_a_killed_processs_half_removed(tmp_path):
     path = tmp_path / "a"
-    make(path, kind, "old")
-    if kind == "folder":
-        (path / "only in the old one").touch()
+    path.write_text("old")
+    killed = atomic(path)
+    killed.__enter__().write_text("half")
     with atomic(path) as draft:
-        make(draft, kind, "new")
-    assert read(path) == "new"
-    assert not (path / "only in the old one").exists()
+        assert not draft.exists()
+        draft.write_text("new")
+    assert path.read_text() == "new"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-def make(path, kind, text):
-    if kind == "folder":
-        path.mkdir()
-        path = path / "content"
-    path.write_text(text)
+def test_folders_made_for_a_file_that_does_not_come_are_removed_and_others_stay(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(OSError, match="full"), atomic(tmp_path / "mine" / "b" / "c" / "file") as draft:
+        draft.write_text("half")
+        raise OSError("full")
+    assert [p.name for p in tmp_path.rglob("*")] == ["mine"]
 
 
-def read(path):
-    return (path / "content" if path.is_dir() else path).read_text()
+def test_a_file_that_is_a_link_is_written_where_it_leads(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "file")
+    for text in ("first", "second"):
+        with atomic(tmp_path / "link") as draft:
+            draft.write_text(text)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "disk" / "file").read_text() == text
 
 
-def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
-    path = tmp_path / "a"
-    make(path, "folder", "old")
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with atomic("~/a/b.txt") as draft:
+        draft.write_text("text")
+    assert (tmp_path / "a" / "b.txt").read_text() == read_text("~/a/b.txt") == "text"
 
-    def fail(*_):
-        raise OSError("no")
 
-    monkeypatch.setattr(files.os, "replace", fail)
-    with pytest.raises(OSError, match="no"), atomic(path) as draft:
-        make(draft, "folder", "new")
-    assert read(path) == "old"
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    for attempt in (lambda: atomic(tmp_path).__enter__(), lambda: check_file(tmp_path, Path.read_text)):
+        with pytest.raises(ValueError, match=r"path .* is a folder: choose another"):
+            attempt()
+
+
+def test_only_a_file_that_its_reader_opens_may_be_replaced(tmp_path):
+    path = tmp_path / "a.json"
+    check_file(path, read_text)
+    for content, replaced in ((b"", True), (b"some text", True), (b"\0\1", False)):
+        path.write_bytes(content)
+        if replaced:
+            check_file(path, read_text)
+        else:
+            with pytest.raises(ValueError, match=r"path .*a\.json is a file of another kind"):
+                check_file(path, read_text)
+
+
+def test_a_large_file_that_is_no_text_is_not_read_whole(tmp_path):
+    path = tmp_path / "novel.txt"
+    with path.open("wb") as file:
+        file.truncate(2**29)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="no text file"):
+        read_text(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000  # bytes
 
 
 def test_missing_data_is_named_with_a_remedy():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import peft
@@ -105,6 +108,18 @@ def test_unmerged_it_has_the_weights_and_adapters_that_it_had():
     assert {id(weight) for weight in added} == {id(w) for w in model.parameters() if w.requires_grad}
 
 
+def test_adapters_are_not_taken_out_of_another_model():
+    model, other = adapted_model(), plain_model(seed=1)
+    merged = merge_lora(model)
+    weights = [{name: weight.clone() for name, weight in one.state_dict().items()} for one in (model, other)]
+    fewer = Llama(replace(CONFIG, n_layers=1))
+    for wrong in (other, fewer):
+        with pytest.raises(ValueError, match=r"merged holds adapters of another model: its blocks\.\d"):
+            unmerge_lora(wrong, merged)
+    assert_close([model.state_dict(), other.state_dict()], weights, rtol=0, atol=0)
+    assert list(other.state_dict()) == list(weights[1]) and all(weight.requires_grad for weight in other.parameters())
+
+
 def peft_logits(base: Path, adapters: Path) -> Tensor:
     theirs = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     with torch.no_grad():
@@ -195,6 +210,45 @@ def test_a_damaged_file_is_named_and_the_model_left_as_it_was(trouble, tmp_path:
     assert all(weight.requires_grad for weight in model.parameters())
 
 
+@pytest.mark.parametrize("number", [math.nan, -math.inf])
+def test_broken_adapters_are_told_when_saved_and_when_loaded(number: float, tmp_path: Path):
+    save_lora(adapted_model(), tmp_path / "adapters")
+    file = tmp_path / "adapters" / "adapter_model.safetensors"
+    before = file.read_bytes()
+    model = adapted_model()
+    model.blocks[1].attention.wk.lora_b.data[3, 2] = number
+    with pytest.raises(
+        ValueError, match=r"model holds NaN or infinite numbers in .*layers\.1\.self_attn\.k_proj\.lora_B"
+    ):
+        save_lora(model, tmp_path / "adapters")
+    assert file.read_bytes() == before
+    tensors = load_file(file)
+    tensors[Q.format("A")][1, 2] = number
+    save_file(tensors, file)
+    model = plain_model()
+    with pytest.raises(CheckpointError, match=r"layers\.1\.self_attn\.q_proj holds NaN or infinite numbers"):
+        load_lora(model, tmp_path / "adapters")
+    assert list(model.state_dict()) == list(plain_model().state_dict())
+
+
+@pytest.mark.parametrize("settings", [{"r": 0}, {"r": "five"}, {"lora_alpha": "seven"}, {"lora_alpha": -1}], ids=str)
+def test_settings_that_make_no_sense_are_named(settings: dict, tmp_path: Path):
+    save_lora(adapted_model(), tmp_path / "adapters")
+    path = tmp_path / "adapters" / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    with pytest.raises(CheckpointError, match=r"adapter_config\.json: describes no adapters: (rank|alpha) must be"):
+        load_lora(plain_model(), tmp_path / "adapters")
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
+def test_a_folder_in_the_place_of_a_file_is_named(name: str, tmp_path: Path):
+    save_lora(adapted_model(), tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    with pytest.raises(CheckpointError, match=f"{name}: cannot be read: "):
+        load_lora(plain_model(), tmp_path)
+
+
 def test_truncated_and_missing_files_are_named(tmp_path: Path):
     save_lora(adapted_model(), tmp_path / "adapters")
     file = tmp_path / "adapters" / "adapter_model.safetensors"
@@ -240,8 +294,22 @@ def test_saving_replaces_adapters_and_nothing_else(tmp_path: Path):
     save_lora(model, tmp_path / "adapters")
     save_lora(model, tmp_path / "adapters")
     (tmp_path / "adapters" / "diary.txt").write_text("mine")
-    with pytest.raises(ValueError, match="holds other files"):
+    with pytest.raises(ValueError, match=r"holds diary\.txt, which is not of adapters saved here before"):
         save_lora(model, tmp_path / "adapters")
     with pytest.raises(ValueError, match="no adapters"):
         save_lora(plain_model(), tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_every_file_has_the_rights_of_a_new_one_and_a_readme_stays(umask: int, tmp_path: Path):
+    (tmp_path / "README.md").write_text("mine")
+    before = os.umask(umask)
+    try:
+        save_lora(adapted_model(), tmp_path)
+        save(plain_model(), tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "README.md"]
+    assert {path.stat().st_mode & 0o777 for path in written} == {0o666 & ~umask} and len(written) == 7

@@ -200,3 +200,20 @@ def test_initial_weights_have_the_documented_spread():
     assert model.blocks[3].feed_forward.w_up.weight.std() == pytest.approx(per_channel, rel=0.02)
     assert model.blocks[3].feed_forward.w_down.weight.std() == pytest.approx(1 / math.sqrt(300) / 4, rel=0.02)
     assert model.norm.weight.eq(1).all()
+
+
+def test_a_recording_inside_another_ends_alone():
+    """The outer one sees what the inner one sees, and what comes after it, however the inner one ends."""
+    model = Llama(CONFIG)
+    first, last = torch.arange(4)[None], torch.arange(10, 16)[None]
+    with record_attention(model) as alone:
+        model(last)
+    with record_attention(model) as outer:
+        with pytest.raises(KeyboardInterrupt), record_attention(model) as inner:
+            model(first)
+            assert_close(outer[1], inner[1])
+            raise KeyboardInterrupt
+        model(last)
+    assert (inner[1].shape[-1], outer[1].shape[-1]) == (4, 6)
+    assert_close(list(outer), list(alone))
+    assert all(block.attention.observer is None for block in model.blocks)

@@ -109,6 +109,16 @@ def test_settings_out_of_range_are_named(argument, value, message):
         sample(PROBS, **{argument: value})
 
 
+@pytest.mark.parametrize("temperature", [0, 1.0])
+@pytest.mark.parametrize(
+    ("row", "shown"),
+    [([0, math.nan, -math.inf], "nan"), ([math.nan] * 3, "nan"), ([0, math.inf, 1], "inf"), ([-math.inf] * 3, "-inf")],
+)
+def test_logits_from_which_nothing_can_be_chosen_are_refused(row, shown, temperature):
+    with pytest.raises(ValueError, match=f"logits must have a finite maximum in every row, got {shown}$"):
+        sample(torch.tensor([[1.0, 2.0, -math.inf], row]), temperature)
+
+
 def test_logits_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"logits must have shape \(B, V\), got \(5,\)"):
         sample(PROBS[0])

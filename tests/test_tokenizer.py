@@ -10,6 +10,7 @@ import pickle
 import random
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -145,10 +146,20 @@ def test_a_long_text_without_spaces_is_learned(tmp_path):
 )
 def test_a_bad_training_argument_is_named_and_the_old_file_stays(texts, vocab_size, message, tmp_path):
     path = tmp_path / "tokenizer.model"
-    path.write_bytes(b"old")
+    old = Tokenizer.train(["an old text"], 275, path).path.read_bytes()
     with pytest.raises(ValueError, match=message):
         Tokenizer.train(texts, vocab_size, path)
-    assert path.read_bytes() == b"old"
+    assert path.read_bytes() == old
+
+
+def test_training_replaces_a_tokenizer_and_no_other_file(tmp_path):
+    path = tmp_path / "thesis.docx"
+    path.write_text("years of work")
+    with pytest.raises(ValueError, match=r"path .*thesis\.docx is a file of another kind"):
+        Tokenizer.train(iter(lambda: 1 / 0, None), 300, path)  # refused before a text is read
+    assert path.read_text() == "years of work"
+    Tokenizer.train(["an old text"], 275, tmp_path / "tokenizer.model")
+    assert Tokenizer.train(["hello world"], 270, tmp_path / "tokenizer.model").vocab_size == 270
 
 
 @pytest.mark.parametrize("vocab_size", [267, 287])
@@ -227,11 +238,17 @@ def test_bytes_that_make_no_character_are_replaced_one_by_one(tokenizer):
     assert tokenizer.decode(ids[:-1]) == "a\ufffd\ufffd"
 
 
-@pytest.mark.parametrize("method", ["decode", "pieces"])
-@pytest.mark.parametrize("bad", [-1, VOCAB_SIZE, 10**12])
+@pytest.mark.parametrize(
+    ("method", "bad"), [("decode", -1), ("pieces", -1), ("pieces", VOCAB_SIZE), ("pieces", 10**12)]
+)
 def test_an_id_outside_the_vocabulary_is_named(tokenizer, method, bad):
     with pytest.raises(ValueError, match=f"id {bad} is not in the vocabulary, whose ids are 0 to {VOCAB_SIZE - 1}"):
         getattr(tokenizer, method)([1, bad])
+
+
+def test_ids_of_tokens_that_were_added_are_decoded_to_one_sign_each(tokenizer):
+    the, llama = tokenizer.encode("the llama", bos=False)
+    assert tokenizer.decode([1, the, VOCAB_SIZE, VOCAB_SIZE + 7, llama]) == "the\ufffd\ufffd llama"
 
 
 # Streaming
@@ -243,7 +260,7 @@ TRICKY = ["▁", "▁▁", "▁the", "the", "é", *(f"<0x{byte:02X}>" for byte i
 @given(st.data())
 def test_the_stream_adds_up_to_decode_for_any_ids(tokenizer, data):
     tricky = [tokenizer.processor.piece_to_id(piece) for piece in TRICKY]
-    ids = data.draw(st.lists(st.sampled_from(tricky) | st.integers(0, VOCAB_SIZE - 1)))
+    ids = data.draw(st.lists(st.sampled_from(tricky) | st.integers(0, VOCAB_SIZE + 9)))
     decoder = tokenizer.stream_decoder()
     assert "".join([decoder.feed(token_id) for token_id in ids] + [decoder.flush()]) == tokenizer.decode(ids)
 
@@ -272,8 +289,8 @@ def test_flushing_gives_up_half_a_character_and_starts_afresh(tokenizer):
 
 
 def test_a_stream_refuses_an_id_outside_the_vocabulary(tokenizer):
-    with pytest.raises(ValueError, match=f"id {VOCAB_SIZE} is not in the vocabulary"):
-        tokenizer.stream_decoder().feed(VOCAB_SIZE)
+    with pytest.raises(ValueError, match="id -1 is not in the vocabulary"):
+        tokenizer.stream_decoder().feed(-1)
 
 
 # Files
@@ -307,6 +324,25 @@ def test_a_file_that_is_no_model_is_named(content, tmp_path):
     path = _file(tmp_path, content)
     with pytest.raises(TokenizerError, match=rf"{path} \({len(content)} bytes\) is no whole .* Fetch it again"):
         Tokenizer(path)
+
+
+def test_a_large_file_of_another_kind_is_not_read(tmp_path):
+    path = tmp_path / "consolidated.00.pth"
+    with path.open("wb") as file:
+        file.truncate(2**29)
+    tracemalloc.start()
+    with pytest.raises(TokenizerError, match=r"\(536870912 bytes\) is no whole SentencePiece model"):
+        Tokenizer(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000  # bytes
+
+
+def test_a_tilde_is_the_home_folder(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    made = Tokenizer.train(["an old text"], 275, "~/mine/tokenizer.model")
+    assert made.path == Tokenizer("~/mine/tokenizer.model").path == tmp_path / "mine" / "tokenizer.model"
 
 
 def test_a_file_cut_off_anywhere_is_refused(tokenizer, tmp_path):

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from sentencepiece import SentencePieceTrainer
+from sentencepiece.sentencepiece_model_pb2 import ModelProto
 from transformers import AutoTokenizer
 
 from llama_lessons.checkpoints.tokenizer_files import merges, write_tokenizer_files
-from llama_lessons.tokenizer import Tokenizer, TokenizerError
+from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.tokenizer_training import LLAMA2_OPTIONS
 
 SENTENCE = "the llama of the valley's wool, def foo(x): return 1234 Ünïcode é привет мир 你好 世界 مرحبا नमस्ते 🦙"
@@ -116,7 +117,7 @@ def test_merges_are_all_the_ways_to_cut_a_piece_best_piece_first(tmp_path):
     assert merges(tokenizer) == [("a", "b"), ("▁", "a"), ("▁", "ab"), ("▁a", "b"), ("▁a", "ab")]
 
 
-def test_a_model_without_merges_is_refused_before_anything_is_written(tmp_path):
+def test_a_model_without_merges_is_written_alone(tmp_path):
     model = io.BytesIO()
     SentencePieceTrainer.train(
         sentence_iterator=iter(["the llama of the valley"] * 9),
@@ -127,6 +128,23 @@ def test_a_model_without_merges_is_refused_before_anything_is_written(tmp_path):
     )
     path = tmp_path / "unigram.model"
     path.write_bytes(model.getvalue())
-    with pytest.raises(TokenizerError, match=rf"{path} cannot be written as tokenizer.json: .* unigram"):
-        write_tokenizer_files(Tokenizer(path), tmp_path / "export")
-    assert not (tmp_path / "export").exists()
+    _assert_written_alone(path, tmp_path / "export")
+
+
+def test_a_model_to_which_pieces_were_added_is_written_alone(tokenizer, tmp_path):
+    model = ModelProto.FromString(tokenizer.path.read_bytes())
+    for piece in ("日本", "天気"):
+        model.pieces.add(piece=piece, score=0)
+    path = tmp_path / "merged.model"
+    path.write_bytes(model.SerializeToString())
+    assert Tokenizer(path).pieces(Tokenizer(path).encode("日本", bos=False)) == ["▁", "日本"]
+    _assert_written_alone(path, tmp_path / "export")
+
+
+def _assert_written_alone(path: Path, folder: Path) -> None:
+    folder.mkdir()
+    with pytest.warns(
+        UserWarning, match=rf"{path} cannot be written as tokenizer.json: .* unigram .* pieces were added"
+    ):
+        write_tokenizer_files(Tokenizer(path), folder)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {"tokenizer.model": path.read_bytes()}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from llama_lessons.checkpoints import huggingface, llama2c, meta
-from llama_lessons.checkpoints.assembly import Checkpoint, assemble
-from llama_lessons.checkpoints.errors import CheckpointError
-from llama_lessons.checkpoints.target import check_model, check_place
-from llama_lessons.checkpoints.vocabulary import check_vocab
+from llama_lessons.checkpoints.assembly import DTYPES, Checkpoint, assemble
+from llama_lessons.checkpoints.compatibility import KIND, check_model, check_place, check_vocab
+from llama_lessons.checkpoints.file_io import CheckpointError, blaming
 from llama_lessons.files import atomic
+from llama_lessons.folders import settle_folder, write_folder
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 
@@ -31,7 +32,7 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
         path: a folder with config.json and safetensors or pytorch_model.bin (Hugging Face's), a folder with
             params.json and consolidated.00.pth ... (Meta's), or a llama2.c file.
         device: where the weights shall lie; None is the CPU.
-        dtype: a floating-point type to convert the weights to; None keeps the stored one.
+        dtype: a floating-point type to convert the weights to; None keeps the stored one, that of the embedding table.
 
     Returns:
         The model, ready to run or to train.
@@ -39,54 +40,61 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
     Raises:
         CheckpointError: it cannot be opened; the message names the file, what is wrong and what to do.
         TokenizerError: the tokenizer.model beside the weights is none that Llama 2 could have.
-        ValueError: dtype is no floating-point type.
+        ValueError: dtype is no floating-point type of at least 16 bits.
     """
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise ValueError(f"dtype must be a floating-point torch.dtype or None, got {dtype!r}")
+    if dtype is not None and dtype not in DTYPES:
+        raise ValueError(f"dtype must be a floating-point torch.dtype of at least 16 bits or None, got {dtype!r}")
     path = Path(path).expanduser()
-    checkpoint = _reader(path)(path)
-    tokenizer = path / "tokenizer.model"
-    if tokenizer.is_file():
-        check_vocab(Tokenizer(tokenizer), checkpoint.config)
-    return assemble(checkpoint, "cpu" if device is None else device, dtype)
+    with blaming(path):
+        settle_folder(path)
+        checkpoint = _reader(path)(path)
+        n_ids = checkpoint.config.vocab_size
+        if (path / "tokenizer.model").exists():
+            n_ids = check_vocab(Tokenizer(path / "tokenizer.model"), checkpoint.config, path)
+        model = assemble(checkpoint, "cpu" if device is None else device, dtype)
+    model.n_ids = n_ids
+    return model
 
 
 def _reader(path: Path) -> Callable[[Path], Checkpoint]:
     if path.is_file():
         return llama2c.read
-    if (path / "config.json").exists():
+    if not path.is_dir():
+        remedy = "Give a folder or file of this machine: `load` downloads nothing"
+        raise CheckpointError(path, "does not exist", remedy)
+    names = os.listdir(path)
+    if "config.json" in names and ("params.json" not in names or huggingface.has_weights(path)):
         return huggingface.read
-    if (path / "params.json").exists():
+    if "params.json" in names:
         return meta.read
-    if path.is_dir():
-        trouble = "is no checkpoint: it holds neither config.json (Hugging Face's) nor params.json (Meta's)"
-        raise CheckpointError(path, trouble, "Open the folder that the weights lie in, and check that they came whole")
-    raise CheckpointError(path, "does not exist", "Give a folder or file of this machine: `load` downloads nothing")
+    trouble = "is no checkpoint: it holds neither config.json (Hugging Face's) nor params.json (Meta's)"
+    raise CheckpointError(path, trouble, "Open the folder that the weights lie in, and check that they came whole")
 
 
 def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenizer | None = None) -> None:
     """Write a checkpoint that the programs of its format open too; `load` gives the same weights back.
 
-    It appears at `path` whole or not at all, in place of an older checkpoint there; a folder that holds anything
-    else is refused. Two formats cannot say everything: Meta's has no max_seq_len, llama2.c's is float32 only.
+    It appears at `path` whole or not at all, in place of what `save` wrote there before; other hidden files and a
+    README.md stay, and a folder that holds anything else is refused: nothing is lost that `save` did not write. Two
+    formats cannot say everything: Meta's has no max_seq_len, llama2.c's is float32 only.
 
     Args:
         model: the model, on any device; LoRA adapters must be merged first.
-        path: a folder, or for llama2c a file.
+        path: a folder, or for llama2c a file, which may be one of its format only.
         format: "hf" (config.json and safetensors, in several files above 5 GB), "meta" (params.json and one
             consolidated.00.pth) or "llama2c" (version 0, which llama2.c's `run` opens).
         tokenizer: written beside the weights, so that others' tools give our ids; not for llama2c.
 
     Raises:
-        ValueError: an argument is wrong, or the format cannot express the model.
+        ValueError: an argument is wrong, the format cannot express the model, or the model holds NaN.
         CheckpointError: the tokenizer has more ids than the model.
     """
     if format not in WRITERS:
         raise ValueError(f"format must be one of {', '.join(WRITERS)}, got {format!r}")
-    path = Path(path).expanduser()
-    check_model(model)
+    model = getattr(model, "_orig_mod", model)  # of what torch.compile gives, the model itself
     check_place(path, format)
+    check_model(model)
     if tokenizer is not None:
         check_vocab(tokenizer, model.config)
-    with atomic(path) as draft:
+    with atomic(path) if format == "llama2c" else write_folder(path, KIND) as draft:
         WRITERS[format](model, draft, tokenizer)

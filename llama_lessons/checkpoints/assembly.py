@@ -10,31 +10,31 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from llama_lessons.checkpoints.errors import CheckpointError
+from llama_lessons.checkpoints.file_io import CheckpointError, progress
 from llama_lessons.checkpoints.names import translate
-from llama_lessons.checkpoints.progress import progress
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+TAKE_OTHER = "Take the file that belongs to these weights"
 WRONG_PAIR = "Check that settings and weights are from the same checkpoint, and that all of it was downloaded"
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A weight where it lies; nothing of it is read before `fill` is called.
+class StoredTensor:
+    """A weight where it lies; nothing of it is read before `copy_to` is called.
 
     Attributes:
         file: where it lies; the first of them if it is spread over several.
         shape: of the whole weight, in our order of rows.
         dtype: of the stored numbers.
-        fill: writes the weight to a tensor of this shape, of any dtype and on any device.
+        copy_to: writes the weight to a tensor of this shape, of any dtype and on any device.
     """
 
     file: Path
     shape: tuple[int, ...]
     dtype: torch.dtype
-    fill: Callable[[Tensor], object]
+    copy_to: Callable[[Tensor], object]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,35 @@ class Checkpoint:
     settings: Path
     config: LlamaConfig
     layout: str
-    weights: dict[str, Stored]
+    weights: dict[str, StoredTensor]
+
+
+def number(path: Path, settings: dict, key: str) -> int:
+    """A number that the settings must give; whether it makes sense is seen by `make_config`.
+
+    Raises:
+        CheckpointError: there is none under this key.
+    """
+    if settings.get(key) is None:
+        raise CheckpointError(path, f'does not give "{key}"', TAKE_OTHER)
+    return settings[key]
+
+
+def make_config(path: Path, remedy: str = TAKE_OTHER, **values) -> LlamaConfig:
+    """A LlamaConfig of what a file says.
+
+    Args:
+        path: the file the values were read from.
+        remedy: what to do if they make no sense.
+        values: the arguments of LlamaConfig.
+
+    Raises:
+        CheckpointError: the values make no sense; the message has LlamaConfig's reason.
+    """
+    try:
+        return LlamaConfig(**values)
+    except (TypeError, ValueError) as error:  # TypeError: a text where a number should be
+        raise CheckpointError(path, f"describes no Llama: {error}", remedy) from error
 
 
 class _Undrawn(TorchFunctionMode):
@@ -83,7 +111,8 @@ def assemble(checkpoint: Checkpoint, device: torch.device | str, dtype: torch.dt
         The model.
 
     Raises:
-        CheckpointError: weights are missing or too many, or one has another shape or type than a Llama's.
+        CheckpointError: weights are missing or too many, or one has another shape or type than a Llama's, or numbers
+            that are not finite, in the file or in this dtype.
     """
     config, stored = checkpoint.config, checkpoint.weights
     _check_size(checkpoint)
@@ -97,7 +126,9 @@ def assemble(checkpoint: Checkpoint, device: torch.device | str, dtype: torch.dt
     weights = {}
     for name in progress(list(shapes), config.n_params * dtype.itemsize, "loading"):
         weights[name] = torch.empty(shapes[name], device=device, dtype=dtype)
-        stored[theirs[name]].fill(weights[name])
+        stored[theirs[name]].copy_to(weights[name])
+        if not all_finite(weights[name]):
+            raise _not_finite(theirs[name], stored[theirs[name]], dtype)
     model.load_state_dict(weights, assign=True, strict=False)  # checked above; a tied head is not among them
     if config.tie_embeddings:
         model.output.weight = model.embedding.weight
@@ -122,10 +153,26 @@ def _check_names(settings: Path, wanted: Collection[str], found: Collection[str]
             raise CheckpointError(settings.parent, f"weights {trouble} ({len(names)}): {some}", WRONG_PAIR)
 
 
-def _check_weight(name: str, stored: Stored, shape: tuple[int, ...]) -> None:
+def _check_weight(name: str, stored: StoredTensor, shape: tuple[int, ...]) -> None:
     if stored.shape != shape:
         trouble = f"{name} has shape {stored.shape}, a Llama of these settings has {shape}"
         raise CheckpointError(stored.file, trouble, WRONG_PAIR)
     if stored.dtype not in DTYPES:
         trouble = f"{name} holds {str(stored.dtype).removeprefix('torch.')}: its weights are quantized"
         raise CheckpointError(stored.file, trouble, "Take the checkpoint in float32, float16 or bfloat16")
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """Whether a tensor of any shape holds neither NaN nor infinity; no memory is needed for the answer."""
+    return tensor.is_meta or bool(torch.stack(tensor.detach().aminmax()).isfinite().all())
+
+
+def _not_finite(name: str, stored: StoredTensor, dtype: torch.dtype) -> CheckpointError:
+    exact = torch.empty(stored.shape, dtype=stored.dtype)
+    stored.copy_to(exact)
+    if all_finite(exact):
+        kinds = [str(kind).removeprefix("torch.") for kind in (stored.dtype, dtype)]
+        trouble = f"{name} holds numbers of up to {exact.abs().max():.3g} in {kinds[0]}, too large for {kinds[1]}"
+        return CheckpointError(stored.file, trouble, f"Load it with dtype=torch.{kinds[0]}")
+    trouble = f"{name} holds NaN or infinite numbers: the model broke in training, or the file was damaged"
+    return CheckpointError(stored.file, trouble, "Take an earlier checkpoint of the model, or download it again")

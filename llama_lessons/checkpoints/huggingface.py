@@ -5,24 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from llama_lessons.checkpoints.assembly import Checkpoint, Stored
-from llama_lessons.checkpoints.errors import CheckpointError, unreadable
+from llama_lessons.checkpoints import file_io
+from llama_lessons.checkpoints.assembly import Checkpoint, StoredTensor
+from llama_lessons.checkpoints.file_io import CheckpointError
 from llama_lessons.checkpoints.huggingface_config import config_from, settings_of
 from llama_lessons.checkpoints.names import half_split_to_interleaved, interleaved_to_half_split, translate
-from llama_lessons.checkpoints.progress import progress
-from llama_lessons.checkpoints.settings import read_settings, write_settings
 from llama_lessons.checkpoints.tokenizer_files import write_tokenizer_files
-from llama_lessons.checkpoints.torch_file import read_torch_file
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 
 SHARD_BYTES = 5_000_000_000  # a larger model is written in several files
 DERIVED = "rotary_emb.inv_freq"  # stored by old versions of transformers, computed by everyone
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # in the order of preference that transformers has
 TABLE, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
@@ -36,23 +33,29 @@ def read(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or damaged, or the config asks for something that Llama 2 does not have.
     """
     path = folder / "config.json"
-    config = config_from(path, read_settings(path))
+    config = config_from(path, file_io.read_json(path))
     found = {}
     for file in _weight_files(folder):
-        found |= {name: (file, tensor) for name, tensor in tensors_in(file).items() if not name.endswith(DERIVED)}
+        reader = file_io.read_safetensors if file.suffix == ".safetensors" else file_io.read_torch_file
+        found |= {name: (file, tensor) for name, tensor in reader(file).items() if not name.endswith(DERIVED)}
     if config.tie_embeddings and HEAD in found:
         _drop_tied_head(found)
     weights = {name: _stored(name, file, tensor, config) for name, (file, tensor) in found.items()}
     return Checkpoint(path, config, "hf", weights)
 
 
+def has_weights(folder: Path) -> bool:
+    """Whether weights with a name of Hugging Face's lie in a folder."""
+    return any((folder / f"{name}{end}").exists() for name in WEIGHTS for end in ("", ".index.json"))
+
+
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that hold the weights, in the order of preference that transformers has."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        if (folder / name).is_file():
+    """The files that hold the weights."""
+    for name in WEIGHTS:
+        if (folder / name).exists():
             return [folder / name]
         index = folder / f"{name}.index.json"
-        if index.is_file():
+        if index.exists():
             return _indexed_files(index)
     raise CheckpointError(
         folder,
@@ -62,55 +65,41 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _indexed_files(index: Path) -> list[Path]:
-    weight_map = read_settings(index).get("weight_map")
+    weight_map = file_io.read_json(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(v, str) for v in weight_map.values()):
         raise CheckpointError(index, 'has no "weight_map" from names to files', "Download it again")
     files = [index.parent / name for name in sorted(set(weight_map.values()))]
     for file in files:
-        if not file.is_file():
+        if not file.exists():
             raise CheckpointError(
                 file, f"this shard is missing, {index.name} names it", "Download it: it holds a part of the weights"
             )
     return files
 
 
-def tensors_in(path: Path) -> dict[str, Tensor]:
-    """The tensors of a file, of any shape, mapped: nothing is read yet, and writing to them does not reach the file.
-
-    Raises:
-        CheckpointError: it cannot be read.
-    """
-    if path.suffix == ".bin":
-        return read_torch_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
-    except (SafetensorError, OSError) as error:
-        raise unreadable(path, error) from error
-
-
-def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> Stored:
+def _stored(name: str, file: Path, tensor: Tensor, config: LlamaConfig) -> StoredTensor:
     """A weight that will have its rows in our order."""
     n_heads = rotated_heads(name, config)
 
-    def fill(out: Tensor) -> None:
+    def copy_to(out: Tensor) -> None:
         if n_heads:
             half_split_to_interleaved(tensor, n_heads, out)
         else:
             out.copy_(tensor)
 
-    return Stored(file, tuple(tensor.shape), tensor.dtype, fill)
+    return StoredTensor(file, tuple(tensor.shape), tensor.dtype, copy_to)
 
 
 def rotated_heads(name: str, config: LlamaConfig) -> int:
     """Heads of a weight whose rows RoPE turns; 0 for every other weight."""
-    return {"q_proj": config.n_heads, "k_proj": config.n_kv_heads}.get(name.split(".")[-2], 0)
+    module = name.removesuffix(".weight").rpartition(".")[2]
+    return {"q_proj": config.n_heads, "k_proj": config.n_kv_heads}.get(module, 0)
 
 
 def _drop_tied_head(found: dict[str, tuple[Path, Tensor]]) -> None:
-    """Some versions store a tied table twice. One is enough, but both must say the same."""
+    """Some store a tied table twice, or under the head's name alone. One is enough, but two must say the same."""
     file, head = found.pop(HEAD)
-    table = found.get(TABLE, (file, head))[1]
+    _, table = found.setdefault(TABLE, (file, head))
     if table.dtype != head.dtype or not torch.equal(table, head):
         trouble = f"config.json ties {HEAD} to {TABLE}, but they differ"
         raise CheckpointError(file, trouble, 'Set "tie_word_embeddings" to false if they were trained apart')
@@ -121,16 +110,15 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
 
     Args:
         model: a plain Llama, on any device.
-        folder: made here.
+        folder: an empty one.
         tokenizer: None writes none, and takes Llama 2's ids of <s> and </s> for granted.
     """
-    folder.mkdir()
     ids = {"bos_token_id": 1, "eos_token_id": 2}
     if tokenizer is not None:
         ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
         write_tokenizer_files(tokenizer, folder)
-    write_settings(folder / "generation_config.json", ids)
-    write_settings(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
+    file_io.write_json(folder / "generation_config.json", ids)
+    file_io.write_json(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
     _write_weights(model, folder)
 
 
@@ -139,15 +127,14 @@ def _write_weights(model: Llama, folder: Path) -> None:
     n_bytes = sum(weight.nbytes for weight in weights.values())
     shards = _split(weights)
     placed = {}
-    for n, shard in enumerate(progress(shards, n_bytes, "saving"), start=1):
+    for n, shard in enumerate(file_io.progress(shards, n_bytes, "saving"), start=1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{n:05d}-of-{len(shards):05d}.safetensors"
-        tensors = {key: their_rows(key, weights[key], model.config) for key in shard}
-        save_file(tensors, folder / name, metadata={"format": "pt"})
-        (folder / name).chmod((folder / "config.json").stat().st_mode)  # safetensors lets nobody else read it
+        tensors = {key: to_huggingface(key, weights[key], model.config) for key in shard}
+        file_io.write_safetensors(tensors, folder / name)
         placed |= dict.fromkeys(shard, name)
     if len(shards) > 1:
         index = {"metadata": {"total_size": n_bytes}, "weight_map": placed}
-        write_settings(folder / "model.safetensors.index.json", index)
+        file_io.write_json(folder / "model.safetensors.index.json", index)
 
 
 def _split(weights: dict[str, Tensor]) -> list[list[str]]:
@@ -162,7 +149,7 @@ def _split(weights: dict[str, Tensor]) -> list[list[str]]:
     return shards
 
 
-def their_rows(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
+def to_huggingface(name: str, weight: Tensor, config: LlamaConfig) -> Tensor:
     """A weight of any shape on the CPU with its rows in Hugging Face's order."""
     n_heads = rotated_heads(name, config)
     return (interleaved_to_half_split(weight, n_heads) if n_heads else weight).cpu().contiguous()

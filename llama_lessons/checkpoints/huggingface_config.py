@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from llama_lessons.checkpoints.errors import CheckpointError
-from llama_lessons.checkpoints.settings import make_config, number
+from llama_lessons.checkpoints.assembly import make_config, number
+from llama_lessons.checkpoints.file_io import CheckpointError
 from llama_lessons.config import LlamaConfig
 
 HONOURED = {  # what these settings may say; what is not there, or null, is Llama's default

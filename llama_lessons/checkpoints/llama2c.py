@@ -9,10 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from llama_lessons.checkpoints.assembly import Checkpoint, Stored, skeleton
-from llama_lessons.checkpoints.errors import CheckpointError
-from llama_lessons.checkpoints.progress import progress
-from llama_lessons.checkpoints.settings import make_config
+from llama_lessons.checkpoints.assembly import Checkpoint, StoredTensor, make_config, skeleton
+from llama_lessons.checkpoints.file_io import CheckpointError, progress
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.rope import rope_angles
@@ -53,7 +51,7 @@ def read(path: Path) -> Checkpoint:
     weights = {}
     for name, shape in _order(config, version):
         piece = numbers[at : at + shape.numel()].view(shape)
-        weights[name] = Stored(path, tuple(shape), piece.dtype, lambda out, piece=piece: out.copy_(piece))
+        weights[name] = StoredTensor(path, tuple(shape), piece.dtype, lambda out, piece=piece: out.copy_(piece))
         at += shape.numel()
     weights.pop(ROTATIONS, None)
     return Checkpoint(path, config, "ours", weights)

@@ -9,12 +9,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from llama_lessons.checkpoints.assembly import WRONG_PAIR, Checkpoint, Stored
-from llama_lessons.checkpoints.errors import CheckpointError
+from llama_lessons.checkpoints.assembly import WRONG_PAIR, Checkpoint, StoredTensor, make_config, number
+from llama_lessons.checkpoints.file_io import CheckpointError, bar_settings, read_json, read_torch_file, write_json
 from llama_lessons.checkpoints.names import translate
-from llama_lessons.checkpoints.progress import bar_settings
-from llama_lessons.checkpoints.settings import make_config, number, read_settings, write_settings
-from llama_lessons.checkpoints.torch_file import read_torch_file
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
@@ -40,7 +37,7 @@ def read(folder: Path) -> Checkpoint:
         CheckpointError: a file is missing or damaged, or asks for something that Llama 2 does not have.
     """
     path = folder / "params.json"
-    params = read_settings(path)
+    params = read_json(path)
     for key in REFUSED:
         if params.get(key):
             raise CheckpointError(path, f'asks for "{key}", which Llama 2 does not have', "Use a Llama 2 checkpoint")
@@ -89,7 +86,7 @@ def _shape(file: Path, shard: dict, name: str) -> tuple[int, int]:
     return tuple(shard[name].shape)
 
 
-def _merged(name: str, file: Path, shards: list[dict[str, Tensor]]) -> Stored:
+def _merged(name: str, file: Path, shards: list[dict[str, Tensor]]) -> StoredTensor:
     """One weight of all shards: columns or rows put together, and norms, which every shard holds whole, taken once.
 
     Source: Megatron-LM, arXiv:1909.08053, section 3; the layers' classes in Meta's llama/model.py.
@@ -98,9 +95,9 @@ def _merged(name: str, file: Path, shards: list[dict[str, Tensor]]) -> Stored:
     pieces = [shard[name] for shard in shards]
     shape = list(pieces[0].shape)
     if dim is None or len(shape) != 2:
-        return Stored(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces[:1], 0))
+        return StoredTensor(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces[:1], 0))
     shape[dim] *= len(pieces)
-    return Stored(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces, dim))
+    return StoredTensor(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces, dim))
 
 
 def _put_together(pieces: list[Tensor], dim: int, out: Tensor) -> None:
@@ -114,7 +111,7 @@ def _is_tied(shard: dict[str, Tensor]) -> bool:
     return _alike(table, head) and table.data_ptr() == head.data_ptr()
 
 
-def _config(path: Path, params: dict, weights: dict[str, Stored], tied: bool) -> LlamaConfig:
+def _config(path: Path, params: dict, weights: dict[str, StoredTensor], tied: bool) -> LlamaConfig:
     n_heads = number(path, params, "n_heads")
     return make_config(
         path,
@@ -136,11 +133,10 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
 
     Args:
         model: a plain Llama, on any device.
-        folder: made here.
+        folder: an empty one.
         tokenizer: written as tokenizer.model; None writes none.
     """
-    folder.mkdir()
-    write_settings(folder / "params.json", _params(model.config))
+    write_json(folder / "params.json", _params(model.config))
     tensors = {translate(name, "ours", "meta"): weight.data.cpu() for name, weight in model.named_parameters()}
     if model.config.tie_embeddings:
         tensors["output.weight"] = tensors["tok_embeddings.weight"]  # one storage, two names: written once

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
-from llama_lessons.files import atomic
 from llama_lessons.tokenizer import SPACE, Tokenizer, TokenizerError
 
 NORMALIZER = {  # " dog" and "dog": the dummy prefix comes first, whatever the text begins with
@@ -30,22 +30,23 @@ def write_tokenizer_files(tokenizer: Tokenizer, folder: Path | str) -> None:
     """Write tokenizer.model, tokenizer.json and tokenizer_config.json.
 
     `transformers` then encodes and decodes any text as `tokenizer` does, with one difference: "<s>", "</s>" and
-    "<unk>" inside a text are to it the special ids, to us plain characters.
+    "<unk>" inside a text are to it the special ids, to us plain characters. A model whose pieces were not found by
+    byte-pair encoding alone has no merges that give its ids: then tokenizer.model is written alone, with a warning.
 
     Args:
         tokenizer: what to write.
-        folder: where to; made if it is missing. Files of these names are replaced.
-
-    Raises:
-        TokenizerError: the model's pieces were not found by byte-pair encoding, so that no merges give its ids.
+        folder: where to; it must be there. Files of these names are replaced.
     """
     folder = Path(folder)
-    fast, config = _fast_tokenizer(tokenizer), _tokenizer_config(tokenizer)
-    with atomic(folder / "tokenizer.model") as draft:
-        draft.write_bytes(tokenizer.processor.serialized_model_proto())
-    for name, content in (("tokenizer.json", fast), ("tokenizer_config.json", config)):
-        with atomic(folder / name) as draft:
-            draft.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    (folder / "tokenizer.model").write_bytes(tokenizer.processor.serialized_model_proto())
+    try:
+        files = {"tokenizer.json": _fast_tokenizer(tokenizer), "tokenizer_config.json": _tokenizer_config(tokenizer)}
+    except TokenizerError as error:
+        warnings.warn(str(error), stacklevel=2)
+        return
+    for name, content in files.items():
+        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def _tokenizer_config(tokenizer: Tokenizer) -> dict:

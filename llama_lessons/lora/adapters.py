@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
@@ -67,13 +68,18 @@ def add_lora(model: Llama, rank: int, alpha: float, targets: Iterable[str] = ("w
     unknown = [target for target in targets if target not in TARGETS]
     if unknown or not targets:
         raise ValueError(f"targets must be some of {', '.join(TARGETS)}, got {unknown[0] if unknown else 'none'!r}")
-    if not isinstance(rank, int) or rank < 1:
-        raise ValueError(f"rank must be a whole number of at least 1, got {rank!r}")
-    if not alpha > 0:
-        raise ValueError(f"alpha must be above 0, got {alpha!r}")
+    check_size(rank, alpha)
     refuse_second_set(model)
     names = [name for name, _ in model.named_modules() if name.split(".")[-1] in targets]
     return place(model, {name: LoraLinear(model.get_submodule(name), rank, alpha) for name in names})
+
+
+def check_size(rank: int, alpha: float) -> None:
+    """Raise ValueError, naming the argument, unless rank is a whole number of at least 1 and alpha is above 0."""
+    if not isinstance(rank, int) or rank < 1:
+        raise ValueError(f"rank must be a whole number of at least 1, got {rank!r}")
+    if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
+        raise ValueError(f"alpha must be above 0, got {alpha!r}")
 
 
 def adapters(model: nn.Module) -> dict[str, LoraLinear]:
@@ -103,8 +109,23 @@ def merge_lora(model: Llama) -> dict[str, LoraLinear]:
 
 @torch.no_grad()
 def unmerge_lora(model: Llama, merged: dict[str, LoraLinear]) -> list[nn.Parameter]:
-    """Undo `merge_lora`: the weights are what they were, within rounding. Gives what `add_lora` gave."""
+    """Undo `merge_lora`: the weights are what they were, within rounding.
+
+    Args:
+        model: the model that `merge_lora` was given.
+        merged: what it returned.
+
+    Returns:
+        The adapters' parameters, as `add_lora` gives them.
+
+    Raises:
+        ValueError: the model has adapters, or `merged` is from another model, whose weights would be changed.
+    """
     refuse_second_set(model)
+    weights = dict(model.named_parameters())
+    for name, layer in merged.items():
+        if weights.get(f"{name}.weight") is not layer.weight:
+            raise ValueError(f"merged holds adapters of another model: its {name} is not this model's")
     for layer in merged.values():
         layer.weight.copy_(layer.weight - layer.change())
     return place(model, merged)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from llama_lessons.checkpoints.errors import CheckpointError
-from llama_lessons.checkpoints.huggingface import rotated_heads, tensors_in, their_rows
+from llama_lessons.checkpoints import file_io
+from llama_lessons.checkpoints.assembly import all_finite, number
+from llama_lessons.checkpoints.file_io import CheckpointError, blaming
+from llama_lessons.checkpoints.huggingface import rotated_heads, to_huggingface
 from llama_lessons.checkpoints.names import half_split_to_interleaved, translate
-from llama_lessons.checkpoints.settings import number, read_settings, write_settings
-from llama_lessons.files import atomic
-from llama_lessons.lora.adapters import TARGETS, LoraLinear, place, refuse_second_set, some_adapters
+from llama_lessons.folders import settle_folder, write_folder
+from llama_lessons.lora.adapters import TARGETS, LoraLinear, check_size, place, refuse_second_set, some_adapters
 from llama_lessons.model import Llama
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -33,25 +33,24 @@ def save_lora(model: Llama, path: Path | str) -> None:
 
     Args:
         model: a model with adapters.
-        path: a folder; one with older adapters is replaced.
+        path: a folder; adapters that `save_lora` wrote there before are replaced. Hidden files and a README.md stay.
 
     Raises:
-        ValueError: the model has no adapters, or the folder holds anything but adapters.
+        ValueError: the model has no adapters, or NaN in them, or the folder holds anything else.
     """
-    path = Path(path).expanduser()
-    if path.exists() and {entry.name for entry in path.iterdir()} - {SETTINGS, WEIGHTS, "README.md"}:
-        raise ValueError(f"path {path} holds other files, which would be lost: save to another folder")
     weights, targets = {}, set()
     for name, layer in some_adapters(model).items():
         theirs = translate(name, "ours", "hf")
         targets.add(theirs.split(".")[-1])
         weights[NAME.format(theirs, "A")] = layer.lora_a.detach().cpu().contiguous()
-        weights[NAME.format(theirs, "B")] = their_rows(f"{theirs}.weight", layer.lora_b.detach(), model.config)
+        weights[NAME.format(theirs, "B")] = to_huggingface(f"{theirs}.weight", layer.lora_b.detach(), model.config)
     shape = {"r": layer.lora_a.shape[0], "lora_alpha": layer.alpha, "target_modules": sorted(targets)}
-    with atomic(path) as draft:
-        draft.mkdir()
-        save_file(weights, draft / WEIGHTS, metadata={"format": "pt"})
-        write_settings(draft / SETTINGS, {"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none"} | shape)
+    broken = [name for name, weight in weights.items() if not all_finite(weight)]
+    if broken:
+        raise ValueError(f"model holds NaN or infinite numbers in {broken[0]}: its training broke, nothing was written")
+    with write_folder(path, "adapters") as draft:
+        file_io.write_safetensors(weights, draft / WEIGHTS)
+        file_io.write_json(draft / SETTINGS, {"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none"} | shape)
 
 
 def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
@@ -71,11 +70,12 @@ def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
     """
     refuse_second_set(model)
     path = Path(path).expanduser()
-    settings = read_settings(path / SETTINGS)
-    _check_plain(path / SETTINGS, settings)
-    rank, alpha = (number(path / SETTINGS, settings, key) for key in ("r", "lora_alpha"))
+    with blaming(path):
+        settle_folder(path)
+        rank, alpha = _rank_and_alpha(path / SETTINGS)
+        matrices = _matrices(path / WEIGHTS)
     layers = {}
-    for name, (a, b) in _matrices(path / WEIGHTS).items():
+    for name, (a, b) in matrices.items():
         linear = _linear(model, path / WEIGHTS, name)
         layer = LoraLinear(linear, a.shape[0], alpha)
         if a.shape[0] != rank or (a.shape, b.shape) != (layer.lora_a.shape, layer.lora_b.shape):
@@ -85,23 +85,32 @@ def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
         n_heads = rotated_heads(f"{name}.weight", model.config)
         layer.lora_a.data.copy_(a)
         layer.lora_b.data.copy_(half_split_to_interleaved(b, n_heads) if n_heads else b)
+        if not (all_finite(layer.lora_a) and all_finite(layer.lora_b)):
+            raise CheckpointError(path / WEIGHTS, f"{name} holds NaN or infinite numbers", "Train the adapters again")
         layers[translate(name, "hf", "ours")] = layer
     return place(model, layers)
 
 
-def _check_plain(path: Path, settings: dict) -> None:
-    """Refuse what changes what the adapters compute, and is not done here."""
+def _rank_and_alpha(path: Path) -> tuple[int, float]:
+    """What the settings say; refused is what changes what the adapters compute, and is not done here."""
+    settings = file_io.read_json(path)
     for key, value in settings.items():
         if value not in ONLY[key] if key in ONLY else value and key not in HARMLESS:
             raise CheckpointError(path, f'"{key}" is {value!r}, which is not plain LoRA', TAKE_OTHER)
+    rank, alpha = (number(path, settings, key) for key in ("r", "lora_alpha"))
+    try:
+        check_size(rank, alpha)
+    except ValueError as error:
+        raise CheckpointError(path, f"describes no adapters: {error}", TAKE_OTHER) from error
+    return rank, alpha
 
 
 def _matrices(path: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """Matrices A (r, C) and B (F, r) of every module, by its name in Hugging Face's layout."""
-    if not path.is_file():
+    if not path.exists():
         raise CheckpointError(path, "is missing", "Download it: adapter_config.json alone holds no adapters")
     found: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors_in(path).items():
+    for name, tensor in file_io.read_safetensors(path).items():
         match = PATTERN.fullmatch(name)
         if not match:
             raise CheckpointError(path, f"holds {name}, which is no matrix of a plain LoRA adapter", TAKE_OTHER)
