@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator
 
@@ -155,3 +156,12 @@ def it_ends_with_what_to_read(notebook: NotebookNode) -> Iterator[str]:
     for name in named:
         if not (COURSE / name).exists():
             yield f"the last cell names {name}, which does not exist"
+
+
+@rule
+def every_assert_says_what_it_means(notebook: NotebookNode) -> Iterator[str]:
+    """A reader whose run differs would see `AssertionError` and nothing else."""
+    for number, cell in _code(notebook):
+        bare = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert) and node.msg is None]
+        if bare:
+            yield f"cell {number} asserts {ast.unparse(bare[0].test)} without a message"

@@ -130,6 +130,7 @@ BAD = {
         put_source(4, "Read `llama_lessons/paper.py`."),
         lambda page: page.cells.append(new_code_cell("# llama_lessons/page.py", execution_count=4)),
     ],
+    "every assert says what it means": [put_source(2, "if x:\n    assert x == 1")],
 }
 
 
