@@ -118,28 +118,24 @@ class Lab:
         self.page.wait_for_function("() => window.lessonRan !== null", timeout=timeout * 1000)
         return self.page.evaluate("window.lessonRan")
 
+    def run_lesson(self, notebook: Path) -> None:
+        """Open a lesson, run it from top to bottom as a reader would, and take a picture of all of it."""
+        self.open(notebook)
+        ran = self.run_all()
+        assert ran, self.cell_errors()
+        self.screenshot(self.notebook)
+
     def cell_errors(self) -> list[str]:
         """What failed in the open notebook, a line per error: "cell 3: NameError: ..."; cells count from 0."""
         return self.page.evaluate(CELL_ERRORS)
 
-    def screenshot(self, name: str, whole: bool = False) -> Path:
-        """Save a picture for a person to look at.
-
-        Args:
-            name: what to call it; it becomes `<name>.png` in the folder of screenshots.
-            whole: show the notebook from top to bottom, in a window made high enough, instead of what is in view.
-
-        Returns:
-            Where the picture is.
-        """
-        path = self.shots / f"{name}.png"
-        if whole:
-            height = min(self.page.evaluate(NOTEBOOK_HEIGHT) + 150, 16_000)  # with menu and tool bar; Chromium's limit
-            self.page.set_viewport_size({**WINDOW, "height": height})
-            self.page.wait_for_timeout(1000)  # cells that come into view are drawn
-        self.page.screenshot(path=path)
+    def screenshot(self, name: str) -> None:
+        """Save a picture of the open notebook from top to bottom, for a person to look at: `<name>.png`."""
+        height = min(self.page.evaluate(NOTEBOOK_HEIGHT) + 150, 16_000)  # with menu and tool bar; Chromium's limit
+        self.page.set_viewport_size({**WINDOW, "height": height})
+        self.page.wait_for_timeout(1000)  # cells that come into view are drawn
+        self.page.screenshot(path=self.shots / f"{name}.png")
         self.page.set_viewport_size(WINDOW)
-        return path
 
     def photograph(self, view: Locator, name: str) -> None:
         """Save pictures of a view in both themes, for a person to look at: `<notebook>_<name>_dark.png` and the like.
