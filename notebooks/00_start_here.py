@@ -125,7 +125,8 @@ for _ in range(5):
     row.append(int(logits[0, -1].argmax()))  # the piece with the highest score after the last token
     print(tok.decode(row))
 
-assert start + generate(model, [start], max_new_tokens=5, temperature=0)[0] == row
+by_package = start + generate(model, [start], max_new_tokens=5, temperature=0)[0]
+assert by_package == row, f"the package writes something else: {tok.decode(by_package)}"
 print("\nthe package's `generate` writes the same")
 
 # %% [markdown]
@@ -224,12 +225,13 @@ print("\nthe 7B has", LlamaConfig.preset("llama2-7b").n_params // ours.n_params,
 # %%
 from llama_lessons.model import Llama
 
-assert sum(tensor.numel() for tensor in model.parameters()) == ours.n_params
+held = sum(tensor.numel() for tensor in model.parameters())
+assert held == ours.n_params, f"the model holds {held:,} numbers, and its config says {ours.n_params:,}"
 for name in FAMILY:
     with torch.device("meta"):
         giant = Llama(LlamaConfig.preset(name))
     numbers = [tensor.numel() for tensor in giant.parameters()]
-    assert sum(numbers) == giant.config.n_params
+    assert sum(numbers) == giant.config.n_params, f"{name} has {sum(numbers):,} numbers, not {giant.config.n_params:,}"
     print(f"{name:<10} built: {sum(numbers):,} numbers in {len(numbers)} tensors")
 
 # %% [markdown]
@@ -454,8 +456,9 @@ print("the 70B at 4096 tokens:", stable(solved_cache_gib(80, 64, 8, 128, 4096, 2
 from llama_lessons.arithmetic import kv_cache_bytes
 
 cache = model.new_cache(batch_size=1, max_seq_len=500)
-assert cache.n_bytes == kv_cache_bytes(ours, 500, dtype="float32")
-assert sum(tensor.nbytes for tensor in model.parameters()) == weights_bytes(ours, "float32")
+assert cache.n_bytes == kv_cache_bytes(ours, 500, dtype="float32"), f"this cache takes {cache.n_bytes:,} bytes"
+held = sum(tensor.nbytes for tensor in model.parameters())
+assert held == weights_bytes(ours, "float32"), f"these weights take {held:,} bytes, not 4 for each parameter"
 print(f"measured: the Valley's cache of 500 tokens takes {cache.n_bytes:,} bytes, as computed\n")
 for name in FAMILY:
     config = LlamaConfig.preset(name)

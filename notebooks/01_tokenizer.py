@@ -274,7 +274,8 @@ def solved_count_pairs(words):
 
 
 check_count_pairs(solved_count_pairs)
-assert solved_count_pairs(Counter(map(tuple, words))) == count_pairs(words)  # of the whole almanac
+once = solved_count_pairs(Counter(map(tuple, words)))  # of the whole almanac
+assert once == count_pairs(words), "counting each different word once should find the same pairs, as often"
 
 # %% [markdown]
 # ### The second waste: counting everything anew
@@ -314,7 +315,7 @@ def learn(words, n_merges):
 
 # %%
 merges, looked = learn(words, 100)
-assert merges == [pair for pair, _ in naive]
+assert merges == [pair for pair, _ in naive], "the faster program should find the same merges, in the same order"
 before = sum(n for _, n in naive)
 first = sum(len(word) - 1 for word in set(words))
 print(f"the first count looks at {first} pairs of different words instead of {naive[0][1]}")

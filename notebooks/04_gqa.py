@@ -515,7 +515,7 @@ KiB, GiB = 2**10, 2**30
 for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     big = LlamaConfig.preset(name)
     by_hand = 2 * big.n_layers * big.n_kv_heads * big.head_dim * 2
-    assert by_hand == kv_cache_bytes(big, dtype="float16")
+    assert by_hand == kv_cache_bytes(big, dtype="float16"), f"{name}: the package counts other bytes a token"
     print(f"{name:<10} 2 x {big.n_layers} x {big.n_kv_heads:>2} x {big.head_dim} x 2 bytes =", end=" ")
     print(f"{by_hand // KiB} KiB a token, {kv_cache_bytes(big, 4096) / GiB:g} GiB at 4096 tokens")
 

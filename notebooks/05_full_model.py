@@ -674,7 +674,7 @@ parts = {
 for name, number in parts.items():
     print(f"{name:<22} {number:>13,}  {100 * number / sum(parts.values()):>6.3f} %")
 print(f"{'in all':<22} {sum(parts.values()):>13,}")
-assert sum(parts.values()) == 6_738_415_616
+assert sum(parts.values()) == 6_738_415_616, "a part is missing, or is counted wrongly"
 
 # %% [markdown]
 # Nearly two thirds are in the feed-forward layers, nearly a third in attention, four percent in both tables together.

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request, expect
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -21,15 +21,18 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing but this machine has a name
 )
 WINDOW = {"width": 1400, "height": 1600}  # pixels
+PATIENCE = 180  # seconds: a machine that is slow, or has other work, is no mistake
 # The page's own indicator says "idle" before there is a kernel, so the application object is asked. A dialog that opens
 # here (which kernel? this file cannot be loaded!) would wait for ever.
-OPENED = """() => {
+OPENED = """name => {
   const panel = window.jupyterapp?.shell?.currentWidget, session = panel?.sessionContext;
-  const ready = panel?.context?.isReady && session?.isReady && session.session?.kernel?.status === 'idle';
+  const ready = panel?.context?.isReady && panel.context.localPath.endsWith(name)
+    && session?.isReady && session.session?.kernel?.status === 'idle';
   return ready ? 'ready' : document.querySelector('.jp-Dialog-content')?.innerText;
 }"""
-NOTEBOOK_HEIGHT = """() => document.querySelector(
-  '.jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer').scrollHeight"""
+IN_FRONT = ".jp-NotebookPanel:not(.lm-mod-hidden)"
+NOTEBOOK_HEIGHT = f"() => document.querySelector('{IN_FRONT} .jp-WindowedPanel-outer').scrollHeight"
+SHOW = "path => { window.jupyterapp.commands.execute('docmanager:open', { path }); }"
 START_RUN = """() => {
   window.lessonRan = null;
   window.jupyterapp.commands.execute('notebook:restart-run-all').then(
@@ -55,6 +58,8 @@ class Lab:
     def __init__(self, page: Page, url: str, root: Path, shots: Path) -> None:
         self.page, self.url, self.root, self.shots = page, url, root, shots
         page.set_viewport_size(WINDOW)
+        page.set_default_timeout(PATIENCE * 1000)
+        expect.set_options(timeout=PATIENCE * 1000)
         self.notebook = ""  # name of the one that is open
         self.console_errors: list[str] = []
         self.outside_requests: list[str] = []
@@ -62,7 +67,7 @@ class Lab:
         page.on("console", self._note_message)
         page.on("request", self._note_request)
 
-    def open(self, notebook: Path, timeout: float = 60) -> Page:
+    def open(self, notebook: Path, timeout: float = PATIENCE) -> Page:
         """Copy a notebook to the server, open it, and wait until its kernel is ready.
 
         Args:
@@ -75,19 +80,31 @@ class Lab:
         Raises:
             RuntimeError: JupyterLab asked a question instead; the message quotes it.
         """
-        self.notebook = notebook.stem
         copy = self.root / "notebooks" / notebook.name
         copy.parent.mkdir(exist_ok=True)
         shutil.copyfile(notebook, copy)
-        address = f"{self.url}/lab/workspaces/test/tree/notebooks/{copy.name}?reset"
+        return self.visit(notebook.stem, timeout)
+
+    def visit(self, name: str, timeout: float = PATIENCE) -> Page:
+        """Load JupyterLab anew, with a notebook that lies on the server, and nothing else, open in it."""
+        address = f"{self.url}/lab/workspaces/test/tree/notebooks/{name}.ipynb?reset"
         self.page.goto(address, wait_until="domcontentloaded")
-        state = self.page.wait_for_function(OPENED, timeout=timeout * 1000).json_value()
+        return self._wait_for(name, timeout)
+
+    def show(self, name: str, timeout: float = PATIENCE) -> Page:
+        """Open a notebook that lies on the server in this window, beside the others, or bring it to the front."""
+        self.page.evaluate(SHOW, f"notebooks/{name}.ipynb")
+        return self._wait_for(name, timeout)
+
+    def _wait_for(self, name: str, timeout: float) -> Page:
+        self.notebook = name
+        state = self.page.wait_for_function(OPENED, arg=f"{name}.ipynb", timeout=timeout * 1000).json_value()
         if state != "ready":
-            raise RuntimeError(f"JupyterLab did not open {notebook}, but asks:\n{state}")
-        self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").first.wait_for(timeout=timeout * 1000)
+            raise RuntimeError(f"JupyterLab did not open {name}, but asks:\n{state}")
+        self.page.locator(f"{IN_FRONT} .jp-Cell").first.wait_for(timeout=timeout * 1000)
         return self.page
 
-    def run_all(self, timeout: float = 300) -> bool:
+    def run_all(self, timeout: float = 580) -> bool:
         """Restart the kernel and run every cell, by the reader's own command, dialog included.
 
         Args:
@@ -101,28 +118,24 @@ class Lab:
         self.page.wait_for_function("() => window.lessonRan !== null", timeout=timeout * 1000)
         return self.page.evaluate("window.lessonRan")
 
+    def run_lesson(self, notebook: Path) -> None:
+        """Open a lesson, run it from top to bottom as a reader would, and take a picture of all of it."""
+        self.open(notebook)
+        ran = self.run_all()
+        assert ran, self.cell_errors()
+        self.screenshot(self.notebook)
+
     def cell_errors(self) -> list[str]:
         """What failed in the open notebook, a line per error: "cell 3: NameError: ..."; cells count from 0."""
         return self.page.evaluate(CELL_ERRORS)
 
-    def screenshot(self, name: str, whole: bool = False) -> Path:
-        """Save a picture for a person to look at.
-
-        Args:
-            name: what to call it; it becomes `<name>.png` in the folder of screenshots.
-            whole: show the notebook from top to bottom, in a window made high enough, instead of what is in view.
-
-        Returns:
-            Where the picture is.
-        """
-        path = self.shots / f"{name}.png"
-        if whole:
-            height = min(self.page.evaluate(NOTEBOOK_HEIGHT) + 150, 16_000)  # with menu and tool bar; Chromium's limit
-            self.page.set_viewport_size({**WINDOW, "height": height})
-            self.page.wait_for_timeout(1000)  # cells that come into view are drawn
-        self.page.screenshot(path=path)
+    def screenshot(self, name: str) -> None:
+        """Save a picture of the open notebook from top to bottom, for a person to look at: `<name>.png`."""
+        height = min(self.page.evaluate(NOTEBOOK_HEIGHT) + 150, 16_000)  # with menu and tool bar; Chromium's limit
+        self.page.set_viewport_size({**WINDOW, "height": height})
+        self.page.wait_for_timeout(1000)  # cells that come into view are drawn
+        self.page.screenshot(path=self.shots / f"{name}.png")
         self.page.set_viewport_size(WINDOW)
-        return path
 
     def photograph(self, view: Locator, name: str) -> None:
         """Save pictures of a view in both themes, for a person to look at: `<notebook>_<name>_dark.png` and the like.
@@ -131,11 +144,16 @@ class Lab:
             view: the part of the page to show.
             name: what to call it.
         """
-        for theme in ("JupyterLab Dark", "JupyterLab Light"):
-            self.page.evaluate(CHANGE_THEME, theme)
-            self.page.wait_for_selector(f"body[data-jp-theme-name='{theme}']", state="attached")
-            self.page.wait_for_timeout(500)  # the style sheet follows
-            view.screenshot(path=self.shots / f"{self.notebook}_{name}_{theme.split()[-1].lower()}.png")
+        for theme in ("Dark", "Light"):
+            self.change_theme(theme)
+            view.screenshot(path=self.shots / f"{self.notebook}_{name}_{theme.lower()}.png")
+
+    def change_theme(self, theme: str) -> None:
+        """Change JupyterLab's theme to "Dark" or "Light"."""
+        name = f"JupyterLab {theme}"
+        self.page.evaluate(CHANGE_THEME, name)
+        self.page.wait_for_selector(f"body[data-jp-theme-name='{name}']", state="attached")
+        self.page.wait_for_timeout(500)  # the style sheet follows
 
     def close(self) -> None:
         """End the kernel and close the tab."""

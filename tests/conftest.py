@@ -24,7 +24,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return Tokenizer.train([text], 300, tmp_path_factory.mktemp("tokenizer") / "tokenizer.model")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
     """A headless Chromium, a JupyterLab server's address and its root folder; skips where there is no Chromium."""
     from playwright.sync_api import sync_playwright

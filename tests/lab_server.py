@@ -31,7 +31,7 @@ DISABLED = {
 
 
 @contextmanager
-def jupyterlab(home: Path, timeout: float = 60) -> Iterator[str]:
+def jupyterlab(home: Path, timeout: float = 180) -> Iterator[str]:
     """Run a JupyterLab server that knows nothing of this user's settings.
 
     Args:

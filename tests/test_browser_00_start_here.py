@@ -9,8 +9,7 @@ from tools.notebook_files import NOTEBOOKS
 
 
 def test_the_lesson_and_its_explorer(lab: Lab):
-    lab.open(NOTEBOOKS / "00_start_here.ipynb")
-    assert lab.run_all(), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "00_start_here.ipynb")
     see_the_table(lab)
     use_the_explorer(lab, lab.page.locator(".ll-view:has(.ll-gauges)"))
     assert lab.cell_errors() == []

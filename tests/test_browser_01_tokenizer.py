@@ -9,8 +9,7 @@ from tools.notebook_files import NOTEBOOKS
 
 
 def test_the_lesson_and_its_views(lab: Lab):
-    lab.open(NOTEBOOKS / "01_tokenizer.ipynb")
-    assert lab.run_all(), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "01_tokenizer.ipynb")
     use_the_player(lab, lab.page.locator(".ll-view:has(.ll-player)"))
     use_the_tokens(lab, lab.page.locator(".ll-view:has(textarea)"))
     assert lab.cell_errors() == []

@@ -1,4 +1,4 @@
-"""Lesson 03 in a real JupyterLab: clocks turn, the score stays, wrong ways show in map and text, and it is quick."""
+"""Lesson 03 in a real JupyterLab: clocks turn, the score stays, and wrong ways show in map and text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from playwright.sync_api import Locator, expect
 from tests.browser import Lab
 from tools.notebook_files import NOTEBOOKS
 
-GENEROUS = 250  # milliseconds for the median of redraws, on a machine with other work; alone it is a fifth of that
 # The pixel of the map at (row, column): red, green, blue, and how much of that there is, 0 ... 255 each.
 PIXEL = """([map, row, column, n]) => {
   const ratio = map.width / 430, margin = 84, cell = (430 - margin - 4) / n;
@@ -42,8 +41,7 @@ MEASURE = """async (root, turns) => {
 
 
 def test_the_lesson_and_its_view(lab: Lab):
-    lab.open(NOTEBOOKS / "03_rope.ipynb")
-    assert lab.run_all(), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "03_rope.ipynb")
     view = lab.page.locator(".ll-rope")
     expect(view).to_have_count(1)
     look_at_two_tokens(lab, view)
@@ -51,7 +49,6 @@ def test_the_lesson_and_its_view(lab: Lab):
     type_a_text(lab, view)
     times = view.evaluate(MEASURE, 20)
     print(f"redraw: median {median(times):.0f} ms, longest {max(times):.0f} ms")
-    assert median(times) < GENEROUS
     assert lab.cell_errors() == []
     assert lab.console_errors == []
     assert lab.outside_requests == []

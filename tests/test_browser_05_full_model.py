@@ -9,8 +9,7 @@ from tools.notebook_files import NOTEBOOKS
 
 
 def test_the_lesson_and_its_lens(lab: Lab):
-    lab.open(NOTEBOOKS / "05_full_model.ipynb")
-    assert lab.run_all(), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "05_full_model.ipynb")
     lens = lab.page.locator(".ll-view:has(.ll-lens)")
     look(lab, lens)
     walk(lab, lens)

@@ -45,22 +45,21 @@ def test_the_interrupt_button_stops_and_the_next_run_goes_on(lab: Lab, tmp_path:
     page.evaluate(START)
     view = page.locator(".ll-training")
     note, texts = view.locator(".ll-note"), view.get_by_role("log")
-    expect(note).to_contain_text("s left", timeout=60_000)  # it draws while the kernel is busy
+    expect(note).to_contain_text("s left")  # it draws while the kernel is busy
     page.evaluate(INTERRUPT)
-    expect(note).to_contain_text("Nothing is lost: run the cell again to go on", timeout=30_000)
+    expect(note).to_contain_text("Nothing is lost: run the cell again to go on")
     stopped = int(re.search(r"step (\d+) of 400", note.text_content())[1])
     assert 0 < stopped < 400
     assert lab.cell_errors() == []
     page.evaluate(START)
-    expect(view.locator(".ll-note")).to_contain_text("Done: 400 steps, 204,800 tokens", timeout=120_000)
+    expect(view.locator(".ll-note")).to_contain_text("Done: 400 steps, 204,800 tokens")
     expect(texts.locator(".ll-text")).to_have_text(["<b>step</b> 0", "<b>step</b> 5", "<b>step</b> 400"])
     expect(view.locator("b, i")).to_have_count(0)  # text of models and users stays text
     assert lab.console_errors == []
 
 
 def test_the_lesson_and_its_view(lab: Lab):
-    lab.open(NOTEBOOKS / "06_pretraining.ipynb")
-    assert lab.run_all(timeout=580), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "06_pretraining.ipynb")
     live, broken, _ = lab.page.locator(".ll-training").all()
     live.scroll_into_view_if_needed()
     expect(live.locator(".ll-note")).to_contain_text("Done:")

@@ -11,8 +11,7 @@ from tools.notebook_files import NOTEBOOKS
 
 
 def test_the_lesson_and_its_view(lab: Lab):
-    lab.open(NOTEBOOKS / "08_lora.ipynb")
-    assert lab.run_all(timeout=580), lab.cell_errors()
+    lab.run_lesson(NOTEBOOKS / "08_lora.ipynb")
     view = lab.page.locator(".ll-adapters")
     view.scroll_into_view_if_needed()
     move_the_rank(lab, view)
@@ -25,7 +24,7 @@ def test_the_lesson_and_its_view(lab: Lab):
 
 def told(view: Locator) -> list[Locator]:
     """The two texts, when Python has told them."""
-    expect(view.locator(".ll-told[aria-busy]")).to_have_count(0, timeout=20_000)
+    expect(view.locator(".ll-told[aria-busy]")).to_have_count(0)
     return view.locator(".ll-told section").all()
 
 
@@ -67,5 +66,5 @@ def type_an_opening(lab: Lab, view: Locator) -> None:
     box = view.get_by_label(re.compile("The story begins"))
     box.fill("<img src=x onerror=alert(1)> <mark>")
     lab.page.keyboard.press("Enter")  # JupyterLab would make no event of it, were it not told
-    expect(view.locator(".ll-told b").first).to_have_text("<img src=x onerror=alert(1)> <mark>", timeout=20_000)
+    expect(view.locator(".ll-told b").first).to_have_text("<img src=x onerror=alert(1)> <mark>")
     expect(view.locator("img")).to_have_count(0)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tools.build_notebooks import BuildError, build
 from tools.notebook_files import difference, read_source
+from tools.notebook_outputs import WIDGET_VIEW, tidy
 
 PAGE = """\
 # %% [markdown]
@@ -55,6 +57,18 @@ def source(tmp_path: Path) -> Path:
 def outputs(source: Path) -> list:
     cells = nbformat.read(source.with_suffix(".ipynb"), as_version=4).cells
     return [cell.outputs for cell in cells if cell.cell_type == "code"]
+
+
+def test_a_live_view_is_not_stored_and_leaves_no_empty_output():
+    live = new_output("display_data", {WIDGET_VIEW: {"model_id": "7"}})
+    both = new_output("display_data", {WIDGET_VIEW: {"model_id": "7"}, "text/plain": "a view"})
+    printed = new_output("stream", text="said")
+    notebook = new_notebook(cells=[new_code_cell("view", outputs=[both, live, printed])])
+    tidy(notebook)
+    assert [output.get("data", output.get("text")) for output in notebook.cells[0].outputs] == [
+        {"text/plain": "a view"},
+        "said",
+    ]
 
 
 def test_building_twice_leaves_no_difference(source: Path):

@@ -148,6 +148,7 @@ BAD = {
             put_source(n, text)(page) for n, text in ((2, "a = perf_counter()"), (3, "# because\nx = a < 1"))
         ],
     ],
+    "every assert says what it means": [put_source(2, "if x:\n    assert x == 1")],
 }
 
 

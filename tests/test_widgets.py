@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import pkgutil
 import re
 from collections import Counter
 from itertools import pairwise
@@ -9,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from llama_lessons import widgets
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.merges import MergePlayer
 from llama_lessons.widgets.tokens import TokensView, byte_stories, merge_history
-from llama_lessons.widgets.view import STATIC, View, static
+from llama_lessons.widgets.view import STATIC, STILL, WIDGET_VIEW, View, static
+from tests.view_pages import PAGES
+from tools.notebook_files import sources
 
+for _, name, _ in pkgutil.iter_modules(widgets.__path__):
+    importlib.import_module(f"llama_lessons.widgets.{name}")
 EVIL = "<script>alert('a')</script> & <b>"
 
 
@@ -32,6 +40,30 @@ def play(text: str):
             if (symbols[k], symbols[k + 1]) == pair:
                 symbols = [*symbols[:k], "".join(pair), *symbols[k + 2 :]]
             k += 1
+
+
+def kinds(of: type[View] = View) -> list[type[View]]:
+    """The classes of all views that can be shown; an object makes one more, of its own, whose `_css` is no text."""
+    found = [kind for child in of.__subclasses__() for kind in (child, *kinds(child))]
+    return [kind for kind in found if isinstance(getattr(kind, "_css", None), str)]
+
+
+def root_of(kind: type[View]) -> str:
+    """The class of the root below which a view's style sheet is nested; fails where something lies outside."""
+    sheet = re.sub(r"/\*.*?\*/", "", kind._css, flags=re.DOTALL).strip()
+    [root] = re.findall(r"\A\.([\w-]+) \{", sheet)
+    depth = 0
+    for place, letter in enumerate(sheet):
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        assert depth > 0 or place <= len(f".{root} ") or place == len(sheet) - 1, sheet[place - 60 : place + 60]
+    assert depth == 0
+    return root
+
+
+def called(code: str) -> set[str]:
+    """The names that a piece of Python calls."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    return {call.func.id for call in calls if isinstance(call.func, ast.Name)}
 
 
 def views(tokenizer: Tokenizer) -> list[View]:
@@ -81,6 +113,31 @@ def test_no_script_turns_text_into_html_or_asks_another_machine(path: Path):
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.css")), ids=lambda path: path.name)
 def test_no_style_sheet_asks_another_machine(path: Path):
     assert not re.search(r"url\(|@import|https?:", path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_a_style_sheet_reaches_nothing_outside_its_view(kind: type[View]):
+    root = root_of(kind)
+    assert f'makeRoot(view, "{root}"' in kind._esm  # which says, too, when the view's kernel is gone
+    assert all(other._css == kind._css for other in kinds() if root_of(other) == root)  # or one would change another
+    assert len(re.findall(rf"(?<![\w-]){root}(?![\w-])", kind._esm)) == 1  # nothing else has that class
+
+
+def test_every_view_of_a_lesson_is_looked_at_in_a_browser():
+    names = {kind.__name__ for kind in kinds()}
+    shown = {path.stem: called(path.read_text(encoding="utf-8")) & names for path in sources()}
+    tried = {lesson: called("\n".join(cells)) & names for lesson, cells in PAGES.items()}
+    assert shown == tried, "put the view into tests/view_pages.py"
+
+
+def test_a_view_is_shown_as_a_note_a_still_picture_and_the_live_view(tokenizer: Tokenizer, monkeypatch):
+    view, shown = views(tokenizer)[0], []
+    monkeypatch.setattr("llama_lessons.widgets.view.display", lambda data, **_: shown.append(data))
+    view._ipython_display_()
+    assert [set(data) for data in shown] == [{"text/plain", "text/html"}, {"text/plain", "text/html"}, {WIDGET_VIEW}]
+    assert shown[0]["text/html"] == STILL
+    assert shown[1] == {"text/plain": repr(view), "text/html": view.twin()}
+    assert shown[2][WIDGET_VIEW]["model_id"] == view.model_id
 
 
 def test_a_view_carries_the_shared_script_and_its_own():

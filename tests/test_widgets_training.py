@@ -75,11 +75,24 @@ def test_after_an_interrupt_it_goes_on_as_if_nothing_had_been():
     stopped.batch_at = late
     view.follow(stopped, write=lambda: "text", at=[0, 3])
     assert view.note == "Stopped after step 3 of 6. Nothing is lost: run the cell again to go on."
-    assert len(view.runs[0]["losses"]) == 3
+    assert len(view.runs[0]["losses"]) == 3 and view.stopped
     view.follow(stopped, write=lambda: "text", at=[0, 3])
     assert [sample["step"] for sample in view.samples] == [0, 3]  # none of them twice
+    assert not view.stopped
     assert view.runs[0]["losses"] == [metrics.loss for metrics in straight.history]
     assert_close(stopped.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+
+
+def test_a_run_that_begins_anew_drops_the_texts_of_the_one_before_and_no_others():
+    view = TrainingView(240)
+    for name, text in (("one", "old"), ("two", "other"), ("one", "new")):
+        view.follow(make_trainer(), name, write=lambda text=text: text, at=[0, 6])
+    assert [(sample["run"], sample["step"], sample["text"]) for sample in view.samples] == [
+        ("two", 0, "other"),
+        ("two", 6, "other"),
+        ("one", 0, "new"),
+        ("one", 6, "new"),
+    ]
 
 
 def test_an_error_is_not_swallowed():

@@ -63,9 +63,9 @@ def build(source: Path, fresh: bool = False) -> bool:
     metadata = deepcopy(notebook.metadata)
     _run(notebook, source)
     notebook["metadata"] = metadata  # the run notes the version of Python
+    tidy(notebook)
     if page.exists() and not fresh:
         keep_outputs(notebook, nbformat.read(page, as_version=4))
-    tidy(notebook)
     nbformat.validate(notebook)
     changed = _write(page, nbformat.writes(notebook) + "\n")
     _write(source, jupytext.writes(notebook, fmt="py:percent"))

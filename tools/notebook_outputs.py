@@ -20,11 +20,13 @@ SHADE = 8  # levels of 256 by which two pictures of the same thing may differ, f
 
 
 def tidy(notebook: NotebookNode) -> None:
-    """Drop the widgets' names: the text and the picture beside them stay."""
+    """Drop the live views: the texts and pictures beside them stay."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for bundle in (output.get("data", {}), output.get("metadata", {})):
                 bundle.pop(WIDGET_VIEW, None)
+        if cell.cell_type == "code":
+            cell["outputs"] = [output for output in cell.outputs if output.get("data") != {}]
 
 
 def keep_outputs(new: NotebookNode, old: NotebookNode) -> None:

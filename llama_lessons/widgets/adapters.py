@@ -13,7 +13,7 @@ from llama_lessons.generate import generate
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.memory import MODELS, size
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 from llama_lessons.world.voices import HUM, count_hums
 
 TARGETS = {"wq, wv": ("wq", "wv"), "all seven": ("wq", "wk", "wv", "wo", "w_gate", "w_up", "w_down")}
@@ -37,7 +37,7 @@ class AdapterExplorer(View):
     """
 
     _esm = static("dom.js", "adapters.js")
-    _css = static("view.css", "memory.css", "adapters.css")
+    _css = style("ll-adapters", "view.css", "memory.css", "adapters.css")
     opening = traitlets.Unicode().tag(sync=True)
     draw = traitlets.Int(0, min=0, max=MAX_DRAW).tag(sync=True)  # seed of the dice
     ways = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)

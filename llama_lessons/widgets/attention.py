@@ -10,7 +10,7 @@ import traitlets
 from torch import Tensor
 
 from llama_lessons.widgets.attention_maps import Reading, picture
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 
 class AttentionView(View):
@@ -33,8 +33,10 @@ class AttentionView(View):
         ValueError: the arguments do not fit together; the message names the one that is wrong.
     """
 
-    _esm = static("dom.js", *(f"attention{part}.js" for part in ("_canvas", "_words", "_parts", "_store", "")))
-    _css = static("view.css", "attention.css")
+    _esm = static(
+        "dom.js", "canvas.js", *(f"attention{part}.js" for part in ("_canvas", "_words", "_parts", "_store", ""))
+    )
+    _css = style("ll-attention", "view.css", "attention.css")
     prompts = traitlets.List(traitlets.Unicode()).tag(sync=True)  # texts that the reader may change; none: no boxes
     ways = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # names of the ways to attend
     way = traitlets.Unicode().tag(sync=True)  # the one chosen

@@ -14,7 +14,7 @@ from llama_lessons.widgets.cache_frames import cells_of, frames_of, rows_of
 from llama_lessons.widgets.cache_full import RULES
 from llama_lessons.widgets.cache_run import Run, Way, as_built, run
 from llama_lessons.widgets.cache_what_if import WhatIf
-from llama_lessons.widgets.view import static
+from llama_lessons.widgets.view import static, style
 
 MAX_ROOM = 96  # places that are drawn
 AS_BUILT = "as it should be"
@@ -40,8 +40,8 @@ class CacheView(WhatIf):
         ValueError: max_new_tokens is less than 1.
     """
 
-    _esm = static("dom.js", "cache_canvas.js", "cache_parts.js", "cache.js")
-    _css = static("view.css", "memory.css", "cache.css")
+    _esm = static("dom.js", "canvas.js", "cache_canvas.js", "cache_parts.js", "cache.js")
+    _css = style("ll-kv", "view.css", "memory.css", "cache.css")
     prompt = traitlets.Unicode().tag(sync=True)
     ways = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     way = traitlets.Unicode(AS_BUILT).tag(sync=True)

@@ -12,7 +12,7 @@ from llama_lessons.model import Llama
 from llama_lessons.page import stable
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.distribution_dice import MAX_PROMPT, GrowingText, named, percent
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 SHOWN = 20  # tokens that have a bar of their own
 MAX_K = 50  # of the slider for top-k
@@ -31,7 +31,7 @@ class DistributionView(View):
     """
 
     _esm = static("dom.js", "distribution.js")
-    _css = static("view.css", "distribution.css")
+    _css = style("ll-distribution", "view.css", "distribution.css")
     prompt = traitlets.Unicode().tag(sync=True)
     temperature = traitlets.Float(1.0, min=0.0, max=2.0).tag(sync=True)
     top_k = traitlets.Int(0, min=0, max=MAX_K).tag(sync=True)

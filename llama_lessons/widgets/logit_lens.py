@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.streams import streams
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 MAX_TOKENS = 40  # of the text; a wider table would not be read
 TOP = 5  # words that the browser is told for each cell
@@ -36,7 +36,7 @@ class LogitLensView(View):
     """
 
     _esm = static("dom.js", "logit_lens.js")
-    _css = static("view.css", "logit_lens.css")
+    _css = style("ll-logit-lens", "view.css", "logit_lens.css")
     text = traitlets.Unicode().tag(sync=True)
     versions = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # of the model
     version = traitlets.Unicode(AS_TRAINED).tag(sync=True)  # the one that reads

@@ -11,7 +11,7 @@ import traitlets
 
 from llama_lessons.arithmetic import BYTES, kv_cache_bytes, weights_bytes
 from llama_lessons.config import LlamaConfig
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 LLAMA_70B = LlamaConfig.preset("llama2-70b")
 MODELS = {
@@ -43,7 +43,7 @@ class MemoryExplorer(View):
     """
 
     _esm = static("dom.js", "memory.js")
-    _css = static("view.css", "memory.css")
+    _css = style("ll-memory", "view.css", "memory.css")
     models = traitlets.List(traitlets.Unicode(), list(MODELS), read_only=True).tag(sync=True)
     dtypes = traitlets.List(traitlets.Unicode(), list(BYTES), read_only=True).tag(sync=True)
     model = traitlets.Enum(list(MODELS), "Llama 2 7B").tag(sync=True)

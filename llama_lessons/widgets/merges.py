@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import traitlets
 
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 MAX_CHARACTERS = 300  # of the sentence; every step is sent to the browser
 SHOWN_PAIRS = 8
@@ -24,7 +24,7 @@ class MergePlayer(View):
     """
 
     _esm = static("dom.js", "merges.js")
-    _css = static("view.css", "merges.css")
+    _css = style("ll-merges", "view.css", "merges.css")
     text = traitlets.Unicode().tag(sync=True)
     frames = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # words, pairs, pair
     step = traitlets.Int(0, min=0).tag(sync=True)  # which frame is shown

@@ -15,7 +15,7 @@ from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.rope_pair import Pair
 from llama_lessons.widgets.rope_picture import picture
 from llama_lessons.widgets.rope_ways import Run, Way, compared, read_turning
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 AS_TRAINED = "as trained"
 MAX_PROMPT, MAX_SHIFT = 64, 100  # tokens of a text; tokens that may stand before it
@@ -42,8 +42,8 @@ class RopeView(View):
         ValueError: an argument is out of range.
     """
 
-    _esm = static("dom.js", "attention_canvas.js", "rope_draw.js", "rope.js")
-    _css = static("view.css", "attention.css", "rope.css")
+    _esm = static("dom.js", "canvas.js", "attention_canvas.js", "rope_draw.js", "rope.js")
+    _css = style("ll-rope", "view.css", "attention.css", "rope.css")
     prompt = traitlets.Unicode().tag(sync=True)
     ways = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
     way = traitlets.Unicode(AS_TRAINED).tag(sync=True)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import traitlets
 
 from llama_lessons.tokenizer import SPACE, Tokenizer
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 CONTROLS = {"\n": "LINE BREAK", "\t": "TAB"}  # Unicode gives them no name
 MAX_CHARACTERS = 2000  # of the text shown; more would be slow to draw and nobody would read it
@@ -24,7 +24,7 @@ class TokensView(View):
     """
 
     _esm = static("dom.js", "tokens.js")
-    _css = static("view.css", "tokens.css")
+    _css = style("ll-tokenizer", "view.css", "tokens.css")
     text = traitlets.Unicode().tag(sync=True)
     tokens = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # piece, id, bytes, story, steps
     note = traitlets.Unicode(read_only=True).tag(sync=True)  # counts, or what is wrong with the text

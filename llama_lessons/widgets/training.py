@@ -12,7 +12,7 @@ import traitlets
 
 from llama_lessons.page import stable
 from llama_lessons.training import StepMetrics, Trainer
-from llama_lessons.widgets.view import View, static
+from llama_lessons.widgets.view import View, static, style
 
 TOP = 8.5  # nats; what lies above is drawn at the edge
 PAUSE = 0.25  # seconds between two messages to the browser
@@ -28,10 +28,13 @@ class TrainingView(View):
     Args:
         n_tokens: tokens that the longest run reads.
         levels: losses to compare with, in nats, by name.
+
+    Attributes:
+        stopped: whether an interrupt has ended the run that was followed last.
     """
 
     _esm = static("dom.js", "training.js")
-    _css = static("view.css", "training.css")
+    _css = style("ll-training", "view.css", "training.css")
     n_tokens = traitlets.Int(1, min=1).tag(sync=True)
     top = traitlets.Float(TOP, read_only=True).tag(sync=True)
     levels = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # name, loss
@@ -41,6 +44,7 @@ class TrainingView(View):
 
     def __init__(self, n_tokens: int, levels: Mapping[str, float] = MappingProxyType({})) -> None:
         super().__init__(n_tokens=n_tokens)
+        self.stopped = False
         self.set_trait("levels", [{"name": name, "loss": loss} for name, loss in levels.items()])
 
     def follow(
@@ -58,7 +62,8 @@ class TrainingView(View):
             write: gives a text by the model as it is now.
             at: steps after which it is asked for one; 0 is before the first.
         """
-        sent = time.monotonic()
+        sent, self.stopped = time.monotonic(), False
+        self._forget(trainer, name)
         try:
             self._sample(trainer, name, write, at)
             for _ in trainer.run(bar=False):
@@ -67,6 +72,7 @@ class TrainingView(View):
                     self._draw(trainer, name, _progress(trainer))
                     sent = time.monotonic()
         except KeyboardInterrupt:
+            self.stopped = True
             steps = f"step {trainer.step} of {trainer.config.n_steps}"
             self._draw(trainer, name, f"Stopped after {steps}. Nothing is lost: run the cell again to go on.")
         except FloatingPointError as error:
@@ -74,6 +80,11 @@ class TrainingView(View):
             raise
         else:
             self._draw(trainer, name, _summary(trainer))
+
+    def _forget(self, trainer: Trainer, name: str) -> None:
+        """Drop the texts of an earlier run of this name, and keep those of a run that goes on."""
+        texts = [text for text in self.samples if text["run"] != name or 0 < trainer.step >= text["step"]]
+        self.set_trait("samples", texts)
 
     def _sample(self, trainer: Trainer, name: str, write: Callable[[], str] | None, at: Collection[int]) -> None:
         """Ask for a text, if one is due and was not written before an interrupt."""

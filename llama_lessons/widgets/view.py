@@ -5,8 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import anywidget
+from IPython.display import display
 
 STATIC = Path(__file__).parent / "static"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"  # names a model of this kernel, at random
+
+# Three outputs lie below a cell: this sentence, the still picture, the live view. JupyterLab saves all three, and says
+# "model not found" in place of the third once the kernel is gone. So the first two hide when there is a live view, and
+# the third as long as it holds nothing but text. The rules travel with the page: before a cell is run, no script is.
+STILL = """<p class="ll-still">A still picture. Run this cell, and the live view takes its place.</p>
+<style>
+.jp-OutputArea-child:has(.ll-still):has(+ * + * .ll-view),
+.jp-OutputArea-child:has(.ll-still) + :has(+ * .ll-view),
+.jp-OutputArea-child:has(.ll-still) + * + * > .jp-OutputArea-output:not(:has(*)) { display: none; }
+</style>"""
 
 
 def static(*names: str) -> str:
@@ -14,12 +26,22 @@ def static(*names: str) -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
+def style(root: str, *names: str) -> str:
+    """The sheets in `static/` as one, nested below a view's root: it reaches nothing else in a window of many views.
+
+    Args:
+        root: the class that the view's script gives to its root, `makeRoot(view, root)`; no other view has it.
+        names: of the files.
+    """
+    return f".{root} {{\n{static(*names)}}}\n"
+
+
 class View(anywidget.AnyWidget):
     """A picture that the browser draws from this object's traits.
 
-    A subclass sets `_esm = static("dom.js", "its_own.js")` and `_css = static("view.css")`, and writes `describe`
-    and `twin`. Both state what the view shows, in a form that is the same on every machine: the page is compared
-    with what it says, and a reader without a kernel, on GitHub say, sees nothing else.
+    A subclass sets `_esm = static("dom.js", "its_own.js")` and `_css = style("its-root", "view.css", "its_own.css")`,
+    and writes `describe` and `twin`. Both state what the view shows, in a form that is the same on every machine: the
+    page is compared with what it says, and a reader without a kernel, on GitHub say, sees nothing else.
     """
 
     def describe(self) -> str:
@@ -36,3 +58,10 @@ class View(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
         return {**data, "text/plain": repr(self), "text/html": self.twin()}, metadata
+
+    def _ipython_display_(self) -> None:
+        data, metadata = self._repr_mimebundle_()
+        live = {WIDGET_VIEW: data.pop(WIDGET_VIEW)}
+        display({"text/plain": "A still picture:", "text/html": STILL}, raw=True)
+        display(data, metadata=metadata, raw=True)
+        display(live, raw=True)

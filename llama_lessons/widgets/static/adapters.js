@@ -1,6 +1,7 @@
 // Draws two texts side by side, the spectrum of a change, and what training keeps in memory. All numbers come from Python.
 
-function render({ model, el }) {
+function render(view) {
+  const { model } = view;
   const drawn = {};
   const opening = sentBox({ maxlength: 200 }, (text) => { if (text !== model.get("opening")) send("opening", text); });
   const step = control("input", { type: "range", min: 0, step: 1 });
@@ -68,7 +69,7 @@ function render({ model, el }) {
   const second = make("div", { class: "ll-controls" }, labelled("The story begins (then press Enter)", opening), draws());
   const third = make("div", { class: "ll-controls" }, menu(model, "llama", "Costs for", "llamas"), menu(model, "place", "with adapters on", "places"));
   const spectrum = make("div", { class: "ll-spectrum" }, make("b", {}, "What full fine-tuning changed, direction by direction"), bars, held);
-  el.append(make("div", { class: "ll-view ll-adapters" }, second, first, texts, spectrum, third, status, costs));
+  makeRoot(view, "ll-adapters", second, first, texts, spectrum, third, status, costs);
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();

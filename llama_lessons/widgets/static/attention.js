@@ -4,17 +4,17 @@ const PAUSE = 700; // milliseconds between two tokens
 const REST = 500; // milliseconds without a step, after which Python is told where one is; a message costs JupyterLab time
 const STEPS = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
 
-function render({ model, el }) {
-  const root = make("div", { class: "ll-view ll-attention" });
+function render(view) {
+  const { model, signal } = view;
+  const root = makeRoot(view, "ll-attention");
+  const schedule = painter(root, draw, signal);
   const maps = makeStore(model);
   const thumbs = new Map(); // run -> { side, bytes }
   const state = { step: 0, preview: null, column: false, cell: null, small: 0 };
   const parts = makeParts(model);
   let panels = [];
-  let waiting = null;
   let resting = null;
   let colours = null;
-  let size = null; // of a large map, in pixels
 
   const runs = () => model.get("runs");
   const shape = () => model.get("shape");
@@ -22,10 +22,6 @@ function render({ model, el }) {
   const lastStep = () => Math.max(...runs().map(written));
   const shown = (run) => run.n_prompt + Math.min(state.step, written(run));
   const token = () => state.preview ?? model.get("token");
-
-  function schedule() {
-    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
-  }
 
   function put(changes) {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
@@ -67,7 +63,7 @@ function render({ model, el }) {
     thumbs.clear();
     panels.forEach((panel) => panel.stop());
     panels = runs().map((run, k) => makePanel(k, run, { choose, preview, point, leave }));
-    panels.forEach((panel) => panel.words.box.addEventListener("moved", measure));
+    panels.forEach((panel) => panel.words.box.addEventListener("moved", schedule));
     root.classList.toggle("ll-two", panels.length > 1);
     parts.maps.replaceChildren(...panels.map((panel) => panel.figure));
     parts.texts.replaceChildren(...panels.map((panel) => panel.text));
@@ -94,22 +90,15 @@ function render({ model, el }) {
     preview(null);
   }
 
-  function measure() {
-    size = null;
-    panels.forEach((panel) => panel.words.forget());
-    schedule();
-  }
-
   function draw() {
-    if (!root.clientWidth) return; // out of sight, JupyterLab takes cells out of the page
-    colours ??= readColours(root);
-    size ??= mapSize(parts.maps.clientWidth, panels.length);
+    const size = mapSize(parts.maps.clientWidth, panels.length);
+    colours = mapColours(root, colours);
     const [layer, head] = [model.get("layer"), model.get("head")];
     parts.sayHead(layer, head, shape());
     parts.sayStep(state.step, lastStep(), runs()[0]);
     parts.note.textContent = model.get("note");
     drawSmall(layer, head);
-    const whole = panels.map((panel) => drawPanel(panel, layer, head)).every(Boolean);
+    const whole = panels.map((panel) => drawPanel(panel, layer, head, size)).every(Boolean);
     root.setAttribute("aria-busy", String(!whole));
     maps.want(runs(), layer, head, shape());
     if (whole) root.dataset.drawn = [model.get("version"), layer, head, token(), state.step].join(" ");
@@ -119,42 +108,42 @@ function render({ model, el }) {
     const small = thumbs.get(state.small);
     const places = thumbPlaces(shape(), 300);
     if (!small) maps.wantThumbs(state.small);
-    else if (parts.painted !== small) {
+    else if (parts.painted?.small !== small || parts.painted.colours !== colours) {
       drawThumbs(parts.thumbs, shape(), small, places, colours);
-      parts.painted = small;
+      parts.painted = { small, colours };
     }
     const at = { left: places.x(head) - 2, top: places.y(layer) - 2, width: places.tile + 3, height: places.tile + 3 };
     for (const [name, value] of Object.entries(at)) parts.mark.style[name] = `${value}px`;
   }
 
-  function drawPanel(panel, layer, head) {
+  function drawPanel(panel, layer, head, size) {
     const bytes = maps.get(panel.number, layer, head);
     if (!bytes) return false; // the old map stays until the new one has come
     const run = panel.run;
     const n = run.pieces.length;
-    const view = { shown: shown(run), token: token(), column: state.column };
-    if (state.cell?.run === panel.number) view.cell = state.cell.place;
-    const now = { bytes, shown: view.shown, colours, size };
+    const look = { shown: shown(run), token: token(), column: state.column };
+    if (state.cell?.run === panel.number) look.cell = state.cell.place;
+    const now = { bytes, shown: look.shown, colours, size };
     const same = panel.drawn && Object.keys(now).every((name) => panel.drawn[name] === now[name]);
-    if (!same) drawMap(panel.canvas, run, bytes, view.shown, size, colours);
+    if (!same) drawMap(panel.canvas, run, bytes, look.shown, size, colours);
     panel.drawn = now;
-    drawChoice(panel.above, run, view, size, colours);
+    drawChoice(panel.above, run, look, size, colours);
     const weights = new Uint8Array(n);
     const hues = [];
     for (let k = 0; k < n; k++) {
-      const [query, key] = state.column ? [k, view.token] : [view.token, k];
-      if (query < view.shown && key < n) weights[k] = weightAt(bytes, n, query, key);
+      const [query, key] = state.column ? [k, look.token] : [look.token, k];
+      if (query < look.shown && key < n) weights[k] = weightAt(bytes, n, query, key);
       hues.push(colours.kinds[key > query ? 2 : query < run.n_prompt ? 0 : 1]);
     }
-    panel.words.draw(weights, view.token, view.shown, hues);
-    if (state.preview === null || state.cell) panel.words.reveal(view.token); // not while one points at the words
-    panel.say(weights, view, state.column, bytes);
+    panel.words.draw(weights, look.token, look.shown, hues);
+    if (state.preview === null || state.cell) panel.words.reveal(look.token); // not while one points at the words
+    panel.say(weights, look, state.column, bytes);
     return true;
   }
 
   function receive(content, buffers) {
     if (content.version !== model.get("version")) return;
-    const bytes = buffers.map((raw) => new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength));
+    const bytes = buffers.map(bytesOf);
     if (content.maps) content.maps.forEach((place, k) => maps.put(place, bytes[k]));
     else thumbs.set(content.thumbs, { side: content.side, bytes: bytes[0] });
     schedule();
@@ -164,24 +153,14 @@ function render({ model, el }) {
   model.on("msg:custom", receive);
   model.on("change:version", rebuild);
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
-  const theme = new MutationObserver(() => { colours = parts.painted = null; schedule(); });
-  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-  const sight = new IntersectionObserver(measure);
-  sight.observe(root);
   root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps), parts.texts, parts.note);
-  el.append(root);
   rebuild();
-  return () => { // neither timers nor observers must outlive the view
+  signal.addEventListener("abort", () => { // neither timers nor observers must outlive the view
     parts.stop();
     if (resting !== null) tell();
     maps.clear();
-    theme.disconnect();
-    sight.disconnect();
-    cancelAnimationFrame(waiting);
     panels.forEach((panel) => panel.stop());
-    model.off("msg:custom", receive);
-    model.off("change:version", rebuild);
-  };
+  });
 }
 
 export default { render };

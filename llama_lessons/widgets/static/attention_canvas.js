@@ -20,35 +20,15 @@ function percent(weight) {
   return `${Math.round(weight / 2.55)} %`;
 }
 
-// The colours of a view as [r, g, b]; they change with the theme.
-function readColours(root) {
-  const style = getComputedStyle(root);
-  const read = (name) => style.getPropertyValue(name).trim();
-  const parse = (text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16));
-  const kinds = ["--ll-together", "--ll-single", "--ll-future"].map((name) => parse(read(name)));
-  return {
-    kinds,
-    shades: kinds.map((colour) => Uint32Array.from(SHADE, (alpha) => pixel(colour, alpha))), // the pixel of each weight
-    line: style.color,
-    font: `11px ${read("--ll-code")}`,
-  };
-}
-
-// An empty canvas of a size in pixels of the page; it is not made anew if it has that size.
-function fitCanvas(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
-  const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== columns || canvas.height !== rows) {
-    canvas.width = columns;
-    canvas.height = rows;
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  pen.imageSmoothingEnabled = false;
-  return pen;
+// The colours of a view for maps, the same object until the theme changes: of each kind of weight (read at once, one by
+// one, on the future) the colour as [r, g, b], and the pixel of each byte.
+function mapColours(root, old = null) {
+  const { blue, green, red, text, font } = readColours(root);
+  const key = [blue, green, red, text, font].join();
+  if (old?.key === key) return old;
+  const kinds = [blue, green, red].map((colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16)));
+  const shades = kinds.map((colour) => Uint32Array.from(SHADE, (alpha) => pixel(colour, alpha)));
+  return { key, kinds, shades, line: text, font: `11px ${font}` };
 }
 
 // Pixels of one map, one per weight; rows after `shown` are empty.
@@ -92,6 +72,7 @@ function drawMap(canvas, run, bytes, shown, size, colours) {
   const n = run.pieces.length;
   const { margin, side, cell } = mapPlace(n, size);
   const pen = fitCanvas(canvas, size, size);
+  pen.imageSmoothingEnabled = false;
   pen.drawImage(toCanvas(paintMap(bytes, n, run.n_prompt, shown, colours)), margin, margin, side, side);
   pen.strokeStyle = colours.line;
   pen.fillStyle = colours.line;

@@ -80,10 +80,12 @@ function makeWords(choose, preview) {
     choose(there);
     chips[there].focus();
   });
-  const forget = () => { places = null; };
-  const watch = new ResizeObserver(() => box.dispatchEvent(new Event("moved")));
+  const watch = new ResizeObserver(() => {
+    places = null;
+    box.dispatchEvent(new Event("moved"));
+  });
   watch.observe(row);
-  return { box, rebuild, draw, forget, reveal, stop: () => watch.disconnect() };
+  return { box, rebuild, draw, reveal, stop: () => watch.disconnect() };
 }
 
 function line([fromX, fromY], [toX, toY, height], weight, colour) {

@@ -4,8 +4,10 @@ const PAUSE = 450; // milliseconds between two steps
 const MOVES = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
 const RUN = ["frames", "cells", "pieces", "rows", "written", "note", "step"];
 
-function render({ model, el }) {
-  const root = make("div", { class: "ll-view ll-kv" });
+function render(view) {
+  const { model, signal } = view;
+  const root = makeRoot(view, "ll-kv");
+  const schedule = painter(root, draw, signal);
   const { slider, field } = tied(model);
   const says = make("p", { class: "ll-says", role: "status" });
   const canvas = make("canvas");
@@ -18,18 +20,12 @@ function render({ model, el }) {
   const [back, play, next] = ["Back", "Play", "Next"].map((name) => control("button", {}, name));
   let timer = null;
   let cursor = null;
-  let paints = null;
-  let waiting = null;
 
   const frames = () => model.get("frames");
   const last = () => Math.max(frames().length - 1, 0);
   const step = () => Math.min(model.get("step"), last());
   const width = () => root.clientWidth - 30;
   const places = () => frames()[0]?.places.length ?? model.get("room");
-
-  function schedule() {
-    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
-  }
 
   function go(k) {
     model.set("step", Math.min(Math.max(k, 0), last()));
@@ -54,14 +50,11 @@ function render({ model, el }) {
   }
 
   function draw() {
-    paints ??= readPaints(root);
     const [k, room, rows] = [step(), places(), model.get("rows")];
     const frame = frames()[k];
-    const raw = model.get("cells");
-    const all = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
     const size = rows.length * 2 * room;
-    const bytes = all.subarray(k * size, (k + 1) * size);
-    drawCache(canvas, { rows, pieces: model.get("pieces"), room, frame, bytes, cursor }, width(), paints);
+    const bytes = bytesOf(model.get("cells")).subarray(k * size, (k + 1) * size);
+    drawCache(canvas, { rows, pieces: model.get("pieces"), room, frame, bytes, cursor }, width(), readColours(root));
     range.max = last();
     range.value = k;
     says.textContent = model.get("note") || (frame ? sentence(frame, k) : "");
@@ -126,10 +119,7 @@ function render({ model, el }) {
   play.addEventListener("click", toggle);
   range.addEventListener("input", () => { stop(); go(Number(range.value)); });
   for (const trait of RUN) model.on(`change:${trait}`, schedule);
-  const theme = new MutationObserver(() => { paints = null; schedule(); });
-  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
-  const size = new ResizeObserver(schedule);
-  size.observe(root);
+  signal.addEventListener("abort", stop); // the timer must not outlive the view
 
   const controls = make(
     "div",
@@ -145,14 +135,7 @@ function render({ model, el }) {
   const steps = make("div", { class: "ll-work" }, make("span", {}, "Tokens computed in each step"), work, strip);
   root.append(field("prompt", "Your text", { maxlength: 400 }), controls, player, says, cells, grid, info, meters, steps, text);
   if (model.get("gauges").length) root.append(whatIf(model, slider));
-  el.append(root);
   schedule();
-  return () => { // neither timer nor observers must outlive the view
-    stop();
-    theme.disconnect();
-    size.disconnect();
-    cancelAnimationFrame(waiting);
-  };
 }
 
 export default { render };

@@ -13,58 +13,38 @@ function cellPlaces(rows, room, width) {
   return { column, height, tops, width: NAMES + room * column + 2, bottom: tops.at(-1) + height + 4 };
 }
 
-function prepare(canvas, width, height) {
-  const ratio = window.devicePixelRatio || 1;
-  const [columns, lines] = [Math.round(width * ratio), Math.round(height * ratio)];
-  if (canvas.width !== columns || canvas.height !== lines) {
-    [canvas.width, canvas.height] = [columns, lines];
-    [canvas.style.width, canvas.style.height] = [`${width}px`, `${height}px`];
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  return pen;
-}
-
-function readPaints(root) {
-  const style = getComputedStyle(root);
-  const read = (name) => style.getPropertyValue(name).trim();
-  const code = read("--ll-code") || "monospace";
-  return { key: read("--ll-key"), value: read("--ll-value"), fresh: read("--ll-fresh"), text: style.color, line: read("--ll-line"), code };
-}
-
 // shown: { rows, pieces, room, frame, bytes (rows x 2 x room), cursor: [row, place] or null }
-function drawCache(canvas, shown, width, paints) {
+function drawCache(canvas, shown, width, colours) {
   const at = cellPlaces(shown.rows, shown.room, width);
-  const pen = prepare(canvas, at.width, at.bottom);
-  nameRows(pen, shown.rows, at, paints);
+  const pen = fitCanvas(canvas, at.width, at.bottom);
+  nameRows(pen, shown.rows, at, colours);
   for (let row = 0; row < shown.rows.length; row++) {
-    for (let place = 0; place < shown.room; place++) drawCell(pen, shown, row, place, at, paints);
+    for (let place = 0; place < shown.room; place++) drawCell(pen, shown, row, place, at, colours);
   }
   pen.globalAlpha = 1;
   if (shown.frame) {
-    nameWords(pen, shown, at, paints);
-    for (const [start, n] of shown.frame.spans) outline(pen, start, n, at, paints.fresh);
-    drawEnd(pen, shown.frame.filled, at, paints.text);
+    nameWords(pen, shown, at, colours);
+    for (const [start, n] of shown.frame.spans) outline(pen, start, n, at, colours.red);
+    drawEnd(pen, shown.frame.filled, at, colours.text);
   }
   if (shown.cursor) {
     const [row, place] = shown.cursor;
-    pen.strokeStyle = paints.text;
+    pen.strokeStyle = colours.text;
     pen.lineWidth = 2;
     pen.strokeRect(NAMES + place * at.column, at.tops[row], at.column - 1, at.height - 1);
   }
   return at;
 }
 
-function drawCell(pen, shown, row, place, at, paints) {
+function drawCell(pen, shown, row, place, at, colours) {
   const [left, top, half] = [NAMES + place * at.column, at.tops[row], (at.height - 2) / 2];
   const read = shown.frame && place < shown.frame.filled;
   pen.globalAlpha = 1;
-  pen.strokeStyle = paints.line;
+  pen.strokeStyle = colours.line;
   pen.lineWidth = 0.5;
   pen.strokeRect(left + 0.5, top + 0.5, at.column - 2, at.height - 2.5);
   if (!shown.frame) return;
-  for (const [part, paint] of [paints.key, paints.value].entries()) {
+  for (const [part, paint] of [colours.blue, colours.green].entries()) {
     const shade = shown.bytes[(row * 2 + part) * shown.room + place];
     pen.globalAlpha = (shade / 255) * (read ? 1 : 0.3);
     pen.fillStyle = paint;
@@ -72,9 +52,9 @@ function drawCell(pen, shown, row, place, at, paints) {
   }
 }
 
-function nameRows(pen, rows, at, paints) {
-  pen.fillStyle = paints.text;
-  pen.font = `11px ${paints.code}`;
+function nameRows(pen, rows, at, colours) {
+  pen.fillStyle = colours.text;
+  pen.font = `11px ${colours.font}`;
   pen.textBaseline = "middle";
   pen.textAlign = "left";
   rows.forEach((row, k) => {
@@ -84,7 +64,7 @@ function nameRows(pen, rows, at, paints) {
   });
 }
 
-function nameWords(pen, { frame, pieces }, at, paints) {
+function nameWords(pen, { frame, pieces }, at, colours) {
   pen.textAlign = "left";
   frame.places.forEach((token, place) => {
     if (token < 0) return;
@@ -93,8 +73,8 @@ function nameWords(pen, { frame, pieces }, at, paints) {
     pen.globalAlpha = place < frame.filled ? 1 : 0.4;
     pen.translate(NAMES + (place + 0.5) * at.column, WORDS - 5);
     pen.rotate(-Math.PI / 2);
-    pen.font = `${fresh ? "bold " : ""}${Math.min(12, Math.max(8, at.column + 1))}px ${paints.code}`;
-    pen.fillStyle = paints.text;
+    pen.font = `${fresh ? "bold " : ""}${Math.min(12, Math.max(8, at.column + 1))}px ${colours.font}`;
+    pen.fillStyle = colours.text;
     const word = (pieces[token] ?? "").replace(/^▁(?=.)/, ""); // written upright, the mark would look like a stroke
     pen.fillText(word.length > 11 ? `${word.slice(0, 10)}…` : word, 0, 0);
     pen.restore();

@@ -1,6 +1,7 @@
 // Draws the trait `rows`: for each token a bar before and a bar after. All numbers, widths too, come from Python.
 
-function render({ model, el }) {
+function render(view) {
+  const { model } = view;
   const box = textBox(model, "prompt", "textarea", { rows: 2, maxlength: 1000 });
   const note = make("p", { class: "ll-note", role: "status" });
   const table = make("table", { class: "ll-odds" });
@@ -69,7 +70,7 @@ function render({ model, el }) {
     });
   }
   const buttons = make("div", { class: "ll-buttons" }, one, many, anew, roll);
-  el.append(make("div", { class: "ll-view ll-distribution" }, labelled("Your text", box), sliders, note, buttons, text, drawn, table));
+  makeRoot(view, "ll-distribution", labelled("Your text", box), sliders, note, buttons, text, drawn, table);
   draw();
 }
 

@@ -26,6 +26,51 @@ function control(tag, attributes = {}, ...children) {
   return make(tag, { "data-lm-suppress-shortcuts": "true", ...attributes }, ...children);
 }
 
+// The outermost part of a view. Its style sheet reaches what lies below `kind`, a class of its own, and nothing else.
+function makeRoot({ model, el, signal }, kind, ...children) {
+  const root = make("div", { class: `ll-view ${kind}` }, ...children);
+  el.append(root);
+  watchKernel(model, el, signal);
+  return root;
+}
+
+// A view whose kernel is gone looks alive; JupyterLab's own class for that makes it say so (view.css). A kernel that was
+// restarted, has crashed, or was shut down or changed, knows nothing of the view, and never will.
+function watchKernel(model, el, signal) {
+  const session = model.widget_manager?.context?.sessionContext;
+  if (!session) return; // not JupyterLab
+  const mark = () => el.classList.add("jupyter-widgets-disconnected");
+  const look = (_, status) => { if (["restarting", "autorestarting", "dead"].includes(status)) mark(); };
+  session.statusChanged.connect(look);
+  session.kernelChanged.connect(mark);
+  signal.addEventListener("abort", () => {
+    session.statusChanged.disconnect(look);
+    session.kernelChanged.disconnect(mark);
+  });
+}
+
+// Returns a function that has `draw` called before the next frame; it is also called when the theme or the root's size has
+// changed. Never while the root is out of the page, where nothing has a colour or a width: once it has a size, it is.
+function painter(root, draw, signal) {
+  let waiting = null;
+  const schedule = () => {
+    waiting ??= requestAnimationFrame(() => {
+      waiting = null;
+      if (root.clientWidth) draw();
+    });
+  };
+  const theme = new MutationObserver(schedule);
+  const size = new ResizeObserver(schedule);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
+  size.observe(root);
+  signal.addEventListener("abort", () => {
+    theme.disconnect();
+    size.disconnect();
+    cancelAnimationFrame(waiting);
+  });
+  return schedule;
+}
+
 function labelled(text, input) {
   return make("label", { class: "ll-label" }, make("span", {}, text), input);
 }

@@ -3,7 +3,8 @@
 
 const MOVES = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], ArrowUp: [-1, 0] };
 
-function render({ model, el }) {
+function render(view) {
+  const { model, signal } = view;
   const box = textBox(model, "text", "textarea", { rows: 2, maxlength: 500 });
   const norm = control("input", { type: "checkbox" });
   const note = make("p", { class: "ll-note", role: "status" });
@@ -60,7 +61,7 @@ function render({ model, el }) {
     table.replaceChildren(head, ...body);
     chosen = null;
     choose(Math.min(row, rows.length - 1), follows ? pieces.length - 1 : Math.min(column, pieces.length - 1));
-    if (follows) frame.scrollLeft = frame.scrollWidth;
+    if (follows) scroll();
     if (chosen && hadFocus) cells[chosen[0]][chosen[1]].focus();
   }
 
@@ -84,7 +85,8 @@ function render({ model, el }) {
   model.on("change:rows", draw);
   model.on("change:note", () => { note.textContent = model.get("note"); });
   const switches = make("div", { class: "ll-switches" }, ...menus);
-  el.append(make("div", { class: "ll-view" }, labelled("Your text", box), switches, note, frame, make("p", {}, ...legend()), card));
+  const parts = [labelled("Your text", box), switches, note, frame, make("p", {}, ...legend()), card];
+  const scroll = painter(makeRoot(view, "ll-logit-lens", ...parts), () => { frame.scrollLeft = frame.scrollWidth; }, signal);
   draw();
 }
 

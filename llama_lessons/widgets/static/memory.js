@@ -2,7 +2,8 @@
 
 const MARKS = { fits: "✓", tight: "!", "does not fit": "✗" };
 
-function render({ model, el }) {
+function render(view) {
+  const { model } = view;
   const note = make("p", { class: "ll-note", role: "status" });
   const gauges = make("table", { class: "ll-gauges" });
   const drawn = {};
@@ -43,7 +44,7 @@ function render({ model, el }) {
   }
   model.on("change:gauges", draw);
   model.on("change:note", draw);
-  el.append(make("div", { class: "ll-view" }, controls, note, gauges));
+  makeRoot(view, "ll-memory", controls, note, gauges);
   draw();
 }
 

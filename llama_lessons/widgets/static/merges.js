@@ -2,7 +2,8 @@
 
 const PAUSE = 900; // milliseconds between two merges
 
-function render({ model, el }) {
+function render(view) {
+  const { model, signal } = view;
   const box = textBox(model, "text", "input", { type: "text", maxlength: 300 });
   const note = make("p", { role: "status" });
   const words = make("div", { class: "ll-words", role: "group", "aria-label": "the sentence as symbols" });
@@ -56,9 +57,9 @@ function render({ model, el }) {
   slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
   for (const trait of ["frames", "step", "note"]) model.on(`change:${trait}`, draw);
   const player = make("div", { class: "ll-player" }, back, play, next, labelled("Merges done", slider));
-  el.append(make("div", { class: "ll-view" }, labelled("Your sentence", box), player, note, words, table));
+  makeRoot(view, "ll-merges", labelled("Your sentence", box), player, note, words, table);
   draw();
-  return stop; // the timer must not outlive the view
+  signal.addEventListener("abort", stop); // the timer must not outlive the view
 }
 
 function sentence(frames, step) {

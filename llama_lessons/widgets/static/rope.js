@@ -3,7 +3,8 @@
 const MAP = 430; // pixels along the map
 const TRAITS = ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"];
 
-function render({ model, el }) {
+function render(view) {
+  const { model, signal } = view;
   const sizes = model.get("shape");
   const clocks = makeClocks(sizes.pairs);
   const curve = makeCurve();
@@ -14,10 +15,8 @@ function render({ model, el }) {
   const usual = make("p", { class: "ll-written-text" });
   const verdict = make("p");
   const note = make("p", { class: "ll-note", role: "alert" });
-  const root = make("div", { class: "ll-view ll-attention ll-rope" });
-  let waiting = null;
-  let painted = null; // the weights that the map shows
-  let colours = null;
+  const root = makeRoot(view, "ll-rope");
+  const schedule = painter(root, draw, signal);
 
   function put(changes) {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
@@ -43,10 +42,6 @@ function render({ model, el }) {
     if (right >= 0 && right <= down && down <= last()) put({ query: down, key: right });
   });
 
-  function schedule() {
-    waiting ??= requestAnimationFrame(() => { waiting = null; draw(); });
-  }
-
   function draw() {
     const run = model.get("run");
     sliders.forEach((one) => one.draw());
@@ -61,26 +56,17 @@ function render({ model, el }) {
   }
 
   function drawWeights(run) {
-    const raw = model.get("weights");
-    const bytes = new Uint8Array(raw.buffer ?? raw, raw.byteOffset ?? 0, raw.byteLength);
+    const bytes = bytesOf(model.get("weights"));
     const n = run.pieces.length;
     if (bytes.length !== n * n) return; // the map of another text: its own is on the way
-    if (!root.isConnected) return; // it has no colours yet; `size` draws again when it has
-    if (painted !== raw) {
-      colours = readColours(root);
-      drawMap(weights, run, bytes, n, MAP, colours);
-      painted = raw;
-    }
+    const colours = mapColours(root);
+    drawMap(weights, run, bytes, n, MAP, colours);
     drawChoice(choice, run, { shown: n, token: query(), column: false, cell: [query(), key()] }, MAP, colours);
     const weight = percent(weightAt(bytes, n, query(), key()));
     weights.setAttribute("aria-label", `Attention map of this head; here ${piece(query())} gives ${piece(key())} ${weight}.`);
   }
 
   for (const trait of TRAITS) model.on(`change:${trait}`, schedule);
-  const theme = new MutationObserver(() => { painted = null; schedule(); });
-  const size = new ResizeObserver(schedule);
-  size.observe(root);
-  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-name", "class"] });
   const text = labelled("Your text", textBox(model, "prompt", "input", { type: "text", maxlength: 300 }));
   const hands = legend(sample("ll-query-hand", "query"), sample("ll-key-hand", "key"), bar("ll-plus", "adds to the score"), bar("ll-minus", "takes away"));
   const curves = legend(sample("ll-now", "now"), sample("ll-usual", "turned as trained"));
@@ -93,14 +79,7 @@ function render({ model, el }) {
     make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, hands), make("div", {}, curve.box, curves)),
     make("div", { class: "ll-rope-board" }, make("div", { class: "ll-rope-map" }, weights, choice), make("div", { class: "ll-texts" }, verdict, usual, written, note, rows, hint)),
   );
-  el.append(root);
-  draw();
-  return () => { // the observers must not outlive the view
-    theme.disconnect();
-    size.disconnect();
-    cancelAnimationFrame(waiting);
-    for (const trait of TRAITS) model.off(`change:${trait}`, schedule);
-  };
+  schedule();
 }
 
 // A slider whose label says what is chosen.

@@ -3,7 +3,8 @@
 const HUES = 4;
 const KEYS = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1 };
 
-function render({ model, el }) {
+function render(view) {
+  const { model } = view;
   const box = textBox(model, "text", "textarea", { rows: 3, maxlength: 2000 });
   const note = make("p", { class: "ll-note", role: "status" });
   const list = make("div", { class: "ll-tokens", role: "group", "aria-label": "Tokens: move with the arrow keys" });
@@ -59,7 +60,7 @@ function render({ model, el }) {
   });
   model.on("change:tokens", draw);
   model.on("change:note", draw);
-  el.append(make("div", { class: "ll-view" }, labelled("Your text", box), note, list, card));
+  makeRoot(view, "ll-tokenizer", labelled("Your text", box), note, list, card);
   draw();
 }
 

@@ -3,7 +3,8 @@
 const SHAPE = { width: 760, height: 300, left: 44, right: 14, top: 10, bottom: 38 }; // of the picture, in its own units
 const N_STYLES = 6; // colours and dashes in training.css
 
-function render({ model, el }) {
+function render(view) {
+  const { model } = view;
   const note = make("p", { class: "ll-note" });
   const picture = svg("svg", { viewBox: `0 0 ${SHAPE.width} ${SHAPE.height}`, role: "img", "aria-label": "loss against tokens" });
   const legend = make("ul", { class: "ll-legend" });
@@ -58,7 +59,7 @@ function render({ model, el }) {
   range.addEventListener("input", () => at(Number(range.value)));
   picture.addEventListener("pointermove", point);
   for (const trait of ["runs", "samples", "note", "levels", "n_tokens"]) model.on(`change:${trait}`, draw);
-  el.append(make("div", { class: "ll-view ll-training" }, note, picture, legend, look, texts));
+  makeRoot(view, "ll-training", note, picture, legend, look, texts);
   draw();
 }
 

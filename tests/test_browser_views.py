@@ -1,0 +1,173 @@
+"""Every view in a window full of lessons, after a reload, in both themes, and once its kernel is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from llama_lessons.files import work_dir
+from tests.browser import IN_FRONT, Lab
+from tests.view_pages import PAGES, write_page
+
+LAPTOP = {"width": 1366, "height": 768}  # pixels
+VIEWS = [(lesson, k) for lesson, cells in PAGES.items() for k in range(len(cells))]
+RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
+KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+CRASH = f"() => {{ {KERNEL}.requestExecute({{ code: 'import os; os._exit(1)' }}); }}"
+SHUT_DOWN = "window.jupyterapp.serviceManager.sessions.shutdownAll()"
+# What a view looks like: a line for each node that is drawn, with its place, size and style, and a canvas's pixels.
+LOOK = """root => {
+  const said = ['color', 'background', 'border', 'font', 'textAlign', 'textDecoration', 'whiteSpace', 'opacity',
+    'padding', 'margin', 'display', 'gap', 'stroke', 'strokeWidth', 'strokeDasharray', 'fill', 'boxShadow', 'cursor'];
+  const hash = text => [...text].reduce((sum, letter) => (31 * sum + letter.charCodeAt(0)) | 0, 0);
+  const of = (style, names) => names.map(name => `${name}: ${style[name]}`);
+  const { x, y } = root.getBoundingClientRect();
+  return [root, ...root.querySelectorAll('*')].filter(node => node.getClientRects().length).map(node => {
+    const box = node.getBoundingClientRect();
+    const place = [box.x - x, box.y - y, box.width, box.height].map(value => value.toFixed(1));
+    const pixels = node.localName === 'canvas' ? hash(node.toDataURL()) : '';
+    return [node.localName, node.getAttribute('class'), ...place, node.scrollLeft, pixels,
+      ...of(getComputedStyle(node), said), ...of(getComputedStyle(node, '::before'), ['content', 'background'])];
+  }).map(line => line.join(' | '));
+}"""
+SAYS = "roots => roots.map(root => getComputedStyle(root, '::before').content)"  # above each view
+DEAD = '"The kernel that drew this view is gone. Run this cell again to bring it back to life."'
+# In place of views whose kernel is gone: what is to be seen of each output.
+SEEN = """cells => cells.map(cell => [...cell.querySelectorAll('.jp-OutputArea-output')]
+  .filter(output => output.getClientRects().length)
+  .map(output => output.querySelector('table, img')?.localName ?? output.innerText.trim()))"""
+
+
+@pytest.fixture(scope="module")
+def window(browser_and_server: tuple, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A tab as large as a projector, in which nothing is open yet."""
+    browser, url, root = browser_and_server
+    shots = work_dir() / "screenshots"
+    shots.mkdir(exist_ok=True)
+    tab = Lab(browser.new_page(), url, root, shots)
+    tab.page.set_viewport_size(LAPTOP)
+    yield tab
+    tab.change_theme("Light")
+    tab.close()
+
+
+@pytest.fixture(scope="module")
+def looks(window: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """What each view looks like at each stage of its life: see `live`."""
+    return live(window, tmp_path_factory.mktemp("pages"))
+
+
+def live(window: Lab, folder: Path) -> dict[str, dict]:
+    """Open each lesson alone, then all in one window; change the theme, reload, restart the kernels."""
+    looks: dict[str, dict] = {}
+    for lesson in PAGES:
+        window.open(write_page(lesson, folder))
+        assert window.page.evaluate(RUN), window.cell_errors()
+        looks.setdefault("alone", {}).update(seen(window, lesson, "light"))
+        window.page.evaluate(SAVE)
+    window.visit(next(iter(PAGES)))
+    looks["together"] = tour(window)
+    window.change_theme("Dark")
+    looks["dark"] = tour(window, "dark")
+    window.visit(next(iter(PAGES)))
+    looks["dark, reloaded"] = tour(window)
+    looks["restarted"], looks["gone"] = {}, {}
+    for lesson in PAGES:
+        window.show(lesson)
+        window.page.evaluate(f"{KERNEL}.restart()")
+        looks["restarted"] |= {(lesson, k): text for k, text in enumerate(said(window))}
+    window.page.evaluate(SHUT_DOWN)
+    window.visit(next(iter(PAGES)))
+    for lesson in PAGES:
+        window.show(lesson)
+        expect(window.page.locator(f"{IN_FRONT} .ll-still")).to_have_count(len(PAGES[lesson]))
+        cells = window.page.locator(f"{IN_FRONT} .jp-CodeCell").evaluate_all(SEEN)
+        looks["gone"] |= {(lesson, k): outputs for k, outputs in enumerate(cells[1:])}
+        window.page.screenshot(path=window.shots / f"still_{lesson}.png")
+    return looks
+
+
+def tour(window: Lab, picture: str = "") -> dict:
+    """Bring one lesson after the other to the front, and look at its views."""
+    found = {}
+    for lesson in PAGES:
+        window.show(lesson)
+        found |= seen(window, lesson, picture)
+    return found
+
+
+def seen(window: Lab, lesson: str, picture: str = "") -> dict:
+    """The looks of the views of the lesson in front, and pictures of them for a person to look at."""
+    found = {}
+    views = window.page.locator(f"{IN_FRONT} .ll-view")
+    expect(views).to_have_count(len(PAGES[lesson]), timeout=20_000)
+    for k, view in enumerate(views.all()):
+        found[lesson, k] = settled(view)
+        if picture:
+            view.screenshot(path=window.shots / f"view_{lesson}_{k}_{picture}.png")
+    return found
+
+
+def said(window: Lab) -> list[str]:
+    """What stands above each view of the page in front."""
+    return window.page.locator(f"{IN_FRONT} .ll-view").evaluate_all(SAYS)
+
+
+def settled(view: Locator) -> list[str]:
+    """A view's look, once it has drawn all that it had to."""
+    view.scroll_into_view_if_needed()
+    expect(view).not_to_have_attribute("aria-busy", "true")
+    before, now = None, view.evaluate(LOOK)
+    while now != before:
+        view.page.wait_for_timeout(150)
+        before, now = now, view.evaluate(LOOK)
+    return now
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+@pytest.mark.parametrize(("one", "other"), [("alone", "together"), ("dark", "dark, reloaded")])
+def test_a_view_looks_the_same(looks: dict, lesson: str, number: int, one: str, other: str):
+    assert looks[one][lesson, number] == looks[other][lesson, number]
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+def test_the_theme_reaches_every_view(looks: dict, lesson: str, number: int):
+    light, dark = (looks[stage][lesson, number] for stage in ("together", "dark"))
+    assert len(light) == len(dark)
+    for one, other in zip(light, dark, strict=True):
+        if one.startswith("canvas"):
+            assert one != other
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+def test_after_a_restart_a_view_says_so(looks: dict, lesson: str, number: int):
+    assert looks["restarted"][lesson, number] == DEAD
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+def test_a_saved_page_whose_kernel_is_gone_shows_the_still_picture(looks: dict, lesson: str, number: int):
+    note, picture = looks["gone"][lesson, number]
+    assert note == "A still picture. Run this cell, and the live view takes its place."
+    assert picture in ("table", "img")
+
+
+def test_no_page_complains(window: Lab, looks: dict):
+    assert [error for error in window.console_errors if "widget model not found" not in error] == []  # said on purpose
+    assert window.outside_requests == []
+
+
+def test_a_view_says_so_when_its_kernel_has_crashed_or_was_shut_down(window: Lab, looks: dict, tmp_path: Path):
+    page = window.open(write_page("00_start_here", tmp_path))
+    for end in (CRASH, SHUT_DOWN):
+        assert page.evaluate(RUN)
+        expect(page.locator(f"{IN_FRONT} .ll-view")).to_have_count(1)
+        assert said(window) == ["none"]
+        page.evaluate(end)
+        expect(page.locator(f"{IN_FRONT} .jupyter-widgets-disconnected")).to_have_count(1)
+        assert said(window) == [DEAD]
+        if end == CRASH:
+            page.locator(".jp-Dialog .jp-mod-accept").click()  # JupyterLab says that it has started another

@@ -1,0 +1,103 @@
+"""Small notebooks with the lessons' views, one for each lesson: they run in seconds, where a lesson takes minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+from tools.notebook_files import KERNELSPEC
+
+MODEL = """
+import torch
+from llama_lessons.checkpoints import load
+from llama_lessons.files import data_path
+from llama_lessons.page import setup
+from llama_lessons.tokenizer import Tokenizer
+setup()
+torch.set_num_threads(1)
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+model = load(data_path("checkpoints/base"), dtype=torch.float32)
+sentence = "Clara and Luis walked home together, and the llamas"
+"""
+MERGES = """
+from collections import Counter
+from itertools import pairwise
+from llama_lessons.widgets.merges import MergePlayer
+def play(text):
+    words = [list(word) for word in text.split()]
+    while True:
+        counts = Counter(pair for word in words for pair in pairwise(word))
+        pair = max(sorted(counts), key=counts.get)
+        yield words, counts, pair if counts[pair] > 1 else None
+        if counts[pair] < 2:
+            return
+        joined = " ".join(" ".join(word) for word in words)
+        words = [" ".join(word).replace(" ".join(pair), "".join(pair)).split() for word in words]
+MergePlayer("she sells sea shells on the sea shore", play)
+"""
+TRAINING = """
+from IPython.display import display
+from llama_lessons.batches import Batch
+from llama_lessons.config import LlamaConfig
+from llama_lessons.model import Llama
+from llama_lessons.optimizers import TrainConfig
+from llama_lessons.training import Trainer
+from llama_lessons.widgets.training import TrainingView
+def batch_at(step):
+    rows = torch.randint(32, (4, 17), generator=torch.Generator().manual_seed(step))
+    return Batch(rows[:, :-1], rows[:, 1:])
+config = LlamaConfig(dim=16, n_layers=1, n_heads=2, n_kv_heads=1, vocab_size=32, hidden_dim=16, max_seq_len=16)
+view = TrainingView(8 * 64, {"knows nothing": 3.47})
+display(view)
+for name in ("one", "two"):
+    view.follow(Trainer(Llama(config), TrainConfig(n_steps=8), batch_at), name, lambda: f"the text of {name}", [0, 8])
+view.set_trait("note", "two runs")  # the speed, which it has said, differs each time
+"""
+PAGES = {  # lesson -> its cells; each makes one view
+    "00_start_here": [
+        "from llama_lessons.widgets.memory import MemoryExplorer\n"
+        "MemoryExplorer({'24 GB card': 24 * 10**9, 'H200': 141 * 10**9}, batch_size=4)"
+    ],
+    "01_tokenizer": [
+        MERGES,
+        "from llama_lessons.widgets.tokens import TokensView\n"
+        "TokensView(tok, 'The llamas: 407, said Émile.\\nTwice. 🦙')",
+    ],
+    "02_attention": [
+        "from llama_lessons.widgets.attention import AttentionView\n"
+        "AttentionView([torch.full((1, 3, 3), 0.5).tril()[None]], ['the', 'llama', 'hums'])",
+        "from llama_lessons.widgets.attention_live import LiveAttention\n"
+        "LiveAttention(model, tok, [sentence, 'Luis and Clara walked'], max_new_tokens=5)",
+    ],
+    "03_rope": [
+        "from llama_lessons.widgets.rope import RopeView\nRopeView(model, tok, sentence, {}, layer=1, head=2)",
+    ],
+    "04_gqa": [
+        "from llama_lessons.widgets.cache import CacheView\nCacheView(model, tok, sentence, max_new_tokens=8)",
+        "CacheView(model, tok, sentence, cards={'24 GB card': 24 * 10**9}, max_new_tokens=30, room=20,\n"
+        "          rule='forget the oldest')",
+    ],
+    "05_full_model": [
+        "from llama_lessons.widgets.logit_lens import LogitLensView\nLogitLensView(model, tok, sentence)",
+    ],
+    "06_pretraining": [TRAINING],
+    "07_sampling": [
+        "from llama_lessons.widgets.distribution import DistributionView\n"
+        "DistributionView(model, tok, 'One morning', top_p=0.9)",
+    ],
+    "08_lora": [
+        "from llama_lessons.widgets.adapters import AdapterExplorer\n"
+        "AdapterExplorer(model, tok, {'trained': {1: model, 8: model}}, spectrum=[0.5, 0.3, 0.2],\n"
+        "                opening='High up in the Valley,')",
+    ],
+}
+
+
+def write_page(lesson: str, folder: Path) -> Path:
+    """The notebook of a lesson's views."""
+    path = folder / f"{lesson}.ipynb"
+    cells = [new_code_cell(source.strip()) for source in (MODEL, *PAGES[lesson])]
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), path)
+    return path
