@@ -4,6 +4,7 @@ The reader's own settings are left as they are: those of JupyterLab's looks coun
 another folder, do not. Words on the command line come after this file: `make lab ARGS=--port=9999`.
 """
 
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -17,15 +18,18 @@ def keep_what_was_only_looked_at(model, path, contents_manager, **_):
     file = Path(contents_manager.root_dir) / path
     if model["type"] == "notebook" and file.exists():
         before = nbformat.read(file, as_version=4)
-        if model["content"]["cells"] == before.cells:
+        as_before = nbformat.from_dict({**model["content"], "metadata": before.metadata})
+        if nbformat.writes(as_before) == nbformat.writes(before):
             model["content"]["metadata"] = before.metadata
 
 
+warnings.filterwarnings("ignore", message="Overriding existing pre_save_hook")  # by itself: Jupyter configures it twice
 c = get_config()  # noqa: F821 (Jupyter runs this file, and brings the function)
 c.ServerApp.root_dir = c.ServerApp.preferred_dir = c.FileContentsManager.root_dir = str(COURSE)
 c.FileContentsManager.preferred_dir = ""  # below root_dir
 c.ServerApp.base_url = "/"
-c.PasswordIdentityProvider.hashed_password = ""  # the address that is opened carries a token
+c.PasswordIdentityProvider.hashed_password = ""  # the address that is opened carries a token instead
+c.PasswordIdentityProvider.password_required = False
 c.FileContentsManager.pre_save_hook = keep_what_was_only_looked_at
 c.LabApp.default_url = f"/lab/tree/my_lessons/{FIRST}.ipynb"
 c.LabApp.app_settings_dir = str(Path(__file__).parent / "settings")  # defaults, which the reader's own choices overrule
