@@ -2,19 +2,21 @@
 
 PYTHON ?=#   the Python that makes .venv; default: the first of 3.11 or newer that is found
 TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
-ARGS ?=#   more words for JupyterLab (lab) or pytest (test): make test ARGS="-x -k rope"
-LESSON ?=#   how a lesson's name begins: make lessons LESSON=01
+ARGS ?=#   more words for JupyterLab (lab, teach) or pytest (test): make test ARGS="-x -k rope"
+LESSON ?=#   how a lesson's name begins: make fresh LESSON=03, make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
 COMPILE ?=#   1: make bench measures compiled decoding too; on a CPU it takes a C++ compiler
 LLAMA2C ?=#   llama2.c's program for make bench to stand beside: make bench LLAMA2C=llama2.c/run
 QUICK ?=#   1: make weights in minutes, only to see that pretraining works
 
 RUN    = .venv/bin/python
-FIRST  = $(firstword $(sort $(wildcard notebooks/0*.ipynb)))
+FIRST  = $(notdir $(firstword $(sort $(wildcard notebooks/0*.ipynb))))
+CONFIG = tools/jupyterlab/config.py
 PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 .DEFAULT_GOAL = help
-.PHONY: help lab test lint sync lessons student bench weights scores
+.PHONY: help lab teach fresh test lint sync lessons student bench weights scores
+.PHONY: my_lessons
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +31,17 @@ endif
 .venv/installed: pyproject.toml constraints.txt tools/install.sh
 	@sh tools/install.sh "$(PYTHON)" "$(TORCH)"
 
-lab: .venv/installed  ## open the first lesson in JupyterLab
-	$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/$(FIRST) $(ARGS)
+lab: .venv/installed my_lessons  ## open your own copy of the lessons, my_lessons/, in JupyterLab
+	$(RUN) -m jupyterlab --config=$(CONFIG) --LabApp.default_url=/lab/tree/my_lessons/$(FIRST) $(ARGS)
+
+my_lessons: .venv/installed
+	@$(RUN) tools/my_lessons.py
+
+teach: .venv/installed  ## open the lessons with outputs and solutions, notebooks/, in JupyterLab
+	$(RUN) -m jupyterlab --config=$(CONFIG) --LabApp.default_url=/lab/tree/notebooks/$(FIRST) $(ARGS)
+
+fresh: .venv/installed  ## start a lesson anew in my_lessons/; the old page is kept beside it
+	@$(RUN) tools/my_lessons.py --fresh $(LESSON)
 
 test: .venv/installed  ## run every check: the tests, then every lesson, cell by cell
 	$(PYTEST) tests
@@ -40,8 +51,8 @@ lint: .venv/installed  ## check the style of all code, lessons included
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-sync: .venv/installed  ## after an edit: bring each lesson's .py and .ipynb together, the newer one leads
-	$(RUN) -m jupytext --sync notebooks/[0-9]*.py
+sync: .venv/installed  ## after an edit: bring each lesson's .py and .ipynb together, the edited one leads
+	$(RUN) tools/sync_notebooks.py
 
 lessons: .venv/installed  ## run the lessons and save what they print
 	$(RUN) tools/build_notebooks.py $(LESSON)

@@ -15,12 +15,13 @@ NBVAL_CELL_TIMEOUT = 2000.0  # seconds; nbval's own default
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Share the cores among workers; under nbval, give kernels the environment in which the pages were made."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep, and leave the core to other workers
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
     if workers > 1:
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     if config.getoption("nbval", False) or config.getoption("nbval_lax", False):
         _prepare_nbval(config)
+    else:  # a lesson's kernel sees to it by itself, in setup()
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep, and leave the core to other workers
 
 
 def _prepare_nbval(config: pytest.Config) -> None:

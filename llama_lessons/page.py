@@ -8,6 +8,8 @@ import logging
 import os
 import warnings
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep; torch reads it once, when it is loaded
+
 import torch
 
 BUILDING = "LLAMA_LESSONS_BUILD"  # set while pages are built: `stable` then refuses what could print differently
@@ -19,8 +21,10 @@ def setup() -> None:
     """Make this page run alike everywhere: fixed seed, quiet libraries, readable pictures. For the first cell."""
     torch.manual_seed(0)
     torch.set_printoptions(precision=2, sci_mode=False)
+    warnings.filterwarnings("ignore")  # what libraries say of themselves, which differs from one version to the next
+    warnings.filterwarnings("default", module="__main__|llama_lessons")  # what the reader's own lines cause is shown
     warnings.filterwarnings("ignore", category=FutureWarning)
-    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # "building the font cache" on a first start
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a first start, or a home folder that is read-only
 
     from matplotlib import rcParams
 

@@ -20,19 +20,19 @@
 # between the quotes after `opening`, and press it again.
 
 # %%
+from llama_lessons.page import setup, show, stable
+
+setup()
 import torch
 
 from llama_lessons.checkpoints import load
 from llama_lessons.device import pick_device
 from llama_lessons.files import data_path
 from llama_lessons.generate import stream
-from llama_lessons.page import setup, show, stable
 from llama_lessons.tokenizer import Tokenizer
 
-setup()
 opening = "Once upon a time, there was a llama called Luna."  # begin it your way
-device = pick_device()
-tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))  # you build one in lesson 01
+tok, device = Tokenizer(data_path("checkpoints/base/tokenizer.model")), pick_device()  # lesson 01 builds a tokenizer
 model = load(data_path("checkpoints/base"), device, torch.float32)  # lessons 02 to 06
 
 

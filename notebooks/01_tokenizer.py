@@ -32,10 +32,11 @@
 # least, put its path into `text_path` and run all again.
 
 # %%
-from llama_lessons.files import data_path, read_text
 from llama_lessons.page import setup, show, stable
 
 setup()
+from llama_lessons.files import data_path, read_text
+
 text_path = data_path("texts/valley.txt")  # or a file of your own beside this notebook: "my_novel.txt"
 text = read_text(text_path)
 held_out = read_text(data_path("texts/letter.txt"))

@@ -32,6 +32,9 @@
 # of a small valley.
 
 # %%
+from llama_lessons.page import setup, show, stable
+
+setup()
 import math
 
 import torch
@@ -40,10 +43,8 @@ from torch.nn.functional import cross_entropy, silu
 
 from llama_lessons.checkpoints import load
 from llama_lessons.files import data_path
-from llama_lessons.page import setup, show, stable
 from llama_lessons.tokenizer import Tokenizer
 
-setup()
 _ = torch.set_grad_enabled(False)  # we look at a model; lesson 06 trains one
 model = load(data_path("checkpoints/base"), dtype=torch.float32)
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))

@@ -30,6 +30,9 @@
 # you run on.
 
 # %%
+from llama_lessons.page import setup, show, stable
+
+setup()
 import math
 from itertools import islice
 
@@ -41,10 +44,8 @@ from llama_lessons.checkpoints import load
 from llama_lessons.device import pick_device
 from llama_lessons.files import data_path, work_dir
 from llama_lessons.model import Llama
-from llama_lessons.page import setup, show, stable
 from llama_lessons.tokenizer import Tokenizer
 
-setup()
 plt.rcParams["figure.dpi"] = 66  # small pictures make a small page
 device = pick_device()
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))

@@ -30,17 +30,17 @@
 # that the right token had, in *nats*). Where it says **Predict**, do so before you run on.
 
 # %%
+from llama_lessons.page import setup, show, stable
+
+setup()
 import torch
 
 from llama_lessons.checkpoints import load
 from llama_lessons.files import data_path
-from llama_lessons.page import setup, show, stable
 from llama_lessons.tokenizer import Tokenizer
 
-setup()
-_ = torch.set_grad_enabled(False)  # nothing is trained here
-model = load(data_path("checkpoints/base"), dtype=torch.float32)
-tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+_, base = torch.set_grad_enabled(False), data_path("checkpoints/base")  # nothing is trained here
+model, tok = load(base, dtype=torch.float32), Tokenizer(base / "tokenizer.model")
 
 
 def scores_after(text):  # of every possible next token: (V,)

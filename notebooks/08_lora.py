@@ -31,6 +31,9 @@
 # says **Predict**, do so before you run on.
 
 # %%
+from llama_lessons.page import setup, show, stable
+
+setup()
 import math
 
 import torch
@@ -39,10 +42,8 @@ from llama_lessons.checkpoints import load
 from llama_lessons.device import pick_device
 from llama_lessons.files import data_path
 from llama_lessons.generate import generate
-from llama_lessons.page import setup, show, stable
 from llama_lessons.tokenizer import Tokenizer
 
-setup()
 device = pick_device()
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
 base = load(data_path("checkpoints/base"), device, torch.float32)

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,13 +47,33 @@ def jupyterlab(home: Path, timeout: float = 180) -> Iterator[str]:
     (home / "root").mkdir()
     (home / "config" / "labconfig").mkdir(parents=True)
     (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps({"disabledExtensions": DISABLED}))
+    with serve([f"--ServerApp.root_dir={home / 'root'}", *SERVER], home, home, timeout) as url:
+        yield url
+
+
+@contextmanager
+def serve(words: Sequence[str], folder: Path, home: Path, timeout: float = 60) -> Iterator[str]:
+    """Run JupyterLab with these words on its command line, in a folder, for a reader whose settings lie below `home`.
+
+    Args:
+        words: what stands behind `python -m jupyterlab`.
+        folder: the current folder of the server.
+        home: holds, or will hold, the folders of Jupyter's files, such as `config`, and the server's log.
+        timeout: seconds it may take to answer.
+
+    Yields:
+        Its address, without a slash at the end.
+
+    Raises:
+        RuntimeError: it did not answer; the message holds its log.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", home / "server.log"
-    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", f"--ServerApp.root_dir={home / 'root'}", *SERVER]
+    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", *words]
     with log.open("w") as sink:
-        server = subprocess.Popen(command, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=folder, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
     try:
         _wait_for(url, server, log, timeout)
         yield url

@@ -133,6 +133,7 @@ BAD = {
     "it has a title and a set up": [
         put_source(0, "A page"),
         put_source(1, "import torch"),
+        put_source(1, "import torch\n\nfrom llama_lessons.page import setup\n\nsetup()"),
     ],
     "it ends with what to read": [
         put_source(4, "The end."),

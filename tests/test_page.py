@@ -1,5 +1,8 @@
 import base64
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -83,3 +86,30 @@ def test_setup_seeds_and_can_run_twice():
     page.setup()
     assert torch.equal(torch.randn(3), first)
     assert repr(torch.tensor([1 / 3])) == "tensor([0.33])"
+
+
+def stderr_of_a_lesson(code: str, folder, home: str) -> str:
+    """What a lesson that begins with setup() writes to stderr, in a process of its own that may not write to `home`."""
+    moved = ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "HF_HOME", "PYTHONWARNINGS")
+    environment = {name: value for name, value in os.environ.items() if name not in moved}
+    lesson = f"from llama_lessons.page import setup\n\nsetup()\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-c", lesson], cwd=folder, env={**environment, "HOME": home}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_a_lesson_is_quiet_where_the_home_folder_cannot_be_written(tmp_path):
+    libraries = "from matplotlib import pyplot\n_ = pyplot.subplots()\nfrom transformers import LlamaForCausalLM\n"
+    assert stderr_of_a_lesson(libraries, tmp_path, home="/proc/nope") == ""
+
+
+@pytest.mark.parametrize("category", ["RuntimeWarning", "DeprecationWarning", "UserWarning", "FutureWarning"])
+def test_what_a_library_warns_of_itself_is_not_shown_and_what_a_reader_caused_is(tmp_path, category):
+    (tmp_path / "library.py").write_text(
+        f"import warnings\n\ndef compile():\n    warnings.warn('Guards may run slower on Python 3.13.0', {category})\n"
+        "\ndef divide():\n    warnings.warn('by zero', UserWarning, stacklevel=2)\n"
+    )
+    assert stderr_of_a_lesson("import library\nlibrary.compile()", tmp_path, home=str(tmp_path)) == ""
+    assert "by zero" in stderr_of_a_lesson("import library\nlibrary.divide()", tmp_path, home=str(tmp_path))

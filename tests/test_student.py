@@ -57,7 +57,7 @@ def test_every_stub_has_a_solution_with_the_same_arguments_and_check(source: Pat
 @each_lesson
 def test_the_edition_runs_to_its_end_and_reports_what_is_not_started(source: Path):
     edition = student_edition(source)
-    kernel_environment = {**os.environ, "LLAMA_LESSONS_DEVICE": "cpu", "OMP_WAIT_POLICY": "PASSIVE"}
+    kernel_environment = {**os.environ, "LLAMA_LESSONS_DEVICE": "cpu"}
     NotebookClient(edition, timeout=300).execute(env=kernel_environment)  # raises where a cell fails
     stubs = tagged(edition, "exercise")
     printed = ["".join(output.get("text", "") for output in cell.outputs) for cell in stubs]

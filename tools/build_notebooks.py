@@ -25,9 +25,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from llama_lessons.files import atomic
 from llama_lessons.page import BUILDING
-from tools.notebook_files import difference, read_source, sources
+from tools.notebook_files import difference, fingerprint, read_source, sources, write_text
 from tools.notebook_outputs import keep_outputs, tidy
 
 CELL_TIMEOUT = 300  # seconds
@@ -38,12 +37,11 @@ ENVIRONMENT = {
     "PYTEST_CURRENT_TEST": "build",  # ipykernel then leaves file descriptors 1 and 2 alone, as it does under nbval
     "PYTHONHASHSEED": "0",
     "TQDM_DISABLE": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
 class BuildError(Exception):
-    """A lesson did not run to its end; the message names the lesson, the cell and the error."""
+    """A lesson did not run to its end, or must not be run; the message names the lesson and what is wrong."""
 
 
 def build(source: Path, fresh: bool = False) -> bool:
@@ -57,18 +55,21 @@ def build(source: Path, fresh: bool = False) -> bool:
         Whether the page changed.
 
     Raises:
-        BuildError: a cell failed; the old page is left as it was.
+        BuildError: a cell failed, or the page holds an edit that the source has not; the page is left as it was.
     """
     page, notebook = source.with_suffix(".ipynb"), read_source(source)
+    old = nbformat.read(page, as_version=4) if page.exists() else None
     metadata = deepcopy(notebook.metadata)
+    if old and fingerprint(old) not in (metadata.fingerprint, old.metadata.get("fingerprint", fingerprint(old))):
+        raise BuildError(f"{page.name} was edited, and {source.name} does not have the edit: `make sync` first")
     _run(notebook, source)
     notebook["metadata"] = metadata  # the run notes the version of Python
     tidy(notebook)
-    if page.exists() and not fresh:
-        keep_outputs(notebook, nbformat.read(page, as_version=4))
+    if old and not fresh:
+        keep_outputs(notebook, old)
     nbformat.validate(notebook)
-    changed = _write(page, nbformat.writes(notebook) + "\n")
-    _write(source, jupytext.writes(notebook, fmt="py:percent"))
+    changed = write_text(page, nbformat.writes(notebook) + "\n")
+    write_text(source, jupytext.writes(notebook, fmt="py:percent"))
     return changed
 
 
@@ -93,15 +94,6 @@ def _failed(cell: NotebookNode) -> bool:
     if cell.cell_type != "code":
         return False
     return cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs)
-
-
-def _write(path: Path, text: str) -> bool:
-    """Write a text where it differs from what is there; return whether it did."""
-    if path.exists() and path.read_text(encoding="utf-8") == text:
-        return False
-    with atomic(path) as draft:
-        draft.write_text(text, encoding="utf-8")
-    return True
 
 
 def _check(chosen: list[Path]) -> int:

@@ -19,15 +19,15 @@ in `student/` is kept: such a lesson is not written again until its file is move
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from llama_lessons.files import COURSE, atomic
-from tools.notebook_files import read_source, sources
+from llama_lessons.files import COURSE
+from tools.my_lessons import blank_page, save
+from tools.notebook_files import fingerprint, sources
 
 STUDENT = COURSE / "student"
 
@@ -38,9 +38,7 @@ def student_edition(source: Path) -> NotebookNode:
     Args:
         source: a percent script.
     """
-    notebook = read_source(source)
-    notebook.cells = [cell for cell in notebook.cells if "solution" not in cell.metadata.get("tags", [])]
-    return notebook
+    return blank_page(source, solutions=False)
 
 
 def write(source: Path, folder: Path = STUDENT) -> bool:
@@ -53,23 +51,19 @@ def write(source: Path, folder: Path = STUDENT) -> bool:
     Returns:
         Whether it was written.
     """
-    page, notebook = folder / f"{source.stem}.ipynb", student_edition(source)
-    if page.exists() and _was_changed(nbformat.read(page, as_version=4)):
+    page = folder / f"{source.stem}.ipynb"
+    if page.exists() and _was_changed(page):
         return False
-    notebook.metadata["student_edition"] = _digest(notebook)
-    with atomic(page) as draft:
-        draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    save(page, student_edition(source))
     return True
 
 
-def _digest(notebook: NotebookNode) -> str:
-    """A fingerprint of what the cells say; running them does not change it."""
-    text = "\0".join(f"{cell.cell_type}\0{cell.source}" for cell in notebook.cells)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _was_changed(notebook: NotebookNode) -> bool:
-    return notebook.metadata.get("student_edition") != _digest(notebook)
+def _was_changed(page: Path) -> bool:
+    try:
+        notebook = nbformat.read(page, as_version=4)
+    except ValueError:  # no notebook, or a damaged one: not ours to replace
+        return True
+    return notebook.metadata.get("fingerprint") != fingerprint(notebook)
 
 
 def main(arguments: list[str] | None = None) -> int:

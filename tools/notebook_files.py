@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -12,10 +13,11 @@ import nbformat
 from jupyter_client.kernelspec import NATIVE_KERNEL_NAME
 from nbformat import NotebookNode
 
-from llama_lessons.files import COURSE
+from llama_lessons.files import COURSE, atomic
 
 NOTEBOOKS = COURSE / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": NATIVE_KERNEL_NAME}
+KEPT = ("tags", "slideshow", "jupyter")  # of a cell's metadata: what cell_metadata_filter of pyproject.toml names
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
 
 
@@ -39,17 +41,36 @@ def read_source(source: Path) -> NotebookNode:
         source: the script; its head does not count, pyproject.toml says what pairing keeps.
 
     Returns:
-        The notebook, each cell with an id made from its content.
+        The notebook, each cell with an id made from its content, and its metadata with a `fingerprint` of them all.
     """
     settings = tomllib.loads((COURSE / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["jupytext"]
-    notebook, seen = jupytext.read(source), Counter()
-    pairing = {name: value for name, value in settings.items() if name.endswith("_metadata_filter")}
-    notebook["metadata"] = NotebookNode(jupytext=pairing, kernelspec=KERNELSPEC, language_info=LANGUAGE)
+    notebook = jupytext.read(source)
+    notebook["metadata"] = NotebookNode(
+        fingerprint=fingerprint(notebook), jupytext=settings, kernelspec=KERNELSPEC, language_info=LANGUAGE
+    )
+    name_cells(notebook)
+    return notebook
+
+
+def name_cells(notebook: NotebookNode) -> None:
+    """Give every cell an id made from its content, so that ids are the same on every machine."""
+    seen = Counter()
     for cell in notebook.cells:
         digest = hashlib.sha1(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:8]
         seen[digest] += 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
-    return notebook
+
+
+def fingerprint(notebook: NotebookNode) -> str:
+    """A mark of what the cells say, with what a source holds of their metadata; running them does not change it.
+
+    A page carries in its metadata the mark that it was written with: when the two differ, somebody has edited the page.
+    """
+    cells = [
+        (cell.cell_type, cell.source, {key: cell.metadata[key] for key in KEPT if cell.metadata.get(key)})
+        for cell in notebook.cells
+    ]
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def difference(source: Path) -> str | None:
@@ -65,3 +86,12 @@ def difference(source: Path) -> str | None:
         if mine != other:
             return f"cell {number} of {page.name} is not that of {source.name}"
     return None if len(ours) == len(theirs) else f"{page.name} has {len(theirs)} cells, {source.name} {len(ours)}"
+
+
+def write_text(path: Path, text: str) -> bool:
+    """Write a text where it differs from what is there; return whether it did."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    with atomic(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+    return True
