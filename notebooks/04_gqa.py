@@ -213,8 +213,8 @@ print(f"the 7B, after 4096 tokens: holds {held / 2**30:.0f} GiB, has written {mo
 #
 # ### Exercise 1 (15 minutes): a cache
 # Write `extend`. A chunk may have any number of tokens, T. The check makes a cache, extends it by several chunks, and
-# looks at what you give back each time; it knows many mistakes by name. It does not see *where* that lies: `cat` would
-# pass. That you give views of the memory, without a copy, is for you to see to.
+# looks at what you give back each time, at `length`, and at *where* what you give lies: in the same memory every time,
+# as views of it have to. A `cat` makes new memory. The check knows many mistakes by name.
 
 
 # %% tags=["exercise"]
