@@ -70,7 +70,7 @@ def verdict(name: str, advice: list[str], call: str, gave: Any, should: Any, wor
         words: what `should` is.
     """
     start = _first_difference(_one_line(gave), _one_line(should)) - SHOWN // 2
-    lines = [f"{name} is not right yet.", *textwrap.wrap(" ".join(advice), 100), f"  {call}"]
+    lines = [f"{name} is not right yet.", *textwrap.wrap(" ".join(advice), 100, break_on_hyphens=False), f"  {call}"]
     lines += [f"  {'gave':<{len(words)}}  {short(gave, start)}", f"  {words}  {short(should, start)}"]
     there = difference(gave, should)
     if there and there.path and not there.fact:
@@ -88,7 +88,10 @@ def failure(name: str, advice: list[str], call: str, error: Exception, home: str
         error: what it raised.
         home: the file, or cell, that the answer was written in.
     """
-    lines = [f"{name} stopped with {type(error).__name__}: {error}", *textwrap.wrap(" ".join(advice), 100)]
+    lines = [
+        f"{name} stopped with {type(error).__name__}: {error}",
+        *textwrap.wrap(" ".join(advice), 100, break_on_hyphens=False),
+    ]
     own = [step for step in traceback.extract_tb(error.__traceback__) if step.filename == home]
     if own:
         lines.append(f"      in line {own[-1].lineno}:  {linecache.getline(home, own[-1].lineno).strip()}")
