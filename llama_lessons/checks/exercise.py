@@ -150,15 +150,20 @@ def _tell_of_a_stub(name: str, code: Any) -> None:
     raise NotStarted("not started" if code.co_name in (name, "__init__") else f"{code.co_name} is not started")
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, copy: Callable = lambda tensor: tensor.detach().clone()) -> Any:
     """The same values in memory of their own: a later call may write to the memory of this one."""
     if isinstance(value, torch.Tensor):
-        return value.detach().clone()
+        return copy(value)
     if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
+        return {key: _copied(part, copy) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
-        return (list if isinstance(value, list) else tuple)(map(_copied, value))
+        return (list if isinstance(value, list) else tuple)(_copied(part, copy) for part in value)
     return value
+
+
+def _without_types(outcome: _Outcome) -> _Outcome:
+    """An outcome whose tensors are all float64: their type is told beside the mistake."""
+    return outcome._replace(result=_copied(outcome.result, torch.Tensor.double))
 
 
 def _alike(one: _Outcome, other: _Outcome) -> bool:
@@ -182,12 +187,13 @@ def _diagnose(found: list[_Outcome], examples: Sequence[tuple], mistakes: dict[s
     """The one known mistake that comes to the same as the answer on all examples."""
     if all(outcome.error for outcome in found):
         return []  # errors alone do not tell which mistake it was
-    agree = [
-        advice
-        for advice, mistake in mistakes.items()
-        if all(_alike(outcome, _attempt(mistake, example)) for outcome, example in zip(found, examples, strict=True))
-    ]
-    return [f"It looks as if {agree[0]}. For example:"] if len(agree) == 1 else []
+    known = {advice: [_attempt(mistake, example) for example in examples] for advice, mistake in mistakes.items()}
+    for view in (lambda outcome: outcome, _without_types):
+        seen = [view(outcome) for outcome in found]
+        agree = [advice for advice, results in known.items() if all(map(_alike, seen, map(view, results)))]
+        if len(agree) == 1:
+            return [f"It looks as if {agree[0]}. For example:"]
+    return []
 
 
 def _attempt(mistake: Callable, example: tuple) -> _Outcome:
