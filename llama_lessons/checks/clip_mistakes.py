@@ -53,8 +53,13 @@ CLIP_MISTAKES = {
     "gradients below the limit are blown up to it: the factor is never more than 1": (
         _scaled(lambda norm, limit: limit / norm)
     ),
+    "gradients below the limit are blown up to it, all but zeros: the factor is never more than 1": (
+        _scaled(lambda norm, limit: limit / norm if norm > 0 else 1)
+    ),
     "you took max where it is min: gradients below the limit are made larger, those above it are not clipped; the "
     "factor is never more than 1": _scaled(lambda norm, limit: (limit / norm).clamp(min=1)),
+    "you took max where it is min, with zeros apart: gradients below the limit are made larger, those above it are not "
+    "clipped": _scaled(lambda norm, limit: (limit / norm).clamp(min=1) if norm > 0 else 1),
     "each number is cut off by itself: that bends the step; scale all by one factor": (
         _each(lambda gradient, norm, limit: gradient.clamp(-limit, limit))
     ),
