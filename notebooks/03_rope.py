@@ -347,7 +347,7 @@ def my_rotate(x, cos, sin):
 
     x: queries or keys, a float tensor of shape (B, T, H, D).
     cos, sin: tables of shape (T, D//2): a row for each token, a column for each pair.
-    Returns a tensor of shape (B, T, H, D).
+    Returns a tensor of shape (B, T, H, D), of the type of x.
     """
     raise NotImplementedError("your turn")
 

@@ -214,8 +214,8 @@ print(f"the 7B, after 4096 tokens: holds {held / 2**30:.0f} GiB, has written {mo
 #
 # ### Exercise 1 (15 minutes): a cache
 # Write `extend`. A chunk may have any number of tokens, T. The check makes a cache, extends it by several chunks, and
-# looks at what you give back each time; it knows many mistakes by name. It does not see *where* that lies: `cat` would
-# pass. That you give views of the memory, without a copy, is for you to see to.
+# looks at what you give back each time, at `length`, and at *where* what you give lies: in the same memory every time,
+# as views of it have to. A `cat` makes new memory. The check knows many mistakes by name.
 
 
 # %% tags=["exercise"]
@@ -313,8 +313,8 @@ check_read_on(solved_read_on)
 
 # %%
 cache = model.new_cache(max_seq_len=100)
-print(len(cache.keys), "layers, the keys of each, and its values, as (B, Hkv, capacity, D):", tuple(cache.keys[0].shape))
-print(f"{cache.n_bytes:,} bytes in all")
+print("keys, and values, of each layer as (B, Hkv, capacity, D):", tuple(cache.keys[0].shape))
+print(len(cache.keys), "layers,", f"{cache.n_bytes:,} bytes in all")
 logits = model(torch.tensor([prompt]), cache)  # prefill
 written = [logits[0, -1].argmax().item()]
 while len(written) < 40:

@@ -102,7 +102,7 @@ print(f"{stable(100 * (1 - sum(lengths) / full), 0)} % of {full} places are padd
 # ribbon: the first T are read, the last T are the answers.
 #
 # ### Exercise 1 (5 minutes): tokens and targets
-# The easiest line of pretraining, and the one with the most expensive mistakes. The check knows seven of them.
+# The easiest line of pretraining, and the one with the most expensive mistakes. The check knows the usual ones.
 
 
 # %% tags=["exercise"]

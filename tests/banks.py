@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 
-from llama_lessons.checks.exercise import same
+from llama_lessons.checks.comparing import same
 
 
 def said(caught: pytest.ExceptionInfo) -> str:
@@ -16,12 +17,20 @@ def said(caught: pytest.ExceptionInfo) -> str:
 
 def twins(mistakes: dict[str, Callable], examples: list[tuple]) -> list[tuple[str, str]]:
     """Pairs of mistakes with the same results on all examples: a check could not tell which of the two was made."""
-    results = {name: [mistake(*example) for example in examples] for name, mistake in mistakes.items()}
+    results = {name: [_outcome(mistake, example) for example in examples] for name, mistake in mistakes.items()}
     assert all(same(one, one) for one in results.values()), (
         "a result that does not equal itself has no twin to be found"
     )
     names = list(results)
     return [(a, b) for k, a in enumerate(names) for b in names[:k] if _alike(results[a], results[b])]
+
+
+def _outcome(mistake: Callable, example: tuple) -> object:
+    """A result, or the kind of error that a mistake leads to, as where shapes do not fit."""
+    try:
+        return mistake(*deepcopy(example))
+    except Exception as error:
+        return type(error)
 
 
 def _alike(one: list, other: list) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from llama_lessons.checks.exercise import WrongAnswer, check, same
+from llama_lessons.checks import exercise
+from llama_lessons.checks.comparing import same
+from llama_lessons.checks.exercise import WrongAnswer, check
 
 EXAMPLES = [(1, 2), (2, 1), (3, 3), (-1, 4)]
 MISTAKES = {
@@ -62,11 +64,6 @@ def test_a_known_mistake_is_named(mistake):
         run(MISTAKES[mistake])
 
 
-def test_the_mistake_that_agrees_most_often_is_named_not_the_first_that_agrees_once():
-    with pytest.raises(WrongAnswer, match="you took the smaller"):  # "the first" agrees on (1, 2) too
-        run(lambda a, b: a if a < b else b)
-
-
 def test_an_unknown_mistake_shows_the_first_example_that_differs():
     def my_add(a, b):
         return a + b if a != 3 else 0
@@ -79,7 +76,7 @@ def test_a_forgotten_return_is_no_stub():
     def my_add(a, b):
         _ = a + b
 
-    with pytest.raises(WrongAnswer, match=r"returned None\. Is a `return` missing"):
+    with pytest.raises(WrongAnswer, match=r"(?s)returned None\. Is a `return` missing.*my_add\(1, 2\)"):
         run(my_add)
 
 
@@ -97,13 +94,146 @@ def test_a_wrong_result_is_told_before_a_later_error():
             raise ZeroDivisionError
         return max(a, b)
 
-    with pytest.raises(WrongAnswer, match="you took the larger"):
+    with pytest.raises(WrongAnswer, match=r"(?s)none of the mistakes.*my_add\(1, 2\).*gave +2.*should be +3"):
         run(my_add)
 
 
+def test_a_mistake_that_fails_where_the_answer_fails_and_agrees_elsewhere_is_named():
+    def my_add(a, b):
+        return a + b if a < 3 else [][a]
+
+    mistakes = MISTAKES | {"you looked into an empty list": lambda a, b: a + b if a < 3 else [].pop()}
+    with pytest.raises(WrongAnswer, match=r"(?s)stopped with IndexError.*you looked into an empty list.*\[\]\[a\]"):
+        run(my_add, mistakes=mistakes)
+
+
+def test_a_mistake_that_agrees_on_some_examples_only_is_not_named():
+    with pytest.raises(WrongAnswer, match="none of the mistakes"):
+        run(lambda a, b: max(a, b) if a != 3 else 0)
+
+
+def test_two_mistakes_that_agree_on_all_examples_are_not_named():
+    with pytest.raises(WrongAnswer, match="none of the mistakes"):
+        run(max, examples=[(1, 2)], mistakes=MISTAKES | {"you took the second": lambda a, b: b})
+
+
 def test_a_wrong_type_is_named():
-    with pytest.raises(WrongAnswer, match="It returns a str and should return a int"):
+    with pytest.raises(WrongAnswer, match="It returns a str and should return an int"):
         run(lambda a, b: str(a + b))
+
+
+def test_a_wrong_type_and_the_mistake_are_both_named():
+    with pytest.raises(WrongAnswer, match=r"(?s)It returns a str.*you wrote a text"):
+        run(lambda a, b: f"{a}{b}", mistakes={"you wrote a text": lambda a, b: str(a) + str(b)})
+
+
+def test_the_part_of_a_result_that_differs_is_named():
+    def my_pair(x):
+        return x, x.T
+
+    def pair(x):
+        return x, x
+
+    with pytest.raises(WrongAnswer, match=r"In part \[1\] of the result: its shape is \(3, 2\) and should be \(2, 3\)"):
+        check(my_pair, pair, [(torch.zeros(2, 3),)], {})
+
+
+def test_the_place_that_differs_is_shown_however_long_the_result_is():
+    def my_square(x):
+        out = x * x
+        out[150] = -7
+        return out
+
+    with pytest.raises(
+        WrongAnswer, match=r"(?s)gave +\.\.\..*-7.*should be +\.\.\..*22500.*at \[150\]: +-7 in place of 22500"
+    ):
+        check(my_square, lambda x: x * x, [(torch.arange(200),)], {})
+
+
+def test_the_line_that_a_call_needs_is_shown():
+    def my_add(a):
+        return a
+
+    with pytest.raises(
+        WrongAnswer, match=r"(?s)cannot be called with 2 arguments.*def my_add\(a, b\):.*def my_add\(a\):"
+    ):
+        run(my_add)
+
+
+def test_what_is_kept_from_one_call_to_the_next_is_found():
+    def my_add(a, b, seen=[]):  # noqa: B006  Python's most famous trap
+        seen.append(b)
+        return a + sum(seen)
+
+    def right_at_first(a, b, seen=[]):  # noqa: B006
+        seen.append(b)
+        return a + b if len(seen) <= len(EXAMPLES) else 0
+
+    for answer in (my_add, right_at_first):
+        with pytest.raises(WrongAnswer, match="gave something else the second time"):
+            run(answer)
+
+
+def test_an_answer_may_give_the_same_memory_each_time(capsys):
+    memory = torch.zeros(3)
+    check(lambda x: memory.copy_(2 * x), lambda x: x + x, [(torch.ones(3),), (torch.zeros(3),)], {})
+    assert "right, on all 2 examples" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("where", ["below", "above"])
+def test_a_stubs_raise_that_was_left_in_an_answer_is_told(where):
+    def below(a, b):
+        """A docstring."""
+        print(a + b)
+        raise NotImplementedError("your turn")
+
+    def above(a, b):
+        raise NotImplementedError("your turn")
+        return a + b
+
+    with pytest.raises(WrongAnswer, match=r"has code, but the line `raise .*delete it"):
+        run({"below": below, "above": above}[where])
+
+
+class _Adder:
+    def __init__(self, a):
+        self.a = a
+
+    def add(self, b):
+        return self.a + self.b  # which was never kept
+
+
+def test_a_class_is_used_as_its_check_says_and_shown_as_the_reader_would_write_it():
+    with pytest.raises(WrongAnswer, match=r"(?s)AttributeError.*return self\.a.*called as  _Adder\(1\)\.add\(2\)"):
+        check(
+            _Adder,
+            add,
+            EXAMPLES,
+            {},
+            use=lambda kind, a, b: kind(a).add(b),
+            call=lambda a, b: f"_Adder({a}).add({b})",
+        )
+
+
+def test_a_method_that_is_still_a_stub_is_told_by_its_name(capsys):
+    class MyAdder(_Adder):
+        def add(self, b):
+            raise NotImplementedError("your turn")
+
+    check(MyAdder, add, EXAMPLES, {}, use=lambda kind, a, b: kind(a).add(b))
+    assert capsys.readouterr().out == "MyAdder: add is not started\n"
+
+
+def test_a_check_says_what_it_waits_for_and_a_stopped_answer_gets_a_message(monkeypatch, capsys):
+    monkeypatch.setattr(exercise, "PATIENCE", 0)
+
+    def my_add(a, b):
+        while "still waiting for the end of my_add(1, 2)" not in capsys.readouterr().out:
+            pass
+        raise KeyboardInterrupt  # what pressing stop does
+
+    with pytest.raises(WrongAnswer, match=r"(?s)was stopped before it came to an end.*called as  my_add\(1, 2\)"):
+        run(my_add)
 
 
 def test_something_that_is_no_function_is_named():

@@ -11,9 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llama_lessons.checks.attention_mistakes import ATTENTION_MISTAKES, HEADS_MISTAKES, MASK_MISTAKES
+from llama_lessons.checks.attention_mistakes import ATTENTION_MISTAKES
 from llama_lessons.checks.exercise import check
+from llama_lessons.checks.heads_mistakes import HEADS_MISTAKES
 from llama_lessons.checks.induction_mistakes import INDUCTION_MISTAKES
+from llama_lessons.checks.mask_mistakes import MASK_MISTAKES
 
 
 def _draw(seed: int, *shapes: tuple[int, ...], size: float = 1.5) -> tuple[Tensor, ...]:
@@ -33,7 +35,9 @@ ATTENTION_EXAMPLES = [
     _qkv(2, 5, 2, 3),
     _qkv(3, 4, 8, 5),
     _qkv(4, 1, 3, 2),
+    _qkv(5, 6, 9, 9),
     (torch.tensor([[20.0], [10.0]]), torch.tensor([[10.0], [20.0]]), torch.tensor([[10.0], [20.0]])),  # large scores
+    (torch.tensor([[20.0], [30.0], [25.0]]), torch.tensor([[-9.0], [-9.1], [-9.3]]), torch.eye(3)),  # far below zero
 ]
 
 
@@ -67,7 +71,7 @@ def check_attention(answer: Callable) -> None:
 
 
 HEADS_EXAMPLES = [
-    (*_draw(5, (1, 2, 4), (1, 2, 4), (1, 2, 4)), 2),
+    (*_draw(5, (1, 3, 4), (1, 3, 4), (1, 3, 4)), 2),
     (*_draw(6, (1, 3, 8), (1, 3, 8), (1, 3, 8)), 4),
     (*_draw(7, (2, 5, 6), (2, 5, 6), (2, 5, 6)), 3),
     (*_draw(8, (3, 4, 12), (3, 4, 12), (3, 4, 12)), 2),
@@ -105,7 +109,7 @@ def check_heads(answer: Callable) -> None:
     check(answer, heads, HEADS_EXAMPLES, HEADS_MISTAKES)
 
 
-MASK_EXAMPLES = [(1, 4), (2, 5), (3, 3), (4, 6), (1, 1), (3, 4)]
+MASK_EXAMPLES = [(2, 5), (1, 4), (3, 3), (4, 6), (1, 1), (3, 4), (3, 9)]
 
 
 def mask(n_new: int, n_all: int) -> Tensor:
@@ -142,6 +146,7 @@ INDUCTION_EXAMPLES = [
     (_maps(11, 2, 7), [1, 5, 6, 7, 5, 6, 7]),
     (_maps(12, 3, 8), [1, 4, 5, 4, 6, 4, 7, 5]),
     (_maps(13, 2, 9), [1, 9, 8, 3, 9, 2, 8, 3, 6]),
+    (_maps(14, 4, 9), [4, 7, 4, 5, 7, 6, 5, 4, 7]),
 ]
 
 

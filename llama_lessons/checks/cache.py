@@ -10,12 +10,14 @@ import cmath
 import math
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from llama_lessons.checks.cache_mistakes import CACHE_MISTAKES, READ_MISTAKES
+from llama_lessons.checks.cache_mistakes import CACHE_MISTAKES
 from llama_lessons.checks.exercise import check
+from llama_lessons.checks.read_on_mistakes import READ_MISTAKES
 
 
 def draw(seed: int, *shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
@@ -30,50 +32,65 @@ def _chunks(seed: int, batch: int, n_heads: int, width: int, *sizes: int) -> lis
     return [draw(seed + k, shape, shape) for k, shape in enumerate(shapes)]
 
 
-_ONE, _TWO = ((torch.full((1, 1, 1, 1), key), torch.full((1, 1, 1, 1), 10 * key)) for key in (1.0, 2.0))
-CACHE_EXAMPLES = [
-    (3, [_ONE]),
-    (3, [_ONE, _TWO]),
-    (4, _chunks(0, 1, 1, 2, 2, 1)),
-    (9, _chunks(10, 2, 3, 4, 3, 1, 2)),
-    (5, _chunks(20, 3, 2, 4, 1, 1, 3)),
-    (2, _chunks(30, 1, 2, 3, 2)),
+def _counted(*sizes: int) -> list[tuple[Tensor, Tensor]]:
+    """Chunks of one head with one channel: the keys are 1, 2, 3, ..., the values 10, 20, 30, ..."""
+    numbers = torch.arange(1.0, sum(sizes) + 1).split(sizes)
+    return [(keys.view(1, 1, -1, 1), 10 * keys.view(1, 1, -1, 1)) for keys in numbers]
+
+
+CACHE_EXAMPLES = [  # room for so many tokens, chunks of keys and values
+    (9, _counted(2, 1, 3)),
+    (12, _chunks(10, 2, 3, 4, 3, 1, 2)),
+    (8, _chunks(20, 3, 2, 4, 1, 1, 3)),
+    (5, _chunks(30, 1, 2, 3, 3, 2)),
+    (2, _chunks(40, 2, 1, 3, 2)),
 ]
 
 
-def cached(room: int, chunks: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
-    """What a cache gives back after each chunk: everything so far.
+def cached(room: int, chunks: list[tuple[Tensor, Tensor]]) -> dict:
+    """What a cache gives back and keeps: everything so far, without a copy.
 
     Args:
         room: tokens that it has room for.
         chunks: keys and values, shape (B, Hkv, T, D) each, of one chunk after the other.
 
     Returns:
-        After each chunk all keys and all values, shape (B, Hkv, S, D) each.
+        After each chunk all keys and all values, shape (B, Hkv, S, D) each, and how many tokens are in; and whether
+        what was given lies in the same memory each time.
     """
     so_far = [chunks[: k + 1] for k in range(len(chunks))]
-    return [tuple(torch.cat(parts, dim=2) for parts in zip(*given, strict=True)) for given in so_far]
+    given = [tuple(torch.cat(parts, dim=2) for parts in zip(*given, strict=True)) for given in so_far]
+    return {"given": given, "self.length": [keys.shape[2] for keys, _ in given], "views of one memory": True}
 
 
-class _Filled:
-    """A reader's class as a function: make a cache, extend it by each chunk, keep what it gave at the time."""
+def _filled(answer: type, room: int, chunks: list[tuple[Tensor, Tensor]]) -> dict | None:
+    """What a reader's class does: a cache is made and extended by each chunk."""
+    batch_size, n_kv_heads, _, head_dim = chunks[0][0].shape
+    cache = answer(batch_size, n_kv_heads, room, head_dim)
+    given, copies, lengths = [], [], []
+    for keys, values in chunks:
+        both = cache.extend(keys, values)
+        if both is None or both is ...:
+            return both
+        given.append("the cache itself" if both is cache else both)
+        copies.append(deepcopy(given[-1]))  # later chunks may be written to the same memory
+        lengths.append(getattr(cache, "length", sum(new.shape[2] for new, _ in chunks[: len(given)])))
+    return {"given": copies, "self.length": lengths, "views of one memory": _one_memory(given)}
 
-    def __init__(self, answer: type) -> None:
-        self.answer, self.__name__ = answer, getattr(answer, "__name__", "your answer")
-        if code := getattr(getattr(answer, "extend", None), "__code__", None):
-            self.__code__ = code  # an error inside it is reported with the reader's own line
 
-    def __call__(self, room: int, chunks: list[tuple[Tensor, Tensor]]) -> list | None:
-        batch_size, n_kv_heads, _, head_dim = chunks[0][0].shape
-        cache = self.answer(batch_size, n_kv_heads, room, head_dim)
-        given = []
-        for keys, values in chunks:
-            both = cache.extend(keys, values)
-            if both is None:
-                return None
-            both = (both,) if isinstance(both, Tensor) else both
-            given.append(tuple(deepcopy(part) for part in both))  # later chunks may be written to the same memory
-        return given
+def _one_memory(given: list) -> bool:
+    """Whether all keys that were given lie in the same memory, and all values."""
+    if not all(isinstance(both, (list, tuple)) and all(isinstance(part, Tensor) for part in both) for both in given):
+        return False
+    return all(len({part.untyped_storage().data_ptr() for part in parts}) == 1 for parts in zip(*given, strict=False))
+
+
+def _filling(room: int, chunks: list[tuple[Tensor, Tensor]]) -> str:
+    """How a reader would write it."""
+    batch_size, n_kv_heads, _, head_dim = chunks[0][0].shape
+    sizes = ", then ".join(str(keys.shape[2]) for keys, _ in chunks)
+    made = f"cache = MyCache({batch_size}, {n_kv_heads}, {room}, {head_dim})"
+    return f"{made}; cache.extend(keys, values), first with T = {sizes}"
 
 
 def check_cache(answer: type) -> None:
@@ -82,7 +99,8 @@ def check_cache(answer: type) -> None:
     Raises:
         WrongAnswer: it is wrong; the message names the mistake.
     """
-    check(_Filled(answer) if isinstance(answer, type) else answer, cached, CACHE_EXAMPLES, CACHE_MISTAKES)
+    mistakes = {advice: partial(_filled, mistake) for advice, mistake in CACHE_MISTAKES.items()}
+    check(answer, cached, CACHE_EXAMPLES, mistakes, use=_filled, call=_filling)
 
 
 def _new_and_past(seed: int, n_new: int, n_past: int, width: int) -> tuple[Tensor, ...]:
@@ -90,12 +108,12 @@ def _new_and_past(seed: int, n_new: int, n_past: int, width: int) -> tuple[Tenso
 
 
 READ_EXAMPLES = [
-    _new_and_past(40, 1, 1, 2),
-    _new_and_past(41, 1, 3, 2),
     _new_and_past(42, 2, 3, 4),
     _new_and_past(43, 3, 2, 6),
+    _new_and_past(41, 1, 3, 2),
     _new_and_past(44, 4, 0, 2),
     _new_and_past(45, 3, 7, 4),
+    _new_and_past(40, 1, 1, 2),
 ]
 
 

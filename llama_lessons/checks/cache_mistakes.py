@@ -1,4 +1,4 @@
-"""Wrong answers to the first two exercises of lesson 04, each under the words that a reader who made it is told.
+"""Wrong caches of lesson 04, each under the words that a reader who made the mistake is told.
 
 They are here to be run: a reader's answer that gives the same results has made the same mistake.
 """
@@ -10,160 +10,189 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from llama_lessons.rope import rope_angles, rotate
+
+class Cache:
+    """A right answer, part by part, for the wrong ones to change one part of.
+
+    Args:
+        batch_size: texts (B).
+        n_kv_heads: key-value heads (Hkv).
+        max_seq_len: tokens that there is room for.
+        head_dim: channels of a head (D).
+    """
+
+    def __init__(self, batch_size: int, n_kv_heads: int, max_seq_len: int, head_dim: int) -> None:
+        self.keys, self.values = torch.zeros(2, batch_size, n_kv_heads, max_seq_len, head_dim)
+        self.length = 0
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """Keys and values of T new tokens, (B, Hkv, T, D), behind what is in; gives back all, (B, Hkv, S, D)."""
+        kept = self.keep(keys, values)
+        n_new, start, before = kept[0].shape[2], self.start(keys.shape[2]), self.length
+        for memory, part in zip((self.keys, self.values), kept, strict=True):
+            self.write(memory[:, :, start : start + n_new], part)
+        after = before + keys.shape[2]
+        self.length = self.advance(n_new)
+        return self.give(*(memory[:, :, self.part(before, after)] for memory in (self.keys, self.values)), keys, values)
+
+    def keep(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What is written of the chunk, (B, Hkv, T, D) each."""
+        return keys, values
+
+    def start(self, n_new: int) -> int:
+        """Where it is written."""
+        return self.length
+
+    def write(self, place: Tensor, part: Tensor) -> None:
+        """How it is written, (B, Hkv, T, D) both."""
+        place[:] = part
+
+    def advance(self, n_new: int) -> int:
+        """What self.length is afterwards."""
+        return self.length + n_new
+
+    def part(self, before: int, after: int) -> slice:
+        """Which part of the memory is given back."""
+        return slice(0, after)
+
+    def give(self, all_keys: Tensor, all_values: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, ...]:
+        """What is given back, made of all and of the chunk, (B, Hkv, S, D) and (B, Hkv, T, D)."""
+        return all_keys, all_values
 
 
-def _cache(
-    write: Callable = lambda length, n_new: length,  # (length, T) -> where the new tokens are written
-    advance: Callable = lambda length, n_new: length + n_new,  # (length, T) -> length afterwards
-    give: Callable = lambda memory, new, before, after: memory[:, :, :after],
-    keep: Callable = lambda keys, values: (keys, values),  # what is written of what came
-) -> Callable:
-    """A cache that writes, counts and gives back in its own way."""
-
-    def cached(room: int, chunks: list) -> list:
-        shape = (*chunks[0][0].shape[:2], room + 3, chunks[0][0].shape[3])  # some room for those who write too far
-        memories, length, given = (torch.zeros(shape), torch.zeros(shape)), 0, []
-        for chunk in chunks:
-            parts = keep(*chunk)
-            start, after = write(length, parts[0].shape[2]), advance(length, parts[0].shape[2])
-            for memory, part in zip(memories, parts, strict=True):
-                memory[:, :, start : start + part.shape[2]] = part
-            both = zip(memories, chunk, strict=True)
-            given.append(tuple(give(memory[:, :, :room], new, length, after).clone() for memory, new in both))
-            length = after
-        return given
-
-    return cached
+def _cache(**parts: Callable) -> type[Cache]:
+    return type("Wrong", (Cache,), parts)
 
 
-def _changed(change: Callable) -> Callable:
-    """A right cache, except for what it gives back: `change(keys, values, new)`, of all keys, all values, the chunk."""
-    right = _cache()
-    return lambda room, chunks: [change(*both, new) for both, new in zip(right(room, chunks), chunks, strict=True)]
+def _up_to_length(self: Cache, before: int, after: int) -> slice:
+    return slice(0, self.length)
 
 
-def _newest_first(room: int, chunks: list) -> list:
-    so_far = [chunks[k::-1] for k in range(len(chunks))]
-    return [tuple(torch.cat(parts, 2) for parts in zip(*given, strict=True)) for given in so_far]
+def _joins(self: Cache, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """`cat` behind the whole room, and then the first so many."""
+    self.keys, self.values = torch.cat((self.keys, keys), 2), torch.cat((self.values, values), 2)
+    self.length += keys.shape[2]
+    return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+
+def _replaces(self: Cache, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    self.keys, self.values = keys, values
+    self.length += keys.shape[2]
+    return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+
+def _newest_first(self: Cache, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    n_new, n_old = keys.shape[2], self.length
+    for memory, part in ((self.keys, keys), (self.values, values)):
+        memory[:, :, n_new : n_new + n_old] = memory[:, :, :n_old].clone()
+        memory[:, :, :n_new] = part
+    self.length += n_new
+    return self.keys[:, :, : self.length], self.values[:, :, : self.length]
+
+
+def _values_at_the_start(self: Cache, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    end = self.length + keys.shape[2]
+    self.keys[:, :, self.length : end], self.values[:, :, : keys.shape[2]] = keys, values
+    self.length = end
+    return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+def _from_the_end(self: Cache, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    for memory, part in ((self.keys, keys), (self.values, values)):
+        memory[:, :, -keys.shape[2] :] = part
+    self.length += keys.shape[2]
+    return self.keys[:, :, -self.length :], self.values[:, :, -self.length :]
 
 
 CACHE_MISTAKES = {
     "you wrote at the wrong place: every chunk at the start of the memory, over the tokens that were there": (
-        _cache(write=lambda length, n_new: 0)
+        _cache(start=lambda self, n_new: 0)
     ),
     "you gave back the new tokens only: has self.length advanced, and does what you give back begin at 0": (
-        _cache(advance=lambda length, n_new: length, give=lambda memory, new, *_: memory[:, :, : new.shape[2]])
+        _cache(advance=lambda self, n_new: self.length)
+    ),
+    "you gave back the new tokens only: what you give back begins at 0 and holds the old ones, too": (
+        _cache(part=lambda self, before, after: slice(before, after))
+    ),
+    "you replaced the memory by the new tokens only: write them into it, behind those that are in": (
+        _cache(extend=_replaces)
+    ),
+    "your self.length stays 0, though you count the tokens elsewhere: it says how many are in": _cache(
+        start=lambda self, n_new: getattr(self, "count", 0),
+        advance=lambda self, n_new: setattr(self, "count", getattr(self, "count", 0) + n_new) or 0,
+        part=lambda self, before, after: slice(0, self.count),
     ),
     "you advanced self.length too late: what you give back ends before the new tokens": (
-        _cache(give=lambda memory, new, before, after: memory[:, :, :before])
+        _cache(part=lambda self, before, after: slice(0, before))
+    ),
+    "you advanced self.length before you wrote: the chunk lies T places too far, and a hole before it": (
+        _cache(start=lambda self, n_new: self.length + n_new)
     ),
     "you advanced self.length by 1: it grows by the number of new tokens, T": (
-        _cache(advance=lambda length, n_new: length + 1)
+        _cache(advance=lambda self, n_new: self.length + 1, part=_up_to_length)
+    ),
+    "you advanced self.length by 1, and the next chunk is written over this one: it grows by the number of new "
+    "tokens, T": _cache(advance=lambda self, n_new: self.length + 1),
+    "you set self.length to T: it grows by T": _cache(advance=lambda self, n_new: n_new, part=_up_to_length),
+    "you set self.length to T, and the next chunk is written over old tokens: it grows by T": (
+        _cache(advance=lambda self, n_new: n_new)
     ),
     "you left a hole: the next chunk begins where the last one ended, not one further": (
-        _cache(advance=lambda length, n_new: length + n_new + 1)
+        _cache(advance=lambda self, n_new: self.length + n_new + 1)
+    ),
+    "you left a hole and gave it back, too: self.length grows by T, not by one more": (
+        _cache(advance=lambda self, n_new: self.length + n_new + 1, part=_up_to_length)
+    ),
+    "you wrote one place too far: start at self.length, not one behind it": (
+        _cache(start=lambda self, n_new: self.length + 1)
     ),
     "you wrote over the last token: start at self.length, not one before": (
-        _cache(write=lambda length, n_new: max(length - 1, 0))
+        _cache(start=lambda self, n_new: max(self.length - 1, 0))
     ),
+    "you gave back one token too few: the last new one belongs to it": (
+        _cache(part=lambda self, before, after: slice(0, after - 1))
+    ),
+    "you wrote the tokens at the end of the memory: they belong behind those that are in, from the start on": (
+        _cache(extend=_from_the_end)
+    ),
+    "you joined the new tokens behind the whole memory, with its empty room: write them into it": _cache(extend=_joins),
     "you never wrote the values: what you give back as values are the zeros of the beginning": (
-        _changed(lambda keys, values, new: (keys, torch.zeros_like(values)))
+        _cache(keep=lambda self, keys, values: (keys, torch.zeros_like(values)))
+    ),
+    "you never wrote the keys: what you give back as keys are the zeros of the beginning": (
+        _cache(keep=lambda self, keys, values: (torch.zeros_like(keys), values))
+    ),
+    "you wrote the values at the wrong place, every chunk at the start; the keys are right": (
+        _cache(extend=_values_at_the_start)
     ),
     "you did not keep the values: you gave back those of the new tokens only": (
-        _changed(lambda keys, values, new: (keys, new[1]))
+        _cache(give=lambda self, all_keys, all_values, keys, values: (all_keys, values))
     ),
     "you did not keep the keys: you gave back those of the new tokens only": (
-        _changed(lambda keys, values, new: (new[0], values))
+        _cache(give=lambda self, all_keys, all_values, keys, values: (keys, all_values))
     ),
-    "you gave back one tensor: give two, all keys and all values": _changed(lambda keys, values, new: (keys,)),
+    "you gave back one tensor: give two, all keys and all values": (
+        _cache(give=lambda self, all_keys, all_values, keys, values: all_keys)
+    ),
+    "you gave back the cache itself: give two tensors, all keys and all values": (
+        _cache(give=lambda self, *parts: self)
+    ),
     "you gave back the whole memory, and with it room that holds no token yet": (
-        _cache(give=lambda memory, *_: memory)
+        _cache(part=lambda self, before, after: slice(None))
     ),
-    "you wrote the keys into both memories": _cache(keep=lambda keys, values: (keys, keys)),
-    "you exchanged keys and values": _changed(lambda keys, values, new: (values, keys)),
+    "you gave back a copy: `clone` and `cat` move all old tokens at every call; give a view of the memory, a slice": (
+        _cache(give=lambda self, all_keys, all_values, keys, values: (all_keys.clone(), all_values.clone()))
+    ),
+    "you wrote the keys into both memories": _cache(keep=lambda self, keys, values: (keys, keys)),
+    "you exchanged keys and values": _cache(keep=lambda self, keys, values: (values, keys)),
+    "you kept the first head only: every head has keys and values of its own": (
+        _cache(write=lambda self, place, part: place[:, :1].copy_(part[:, :1]))
+    ),
+    "you wrote the first head's into all heads: every head has keys and values of its own": (
+        _cache(write=lambda self, place, part: place.copy_(part[:, :1].expand_as(part)))
+    ),
     "you kept one token of each chunk, the last: a chunk has T tokens": (
-        _cache(keep=lambda keys, values: (keys[:, :, -1:], values[:, :, -1:]))
+        _cache(keep=lambda self, keys, values: (keys[:, :, -1:], values[:, :, -1:]), part=_up_to_length)
     ),
-    "you put the new tokens before the old ones": _newest_first,
-}
-
-
-def _turn(rows: Tensor, start: int = 0) -> Tensor:
-    """Rows turned to the positions start, start + 1, ...: (T, D) -> (T, D)."""
-    angles = rope_angles(torch.arange(start, start + len(rows)), rows.shape[1])
-    return rotate(rows[None, :, None], angles.cos(), angles.sin())[0, :, 0]
-
-
-def _read(
-    query: Callable = _turn,  # (rows, P) -> turned rows
-    key: Callable = _turn,
-    value: Callable = lambda rows, start: rows,
-    shift: Callable = lambda n_past: n_past,  # of the mask's diagonal; None: no mask
-    scaled: bool = True,
-    dim: int = -1,  # that the softmax runs over
-    only_new: bool = False,  # whether the past is not looked at
-    join: Callable = lambda past, new: torch.cat((past, new)),
-) -> Callable:
-    """A reader of new tokens in its own way."""
-
-    def read_on(q: Tensor, k: Tensor, v: Tensor, past_k: Tensor, past_v: Tensor) -> tuple[Tensor, ...]:
-        n_past = 0 if only_new else len(past_k)
-        new_k, new_v = key(k, len(past_k)), value(v, len(past_k))
-        keys, values = join(past_k, new_k), join(past_v, new_v)
-        seen_k, seen_v = (new_k, new_v) if only_new else (keys, values)
-        scores = query(q, len(past_k)) @ seen_k.T / (q.shape[1] ** 0.5 if scaled else 1)
-        if (diagonal := shift(n_past)) is not None:
-            scores = scores.masked_fill(~torch.ones_like(scores).tril(diagonal).bool(), -torch.inf)
-        return scores.softmax(dim) @ seen_v, keys, values
-
-    return read_on
-
-
-def _turn_all_again(q: Tensor, k: Tensor, v: Tensor, past_k: Tensor, past_v: Tensor) -> tuple[Tensor, ...]:
-    again = _turn(past_k)
-    return _read()(q, k, v, again, past_v)
-
-
-def _given(which: Callable) -> Callable:
-    """A right reader that gives back `which(out, keys, values, k, P)`."""
-    return lambda q, k, v, past_k, past_v: which(*_read()(q, k, v, past_k, past_v), k, len(past_k))
-
-
-READ_MISTAKES = {
-    "your positions restart at 0: the first new token stands behind P old ones, at position P": (
-        _read(query=lambda rows, start: _turn(rows), key=lambda rows, start: _turn(rows))
-    ),
-    "you turned the queries from position 0 on: they stand at the same positions as the new keys, from P on": (
-        _read(query=lambda rows, start: _turn(rows))
-    ),
-    "you turned the new keys from position 0 on: they stand at the same positions as the queries, from P on": (
-        _read(key=lambda rows, start: _turn(rows))
-    ),
-    "your positions are one too large: counted from 0, the first new token stands at P, not at P + 1": (
-        _read(query=lambda rows, start: _turn(rows, start + 1), key=lambda rows, start: _turn(rows, start + 1))
-    ),
-    "you turned the old keys once more: they were turned when they came": _turn_all_again,
-    "you turned nothing: queries and new keys are turned to their positions": (
-        _read(query=lambda rows, start: rows, key=lambda rows, start: rows)
-    ),
-    "you did not turn the new keys": _read(key=lambda rows, start: rows),
-    "you kept the new keys as they came: turn them before they are kept, the next call will not": (
-        _given(lambda out, keys, values, k, n_past: (out, torch.cat((keys[:n_past], k)), values))
-    ),
-    "you did not turn the queries": _read(query=lambda rows, start: rows),
-    "you turned the values, too: position belongs to queries and keys": _read(value=_turn),
-    "your mask is aligned at the top left: the new tokens are the last ones, so say tril(P)": (
-        _read(shift=lambda n_past: 0)
-    ),
-    "you used no mask: of several new tokens, the first must not see the second": _read(shift=lambda n_past: None),
-    "your mask hides each token from itself: say tril(P)": _read(shift=lambda n_past: n_past - 1),
-    "your mask lets each token see one ahead: say tril(P)": _read(shift=lambda n_past: n_past + 1),
-    "you looked at the new tokens only: the old keys and values belong to it": _read(only_new=True),
-    "you forgot to divide the scores by the root of D": _read(scaled=False),
-    "your softmax runs over the queries: each row must sum to 1, dim=-1": _read(dim=0),
-    "you put the new tokens before the old ones": _read(join=lambda past, new: torch.cat((new, past))),
-    "you gave back the new keys and values only: give all, the next call will need them": (
-        _given(lambda out, keys, values, k, n_past: (out, keys[n_past:], values[n_past:]))
-    ),
+    "you put the new tokens before the old ones": _cache(extend=_newest_first),
 }

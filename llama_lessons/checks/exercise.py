@@ -1,22 +1,26 @@
 """How an exercise is checked: run the answer on examples, compare with a reference, and name the mistake.
 
 A check never stops "Run All" for an exercise that nobody has begun: it says "not started". A wrong answer raises
-`WrongAnswer`, whose message stands alone: the notebook shows no call stack of ours.
+`WrongAnswer`, whose message stands alone: the notebook shows no call stack of ours. It says only what is certain: a
+mistake is named where it alone explains all results of the answer.
 """
 
 from __future__ import annotations
 
-import dis
-import linecache
-import textwrap
-import traceback
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from threading import Timer
+from typing import Any, NamedTuple
 
 import torch
 
-DOES_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}  # the bytecode of a body of `...`
+from llama_lessons.checks import telling
+from llama_lessons.checks.comparing import difference, same
+from llama_lessons.checks.stub import NotStarted, code_that_raised, has_code, is_your_turn
+
+PATIENCE = 10  # seconds until a check says what it waits for
 MUTABLE = (list, dict, torch.Tensor)
 
 
@@ -28,8 +32,16 @@ class WrongAnswer(AssertionError):
         return str(self).splitlines()
 
 
-class _NotStarted(Exception):
-    """The answer is still the stub."""
+class _Outcome(NamedTuple):
+    """What came of a call: a result, copied at once, or an error; and whether the arguments were written to."""
+
+    result: Any
+    error: Exception | None = None
+    changed: bool = False
+
+
+def _call(answer: Callable, *example: Any) -> Any:
+    return answer(*example)
 
 
 def check(
@@ -37,140 +49,161 @@ def check(
     reference: Callable,
     examples: Sequence[tuple],
     mistakes: dict[str, Callable],
+    use: Callable = _call,
+    call: Callable[..., str] | None = None,
 ) -> None:
     """Compare an answer with a reference on examples, and print the verdict if it is "right" or "not started".
 
     Args:
-        answer: what the reader wrote. It counts as not started if it raises NotImplementedError("your turn"), has
-            `...` for a body, or gives `...`.
-        reference: computes the right result another way.
-        examples: the arguments of each call, the simplest first.
+        answer: what the reader wrote. It counts as not started if it holds nothing but a docstring, `...` or
+            `raise NotImplementedError("your turn")`, or gives `...`.
+        reference: computes the right result another way; its parameters have the names of the answer's.
+        examples: the arguments of each call, the simplest first. No two mistakes may be alike on all of them.
         mistakes: a wrong answer for each mistake that we recognise; the key is what the reader is told.
+        use: `use(answer, *example)` gives the answer's result where that is more than a call with the example. It may
+            raise WrongAnswer to say what is wrong with something that it needs.
+        call: `call(*example)` shows that as the reader would write it.
 
     Raises:
         WrongAnswer: a result differs, or the call failed; the message names the mistake and shows the first example.
     """
     name = getattr(answer, "__name__", "your answer")
-    found: list = []
-    failure = None
+    calls = [call(*example) if call else telling.written(name, example) for example in examples]
+    steps = list(zip(examples, calls, strict=True))
     try:
-        for example in examples:
-            found.append(_call(name, answer, example))
-    except _NotStarted:
-        print(f"{name}: not started")
+        if use is _call:
+            _demand_a_function(answer, name, reference, examples[0])
+        found = [_run(answer, name, use, *step) for step in steps]
+        again = [_run(answer, name, use, *step) for step in reversed(steps)][::-1]
+    except NotStarted as stub:
+        print(f"{name}: {stub}")
         return
-    except WrongAnswer as trouble:  # a wrong result before it tells more
-        failure = trouble
-    for k, result in enumerate(found):
+    for k, outcomes in enumerate(zip(found, again, strict=True)):
+        if not _alike(*outcomes):
+            gave, then = (outcome.error or outcome.result for outcome in outcomes)
+            raise WrongAnswer(telling.verdict(name, [telling.REMEMBERS], calls[k], gave, then, "then gave"))
+    for k, outcome in enumerate(found):
         wanted = reference(*deepcopy(examples[k]))
-        if not same(result, wanted):
-            advice = _wrong_kind(result, wanted) or _diagnose(found, k, examples, mistakes)
-            raise WrongAnswer(_verdict(f"{name}({_arguments(examples[k])})", advice, result, wanted))
-    if failure:
-        raise failure
+        if outcome.error or outcome.changed or not same(outcome.result, wanted):
+            known = _diagnose(found, examples, mistakes)
+            if outcome.error:
+                raise WrongAnswer(telling.failure(name, known, calls[k], outcome.error, _home(answer)))
+            advice = _facts(outcome, wanted, answer, name, reference) + known or [telling.UNKNOWN]
+            raise WrongAnswer(telling.verdict(name, advice, calls[k], outcome.result, wanted))
     print(f"{name}: right, on all {len(examples)} examples")
 
 
-def same(found: Any, wanted: Any) -> bool:
-    """Whether two results are equal: tensors in shape, type and, to 1e-4, in value; lists and tuples alike."""
-    if isinstance(wanted, torch.Tensor):
-        kind = isinstance(found, torch.Tensor) and (found.shape, found.dtype, found.device)
-        alike = kind == (wanted.shape, wanted.dtype, wanted.device)
-        return alike and torch.allclose(found, wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
-    if isinstance(wanted, dict):
-        return (
-            isinstance(found, dict) and found.keys() == wanted.keys() and all(same(found[k], wanted[k]) for k in wanted)
-        )
-    if isinstance(wanted, (list, tuple)):
-        alike = isinstance(found, (list, tuple)) and len(found) == len(wanted)
-        return alike and all(map(same, found, wanted))
-    if isinstance(wanted, float):
-        return isinstance(found, (int, float)) and abs(found - wanted) <= 1e-5 + 1e-4 * abs(wanted)
-    return isinstance(found, type(wanted)) and found == wanted
-
-
-def _call(name: str, answer: Callable, example: tuple) -> Any:
-    """The answer's result for one example; says so if it is a stub, fails, or writes to what it was given."""
+def _demand_a_function(answer: Any, name: str, reference: Callable, example: tuple) -> None:
+    """That an answer can be called as the reference can."""
     if answer is ...:
-        raise _NotStarted
+        raise NotStarted("not started")
     if not callable(answer):
-        raise WrongAnswer(f"{name} is {_short(answer)}, which is no function: write `def {name}(...)`.")
+        raise WrongAnswer(f"{name} is {telling.short(answer)}, which is no function: write `def {name}(...)`.")
+    try:
+        inspect.signature(answer).bind(*example)
+    except TypeError:
+        wanted, given = telling.first_line(name, reference), telling.first_line(name, answer)
+        raise WrongAnswer(
+            f"{name} cannot be called with {len(example)} arguments. Its first line should be\n"
+            f"  {wanted}\nand not\n  {given}"
+        ) from None
+    except ValueError:  # a function that is written in C may not tell what it takes
+        return
+
+
+def _run(answer: Callable, name: str, use: Callable, example: tuple, call: str) -> _Outcome:
+    """What comes of one call."""
     arguments = deepcopy(example)
     try:
-        result = answer(*arguments)
+        with _patience(name, call):
+            result = _copied(use(answer, *arguments))
+    except WrongAnswer:
+        raise
     except Exception as error:  # whatever the reader's code may raise
-        if isinstance(error, NotImplementedError) and error.args == ("your turn",):
-            raise _NotStarted from None
-        raise WrongAnswer(_failure(name, answer, example, error)) from error
-    if result is ... or (result is None and _body_is_empty(answer)):
-        raise _NotStarted
-    if result is None:
-        raise WrongAnswer(f"{name} returned None. Is a `return` missing at its end?")
-    if not all(
-        same(now, before) for now, before in zip(arguments, example, strict=True) if isinstance(before, MUTABLE)
-    ):
-        raise WrongAnswer(f"{name} changed the arguments that it was given. Build something new and return that.")
-    return result
+        if is_your_turn(error):
+            _tell_of_a_stub(name, code_that_raised(error))
+        return _Outcome(None, error)
+    if result is ... or (result is None and has_code(getattr(answer, "__code__", None)) is False):
+        raise NotStarted("not started")
+    pairs = zip(arguments, example, strict=True)
+    return _Outcome(result, None, not all(same(now, was) for now, was in pairs if isinstance(was, MUTABLE)))
 
 
-def _body_is_empty(answer: Callable) -> bool:
-    code = getattr(answer, "__code__", None)
-    return code is not None and {step.opname for step in dis.get_instructions(code)} <= DOES_NOTHING
-
-
-def _failure(name: str, answer: Callable, example: tuple, error: Exception) -> str:
-    """What went wrong inside the reader's code, and in which line of it."""
-    lines = [f"{name} stopped with {type(error).__name__}: {error}"]
-    home = answer.__code__.co_filename if hasattr(answer, "__code__") else None
-    own = [step for step in traceback.extract_tb(error.__traceback__) if step.filename == home]
-    if own:
-        lines.append(f"      in line {own[-1].lineno}:  {linecache.getline(home, own[-1].lineno).strip()}")
-    return "\n".join([*lines, f"      called as  {name}({_arguments(example)})"])
-
-
-def _wrong_kind(found: Any, wanted: Any) -> str | None:
-    """What to say about a result of the wrong type or shape, or None where those are right."""
-    if isinstance(wanted, torch.Tensor) and isinstance(found, torch.Tensor):
-        if found.shape != wanted.shape:
-            return f"Its shape is {tuple(found.shape)} and should be {tuple(wanted.shape)}."
-        if found.dtype != wanted.dtype:
-            return f"Its type is {found.dtype} and should be {wanted.dtype}."
-        return None if found.device == wanted.device else f"It is on {found.device} and should be on {wanted.device}."
-    kind = (list, tuple) if isinstance(wanted, (list, tuple)) else type(wanted)
-    if isinstance(found, kind) or (isinstance(wanted, float) and isinstance(found, int)):
-        return None
-    return f"It returns a {type(found).__name__} and should return a {type(wanted).__name__}:"
-
-
-def _diagnose(found: list, first: int, examples: Sequence[tuple], mistakes: dict[str, Callable]) -> str:
-    """The known mistake that gives the reader's own result on the first wrong example, and on most of the others."""
-    agreement = {}
-    for advice, mistake in mistakes.items():
-        results = [_attempt(mistake, example) for example in examples[: len(found)]]
-        if same(found[first], results[first]):
-            agreement[advice] = sum(map(same, found, results))
-    if not agreement:
-        return "It is none of the mistakes that this check knows. The first example that differs:"
-    return f"It looks as if {max(agreement, key=agreement.get)}. For example:"
-
-
-def _attempt(mistake: Callable, example: tuple) -> Any:
+@contextmanager
+def _patience(name: str, call: str) -> Iterator[None]:
+    """Say what is waited for when it takes long, and give a message to who then stops it. Nothing else is timed."""
+    timer = Timer(PATIENCE, print, [f"{name}: still waiting for the end of {call}. If it never ends, press ■."])
+    timer.daemon = True
+    timer.start()
     try:
-        return mistake(*deepcopy(example))
-    except Exception as error:  # a mistake may fail where the reader's own code did not come to
-        return error
+        yield
+    except KeyboardInterrupt:
+        raise WrongAnswer(f"{name} was stopped before it came to an end.\n      called as  {call}") from None
+    finally:
+        timer.cancel()
 
 
-def _verdict(call: str, advice: str, found: Any, wanted: Any) -> str:
-    """The message of a wrong answer: what is wrong, and the first example that shows it."""
-    lines = [f"{call.partition('(')[0]} is not right yet.", *textwrap.wrap(advice, 100)]
-    return "\n".join([*lines, f"  {call}", f"  gave       {_short(found)}", f"  should be  {_short(wanted)}"])
+def _tell_of_a_stub(name: str, code: Any) -> None:
+    """Either nothing is written yet, or the stub's `raise` was left in what is written."""
+    if has_code(code):
+        raise WrongAnswer(f"{name} is not right yet.\n{code.co_name} {telling.RAISE_LEFT}")
+    raise NotStarted("not started" if code.co_name in (name, "__init__") else f"{code.co_name} is not started")
 
 
-def _arguments(example: tuple) -> str:
-    return ", ".join(map(_short, example))
+def _copied(value: Any, copy: Callable = lambda tensor: tensor.detach().clone()) -> Any:
+    """The same values in memory of their own: a later call may write to the memory of this one."""
+    if isinstance(value, torch.Tensor):
+        return copy(value)
+    if isinstance(value, dict):
+        return {key: _copied(part, copy) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (list if isinstance(value, list) else tuple)(_copied(part, copy) for part in value)
+    return value
 
 
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())  # a tensor's rows on one line
-    return text if len(text) <= 160 else f"{text[:157]}..."
+def _without_types(outcome: _Outcome) -> _Outcome:
+    """An outcome whose tensors are all float64: their type is told beside the mistake."""
+    return outcome._replace(result=_copied(outcome.result, torch.Tensor.double))
+
+
+def _alike(one: _Outcome, other: _Outcome) -> bool:
+    """Whether two calls came to the same: the same result, or the same kind of error."""
+    if one.error or other.error:
+        return type(one.error) is type(other.error)
+    return same(one.result, other.result)
+
+
+def _facts(outcome: _Outcome, wanted: Any, answer: Callable, name: str, reference: Callable) -> list[str]:
+    """What is certain about a wrong result, whatever the mistake is."""
+    facts = [telling.CHANGED] if outcome.changed else []
+    if outcome.result is None and wanted is not None:
+        return [*facts, telling.NO_RETURN]
+    if (found := difference(outcome.result, wanted)) and found.fact:
+        facts.append(found.fact)
+    return facts
+
+
+def _diagnose(found: list[_Outcome], examples: Sequence[tuple], mistakes: dict[str, Callable]) -> list[str]:
+    """The one known mistake that comes to the same as the answer on all examples."""
+    if all(outcome.error for outcome in found):
+        return []  # errors alone do not tell which mistake it was
+    known = {advice: [_attempt(mistake, example) for example in examples] for advice, mistake in mistakes.items()}
+    for view in (lambda outcome: outcome, _without_types):
+        seen = [view(outcome) for outcome in found]
+        agree = [advice for advice, results in known.items() if all(map(_alike, seen, map(view, results)))]
+        if len(agree) == 1:
+            return [f"It looks as if {agree[0]}. For example:"]
+    return []
+
+
+def _attempt(mistake: Callable, example: tuple) -> _Outcome:
+    try:
+        return _Outcome(mistake(*deepcopy(example)))
+    except Exception as error:  # a mistake may make a call impossible
+        return _Outcome(None, error)
+
+
+def _home(answer: Any) -> str | None:
+    """The file, or cell, that an answer was written in."""
+    parts = [answer, *vars(answer).values()] if isinstance(answer, type) else [answer]
+    return next((part.__code__.co_filename for part in parts if hasattr(part, "__code__")), None)

@@ -11,8 +11,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from llama_lessons.checks.block_mistakes import BLOCK_MISTAKES
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.full_model_mistakes import BLOCK_MISTAKES, COUNT_MISTAKES
+from llama_lessons.checks.parameter_count_mistakes import COUNT_MISTAKES
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 
@@ -53,7 +54,7 @@ def _parts(seed: int, n_channels: int) -> tuple[Part, ...]:
 
 BLOCK_EXAMPLES = [
     (
-        torch.tensor([[1.0, 2.0]]),
+        torch.tensor([[1.0, 2.0], [3.0, 5.0]]),
         Part("attention: 10 * x", lambda x: 10 * x),
         Part("its norm: x / 2", lambda x: x / 2),
         Part("feed-forward: x + 100", lambda x: x + 100),
@@ -100,10 +101,9 @@ def _shape(*sizes: int, tied: bool = False) -> tuple[LlamaConfig]:
 
 
 COUNT_EXAMPLES = [
-    _shape(4, 1, 1, 1, 7, 13, 16),
-    _shape(8, 3, 2, 2, 11, 20, 32),
-    _shape(12, 2, 6, 3, 9, 30, 64),
-    _shape(12, 2, 6, 3, 9, 30, 64, tied=True),
+    _shape(24, 2, 6, 3, 9, 50, 16),
+    _shape(24, 2, 6, 3, 9, 50, 16, tied=True),
+    _shape(40, 3, 10, 2, 11, 70, 32),
     *((LlamaConfig.preset(name),) for name in ("llama2-7b", "llama2-70b", "stories15m")),
 ]
 

@@ -15,11 +15,10 @@ from llama_lessons.checks.exercise import check
 from llama_lessons.checks.gqa_mistakes import DECODE_MISTAKES, POOL_MISTAKES
 
 DECODE_EXAMPLES = [
-    draw(50, (1, 2, 1), (1, 1, 2, 1), (1, 1, 2, 1)),
-    draw(51, (1, 4, 3), (1, 2, 2, 3), (1, 2, 2, 3)),
+    draw(51, (1, 4, 3), (1, 2, 5, 3), (1, 2, 5, 3)),
     draw(52, (2, 6, 4), (2, 3, 5, 4), (2, 3, 5, 4)),
     draw(53, (3, 6, 2), (3, 2, 4, 2), (3, 2, 4, 2)),
-    draw(54, (2, 3, 2), (2, 3, 4, 2), (2, 3, 4, 2)),
+    draw(54, (2, 3, 5), (2, 3, 4, 5), (2, 3, 4, 5)),
     draw(55, (1, 4, 2), (1, 1, 3, 2), (1, 1, 3, 2)),
 ]
 
@@ -54,7 +53,7 @@ def check_decode(answer: Callable) -> None:
 
 
 POOL_EXAMPLES = [
-    (torch.tensor([[1.0], [3.0], [10.0], [30.0]]), 2, 1),
+    (torch.tensor([[1.0], [10.0], [2.0], [20.0], [6.0], [60.0], [4.0], [40.0], [9.0], [90.0], [5.0], [80.0]]), 2, 2),
     (*draw(60, (8, 3)), 2, 2),
     (*draw(61, (12, 5)), 2, 2),
     (*draw(62, (24, 2)), 3, 2),

@@ -6,23 +6,25 @@ The references take another road than the lesson: they add outer products to the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.lora_mistakes import LORA_MISTAKES, MERGE_MISTAKES
+from llama_lessons.checks.lora_mistakes import LORA_MISTAKES
+from llama_lessons.checks.merge_mistakes import MERGE_MISTAKES
 
 
 def _draw(*shape: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-LORA_EXAMPLES = [  # weight (F, C), rank, alpha, then x (N, C) and the a (r, C) and b (F, r) to try it with
-    (torch.tensor([[1.0, 2.0]]), 1, 3.0, *(torch.tensor(rows) for rows in ([[1.0, 1.0]], [[2.0, 5.0]], [[10.0]]))),
-    (_draw(4, 3, seed=1), 2, 6.0, _draw(5, 3, seed=2), _draw(2, 3, seed=3), _draw(4, 2, seed=4)),
-    (_draw(3, 3, seed=5), 3, 0.5, _draw(2, 3, seed=6), _draw(3, 3, seed=7), _draw(3, 3, seed=8)),
-    (_draw(2, 5, seed=9), 4, 8.0, _draw(2, 6, 5, seed=10), _draw(4, 5, seed=11), _draw(2, 4, seed=12)),
+LORA_EXAMPLES = [  # weight (F, C), rank, alpha, then x (..., C) and the a (r, C) and b (F, r) to try it with
+    (_draw(4, 3, seed=1), 2, 5.0, _draw(5, 3, seed=2), _draw(2, 3, seed=3), _draw(4, 2, seed=4)),
+    (_draw(3, 3, seed=5), 2, 0.5, _draw(4, 3, seed=6), _draw(2, 3, seed=7), _draw(3, 2, seed=8)),
+    (_draw(2, 5, seed=9), 4, 7.0, _draw(2, 6, 5, seed=10), _draw(4, 5, seed=11), _draw(2, 4, seed=12)),
+    (_draw(1, 2, seed=13), 1, 3.0, _draw(2, seed=14), _draw(1, 2, seed=15), _draw(1, 1, seed=16)),
 ]
 
 
@@ -58,36 +60,49 @@ class _Reference(nn.Module):
         return x @ effective_weight(self.layer.weight, self.a, self.b, self.alpha).T
 
 
-class _Observed:
-    """What a class of adapters does, as a function of an example: made, run, and run once more with given a and b."""
+def _observed(kind: type, weight: Tensor, rank: int, alpha: float, x: Tensor, a: Tensor, b: Tensor) -> dict | None:
+    """What an adapter is and does: as it is made, and once more with given a and b."""
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+        layer.weight.data = weight
+        adapter = kind(layer, rank, alpha)
+        first = adapter(x)
+        if not isinstance(first, Tensor):
+            return first
+        found = {name: _kind_of(adapter, name) for name in ("a", "b")}
+        if any("Parameter" not in words and "Tensor" not in words for words in found.values()):
+            return found
+        found |= {
+            "trained": _trained(adapter, layer),
+            "the layer is part of the module": _holds(adapter, weight),
+            "begins as the layer": _beginning(first, x @ weight.T, adapter),
+            "gradients at the beginning": _gradients(first, adapter),
+            "rows of a alike": rank > 1 and bool(adapter.a.any()) and bool((adapter.a == adapter.a[:1]).all()),
+        }
+        return found | _tried(adapter, x, a, b)
 
-    def __init__(self, kind: type) -> None:
-        self.kind, self.__name__ = kind, getattr(kind, "__name__", "your answer")
-        if isinstance(kind, type) and "__init__" in vars(kind):
-            self.__code__ = kind.__init__.__code__  # where the reader's own lines are
 
-    def __call__(self, weight: Tensor, rank: int, alpha: float, x: Tensor, a: Tensor, b: Tensor) -> dict:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
-            layer.weight.data = weight
-            adapter = self.kind(layer, rank, alpha)
-            first = adapter(x)
-            found = {
-                "a": tuple(adapter.a.shape),
-                "b": tuple(adapter.b.shape),
-                "trained": _trained(adapter, layer),
-                "begins as the layer": torch.allclose(first, x @ weight.T, atol=1e-5),
-                "gradients": _gradients(first, adapter),
-                "rows of a alike": rank > 1 and bool(adapter.a.any()) and bool((adapter.a == adapter.a[:1]).all()),
-            }
-            if (found["a"], found["b"]) != (a.shape, b.shape):
-                return found | {"output": "not tried"}
-            with torch.no_grad():
-                adapter.a.copy_(a)
-                adapter.b.copy_(b)
-            output = adapter(x)
-            learns = [_learns(output, factor) for factor in (adapter.a, adapter.b)]
-            return found | {"output": output.detach(), "a and b learn": learns}
+def _tried(adapter: nn.Module, x: Tensor, a: Tensor, b: Tensor) -> dict:
+    """What an adapter computes with given a and b, and which gradients that has."""
+    if (adapter.a.shape, adapter.b.shape) != (a.shape, b.shape):
+        return {"output": "not tried"}
+    with torch.no_grad():
+        adapter.a.copy_(a)
+        adapter.b.copy_(b)
+    x = x.clone().requires_grad_()
+    output = adapter(x)
+    if not torch.equal(output, adapter(x)):
+        return {"output": "differs from call to call"}
+    parts = {"x": x, "a": adapter.a, "b": adapter.b}
+    return {"output": output.detach()} | {
+        f"gradient of {name}": _gradient(output, part) for name, part in parts.items()
+    }
+
+
+def _kind_of(adapter: nn.Module, name: str) -> str:
+    """What `self.a` or `self.b` is."""
+    part = getattr(adapter, name, None)
+    return "missing" if part is None else f"{type(part).__name__} {tuple(getattr(part, 'shape', ()))}"
 
 
 def _trained(adapter: nn.Module, layer: nn.Linear) -> list[str]:
@@ -97,22 +112,41 @@ def _trained(adapter: nn.Module, layer: nn.Linear) -> list[str]:
     return sorted(names.get(key, "something else") for key in found)
 
 
+def _holds(adapter: nn.Module, weight: Tensor) -> bool:
+    """Whether the layer's weight is saved with the adapter."""
+    return any(torch.equal(part, weight) or torch.equal(part.T, weight) for part in adapter.state_dict().values())
+
+
+def _beginning(output: Tensor, wanted: Tensor, adapter: nn.Module) -> str:
+    """Whether the output is the layer's own, with a and b as they begin."""
+    if output.shape == wanted.shape and torch.allclose(output, wanted, atol=1e-5):
+        return "yes"
+    return ", ".join(["no", *(f"{name} holds {_numbers(getattr(adapter, name))}" for name in ("a", "b"))])
+
+
+def _numbers(part: Tensor) -> str:
+    if not part.any():
+        return "zeros"
+    return "one number" if bool((part == part.flatten()[0]).all()) else "noise"
+
+
 def _gradients(output: Tensor, adapter: nn.Module) -> str:
     """Whether any number of a or b would move at the first step."""
-    factors = [weight for weight in (adapter.a, adapter.b) if weight.requires_grad]
-    if not output.requires_grad or not factors:
-        return "none"
-    gradients = torch.autograd.grad(output.square().sum(), factors, allow_unused=True)
-    found = [gradient for gradient in gradients if gradient is not None]
+    found = [gradient for part in (adapter.a, adapter.b) if (gradient := _gradient(output, part)) is not None]
     return "some" if any(bool(gradient.any()) for gradient in found) else "all zero" if found else "none"
 
 
-def _learns(output: Tensor, factor: Tensor) -> bool:
-    """Whether a factor gets a gradient where neither is zero."""
-    if not (output.requires_grad and factor.requires_grad):
-        return False
-    [gradient] = torch.autograd.grad(output.square().sum(), factor, retain_graph=True, allow_unused=True)
-    return gradient is not None and bool(gradient.any())
+def _gradient(output: Tensor, part: Tensor) -> Tensor | None:
+    """Of the sum of the output's squares, in the shape of the part, any shape; None if it does not depend on it."""
+    if not (output.requires_grad and part.requires_grad):
+        return None
+    return torch.autograd.grad(output.square().sum(), part, retain_graph=True, allow_unused=True)[0]
+
+
+def _trying(weight: Tensor, rank: int, alpha: float, x: Tensor, a: Tensor, b: Tensor) -> str:
+    """How a reader would write it."""
+    layer = f"layer = nn.Linear({weight.shape[1]}, {weight.shape[0]}, bias=False)"
+    return f"{layer}; lora = MyLora(layer, {rank}, {alpha}); lora(x) with x of shape {tuple(x.shape)}"
 
 
 def check_lora(answer: type) -> None:
@@ -121,21 +155,21 @@ def check_lora(answer: type) -> None:
     Raises:
         WrongAnswer: it is wrong; the message names the mistake.
     """
-    mistakes = {advice: _Observed(mistake) for advice, mistake in LORA_MISTAKES.items()}
-    check(_Observed(answer), _Observed(_Reference), LORA_EXAMPLES, mistakes)
+    mistakes = {advice: partial(_observed, mistake) for advice, mistake in LORA_MISTAKES.items()}
+    check(answer, partial(_observed, _Reference), LORA_EXAMPLES, mistakes, use=_observed, call=_trying)
 
 
 MERGE_EXAMPLES = [  # weight (F, C), a (r, C), b (F, r), alpha
     (
-        *(
-            torch.tensor(rows)
-            for rows in ([[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]], [[0.0, 5.0], [10.0, 0.0]])
-        ),
-        4.0,
+        torch.tensor([[1.0, 2.0, 3.0]]),
+        torch.tensor([[1.0, 0.0, 2.0], [0.0, 3.0, 1.0]]),
+        torch.tensor([[10.0, 1.0]]),
+        5.0,
     ),
-    (_draw(3, 3, seed=21), _draw(3, 3, seed=22), _draw(3, 3, seed=23), 6.0),
+    (_draw(3, 3, seed=21), _draw(3, 3, seed=22), _draw(3, 3, seed=23), 7.0),
     (_draw(4, 3, seed=24), _draw(2, 3, seed=25), _draw(4, 2, seed=26), 5.0),
-    (_draw(6, 5, seed=27).bfloat16(), _draw(2, 5, seed=28), _draw(6, 2, seed=29), 3.0),
+    (_draw(6, 5, seed=27).bfloat16(), _draw(3, 5, seed=28), _draw(6, 3, seed=29), 4.0),
+    (_draw(9, 12, seed=30).bfloat16(), _draw(4, 12, seed=31), _draw(9, 4, seed=32), 6.0),
 ]
 
 

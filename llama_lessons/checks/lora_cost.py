@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.lora_cost_mistakes import BYTES_MISTAKES, COUNT_MISTAKES, GB
+from llama_lessons.checks.lora_cost_mistakes import COUNT_MISTAKES
+from llama_lessons.checks.training_gb_mistakes import BYTES_MISTAKES, GB
 from llama_lessons.config import LlamaConfig
 
 LLAMA_7B, LLAMA_70B, VALLEY = (LlamaConfig.preset(name) for name in ("llama2-7b", "llama2-70b", "valley"))
 COUNT_EXAMPLES = [  # config, rank, targets
-    (LLAMA_7B, 8, ("wq", "wv")),
-    (LLAMA_70B, 8, ("wq", "wv")),
-    (LLAMA_70B, 1, ("wk", "wo")),
+    (LLAMA_70B, 4, ("wq", "wv")),
+    (LLAMA_70B, 3, ("wk", "wo")),
     (VALLEY, 3, ("wv", "w_gate", "w_down")),
     (LLAMA_7B, 16, ("w_up",)),
+    (LLAMA_70B, 5, ("wo", "w_down")),
+    (LLAMA_7B, 8, ("wq", "wk", "wv", "wo")),
 ]
 
 
@@ -50,10 +52,11 @@ def check_count(answer: Callable) -> None:
 
 
 BYTES_EXAMPLES = [  # n_frozen, n_trained, bytes_frozen
-    (6_738_415_616, 4_194_304, 2),
+    (6_738_415_616, 419_430_400, 2),
     (0, 6_738_415_616, 4),
-    (68_976_648_192, 16_384_000, 0.5),
-    (2_828_736, 32_256, 4),
+    (68_976_648_192, 163_840_000, 0.5),
+    (2_828_736_000, 32_256_000, 4),
+    (13_000_000_000, 1_000_000_000, 1),
 ]
 
 

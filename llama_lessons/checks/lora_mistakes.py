@@ -1,4 +1,4 @@
-"""Wrong adapters and wrong merges of lesson 08, each under the words that a reader who made the mistake is told.
+"""Wrong adapters of lesson 08, each under the words that a reader who made the mistake is told.
 
 They are here to be run: a reader's answer that gives the same results has made the same mistake.
 """
@@ -38,44 +38,72 @@ class Lora(nn.Module):
         """What the change is multiplied with."""
         return self.alpha / self.rank
 
+    def change(self, x: Tensor) -> Tensor:
+        """(..., C) -> (..., F)."""
+        return self.factor() * (x @ self.a.T @ self.b.T)
+
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C) -> (N, F)."""
-        return self.layer(x) + self.factor() * (x @ self.a.T @ self.b.T)
+        """(..., C) -> (..., F)."""
+        return self.layer(x) + self.change(x)
 
 
 def _lora(**parts: Callable) -> type[Lora]:
     return type("Lora", (Lora,), parts)
 
 
-def _parameters(*tensors: Tensor) -> tuple[nn.Parameter, ...]:
-    return tuple(map(nn.Parameter, tensors))
+def _started(start: Callable) -> type[Lora]:
+    """An adapter whose a and b are made by `start(r, C, F)`."""
+    return _lora(start=lambda self, *sizes: tuple(nn.Parameter(part) for part in start(*sizes)))
 
 
-class _PlainTensors(Lora):
-    def start(self, rank: int, n_in: int, n_out: int) -> tuple[Tensor, Tensor]:
-        return torch.randn(rank, n_in, requires_grad=True), torch.zeros(n_out, rank, requires_grad=True)
+def _frozen(*names: str) -> type[Lora]:
+    """An adapter that freezes these, too."""
+
+    def freeze(self: Lora) -> None:
+        for name in ("layer", *names):
+            getattr(self, name).requires_grad_(False)
+
+    return _lora(freeze=freeze)
 
 
-class _OnlyB(Lora):
-    def freeze(self) -> None:
+def _plain(*names: str, grad: bool = True) -> type[Lora]:
+    """An adapter with plain tensors in place of these parameters."""
+
+    def freeze(self: Lora) -> None:
         self.layer.requires_grad_(False)
-        self.a.requires_grad_(False)
+        for name in names:
+            tensor = getattr(self, name).detach().clone().requires_grad_(grad)
+            delattr(self, name)
+            setattr(self, name, tensor)
+
+    return _lora(freeze=freeze)
 
 
-class _Copied(Lora):
-    def freeze(self) -> None:
-        self.layer.requires_grad_(False)
-        self.weight = nn.Parameter(self.layer.weight.detach().clone())
+def _copied(self: Lora) -> None:
+    self.layer.requires_grad_(False)
+    self.weight = nn.Parameter(self.layer.weight.detach().clone())
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C) -> (N, F)."""
-        return x @ self.weight.T + self.factor() * (x @ self.a.T @ self.b.T)
+
+def _layers(self: Lora, rank: int, n_in: int, n_out: int) -> tuple[nn.Linear, nn.Linear]:
+    a, b = nn.Linear(n_in, rank, bias=False), nn.Linear(rank, n_out, bias=False)
+    nn.init.zeros_(b.weight)
+    return a, b
+
+
+def _hidden(self: Lora) -> None:
+    kept = self.layer.requires_grad_(False)
+    del self.layer
+    self.kept = [kept]
 
 
 def _without_gradients(self: Lora, x: Tensor) -> Tensor:
     with torch.no_grad():
-        change = self.factor() * (x @ self.a.T @ self.b.T)
+        change = self.change(x)
     return self.layer(x) + change
+
+
+def _flattened(self: Lora, x: Tensor) -> Tensor:
+    return Lora.forward(self, x.reshape(-1, x.shape[-1]))
 
 
 LORA_MISTAKES = {
@@ -86,79 +114,86 @@ LORA_MISTAKES = {
     "you scaled by alpha / sqrt(rank): that is another method (rsLoRA); LoRA divides by the rank": (
         _lora(factor=lambda self: self.alpha / self.rank**0.5)
     ),
+    "you scaled by alpha / in_features, the number of inputs: divide by the rank": (
+        _lora(factor=lambda self: self.alpha / self.layer.in_features)
+    ),
+    "you scaled twice, at a and at b: once is enough": _lora(factor=lambda self: (self.alpha / self.rank) ** 2),
     "you scaled the layer's own output too: alpha / rank belongs to the change alone": (
-        _lora(forward=lambda self, x: self.factor() * (self.layer(x) + x @ self.a.T @ self.b.T))
+        _lora(forward=lambda self, x: self.factor() * self.layer(x) + self.change(x))
+    ),
+    "you scaled the layer's own output, and not the change: alpha / rank belongs to the change alone": (
+        _lora(forward=lambda self, x: self.factor() * self.layer(x) + x @ self.a.T @ self.b.T)
     ),
     "you left out the layer: the change comes on top of what it computes": (
-        _lora(forward=lambda self, x: self.factor() * (x @ self.a.T @ self.b.T))
+        _lora(forward=lambda self, x: self.change(x))
     ),
-    "you left out the change: add it to what the layer computes": _lora(forward=lambda self, x: self.layer(x)),
-    "you subtracted the change: add it": (
-        _lora(forward=lambda self, x: self.layer(x) - self.factor() * (x @ self.a.T @ self.b.T))
+    "you left out the change, or made it once, in __init__: add it in forward to what the layer computes": _lora(
+        forward=lambda self, x: self.layer(x)
+    ),
+    "you subtracted the change: add it": _lora(forward=lambda self, x: self.layer(x) - self.change(x)),
+    "you multiplied with the change: add it": _lora(forward=lambda self, x: self.layer(x) * self.change(x)),
+    "you put the change before the layer: it reads the same x as the layer, beside it": (
+        _lora(forward=lambda self, x: self.layer(x + self.change(x)))
     ),
     "you put the change behind the layer: it reads the same x as the layer, beside it": (
-        _lora(forward=lambda self, x: self.layer(x + self.factor() * (x @ self.a.T @ self.b.T)[..., : x.shape[-1]]))
+        _lora(forward=lambda self, x: Lora.change(self, y := self.layer(x)) + y)
+    ),
+    "you put dropout into it, which is always on here and draws at random: the exercise asks for none": (
+        _lora(change=lambda self, x: Lora.change(self, nn.functional.dropout(x, 0.5)))
     ),
     "you started b as noise: with b at zero the model begins as it was": (
-        _lora(start=lambda self, r, n, out: _parameters(torch.randn(r, n), torch.randn(out, r)))
+        _started(lambda r, n, out: (torch.randn(r, n), torch.randn(out, r)))
+    ),
+    "you started b as ones: with b at zero the model begins as it was": (
+        _started(lambda r, n, out: (torch.randn(r, n), torch.ones(out, r)))
     ),
     "you started both at zero: then each one's gradient is a product with the other, zero, and nothing ever moves": (
-        _lora(start=lambda self, r, n, out: _parameters(torch.zeros(r, n), torch.zeros(out, r)))
+        _started(lambda r, n, out: (torch.zeros(r, n), torch.zeros(out, r)))
+    ),
+    "you started all rows of a alike: they get the same gradient for ever, and the rank stays 1; begin with noise": (
+        _started(lambda r, n, out: (torch.ones(r, n), torch.zeros(out, r)))
     ),
     "you left the weight to be trained: freeze it with layer.requires_grad_(False)": _lora(freeze=lambda self: None),
-    "you made plain tensors: an optimizer finds nn.Parameter only": _PlainTensors,
-    "you froze a: both a and b are trained": _OnlyB,
-    "you swapped the shapes of a and b: a is (rank, in), b is (out, rank)": (
-        _lora(
-            start=lambda self, r, n, out: _parameters(torch.zeros(out, r), torch.randn(r, n)),
-            forward=lambda self, x: self.layer(x) + self.factor() * (x @ self.b.T @ self.a.T),
-        )
+    "you froze a: both a and b are trained": _frozen("a"),
+    "you froze b: both a and b are trained": _frozen("b"),
+    "you froze everything: both a and b are trained": _frozen("a", "b"),
+    "you made plain tensors: an optimizer finds nn.Parameter only": _plain("a", "b"),
+    "you made a a plain tensor: an optimizer finds nn.Parameter only": _plain("a"),
+    "you made b a plain tensor: an optimizer finds nn.Parameter only": _plain("b"),
+    "you made a and b layers: they are parameters, not nn.Linear; write nn.Parameter(...)": (
+        _lora(start=_layers, change=lambda self, x: self.factor() * self.b(self.a(x)))
+    ),
+    "you swapped the shapes of a and b: a is (rank, in), b is (out, rank)": _lora(
+        start=lambda self, r, n, out: (nn.Parameter(torch.zeros(out, r)), nn.Parameter(torch.randn(r, n))),
+        change=lambda self, x: self.factor() * (x @ self.b.T @ self.a.T),
     ),
     "you made a of shape (in, rank) and b of shape (rank, out): store them the other way round, as nn.Linear does": (
         _lora(
-            start=lambda self, r, n, out: _parameters(torch.randn(n, r), torch.zeros(r, out)),
-            forward=lambda self, x: self.layer(x) + self.factor() * (x @ self.a @ self.b),
+            start=lambda self, r, n, out: (nn.Parameter(torch.randn(n, r)), nn.Parameter(torch.zeros(r, out))),
+            change=lambda self, x: self.factor() * (x @ self.a @ self.b),
         )
     ),
     "you computed the change without gradients: nothing can be learned": _lora(forward=_without_gradients),
-    "you copied the weight into a parameter of your own, which is trained: keep the layer, frozen": _Copied,
     "a gets no gradient: something detaches it": (
-        _lora(forward=lambda self, x: self.layer(x) + self.factor() * (x @ self.a.detach().T @ self.b.T))
+        _lora(change=lambda self, x: self.factor() * (x @ self.a.detach().T @ self.b.T))
     ),
-    "you started all rows of a alike: they get the same gradient for ever, and the rank stays 1; begin with noise": (
-        _lora(start=lambda self, r, n, out: _parameters(torch.ones(r, n), torch.zeros(out, r)))
+    "b gets no gradient: something detaches it": (
+        _lora(change=lambda self, x: self.factor() * (x @ self.a.T @ self.b.detach().T))
     ),
-}
-
-
-def _merge(change: Callable) -> Callable:
-    """A wrong merge: `change(weight, a, b, scale)` in float32, rounded to the weight's type at the end."""
-
-    def wrong(weight: Tensor, a: Tensor, b: Tensor, alpha: float) -> Tensor:
-        return change(weight.float(), a, b, alpha / a.shape[0]).type_as(weight)
-
-    return wrong
-
-
-MERGE_MISTAKES = {
-    "you forgot the scale: the change is alpha / rank * b @ a": _merge(lambda w, a, b, s: w + b @ a),
-    "you scaled by alpha: scale by alpha / rank": lambda w, a, b, alpha: (w.float() + alpha * b @ a).type_as(w),
-    "you divided by the wrong side of a: its rank is a.shape[0], its number of rows": (
-        lambda w, a, b, alpha: (w.float() + alpha / a.shape[1] * b @ a).type_as(w)
+    "the frozen layer is computed without gradients (no_grad, or detach): its weight needs none, but x does, or the "
+    "layers before this one learn from the change alone": (
+        _lora(forward=lambda self, x: self.layer(x).detach() + self.change(x))
     ),
-    "you scaled by alpha / sqrt(rank): LoRA divides by the rank": (
-        lambda w, a, b, alpha: (w.float() + alpha / a.shape[0] ** 0.5 * b @ a).type_as(w)
+    "x gets no gradient: something detaches it, and the layers before this one cannot learn": (
+        _lora(forward=lambda self, x: Lora.forward(self, x.detach()))
     ),
-    "you multiplied in the wrong order: b @ a, not a @ b": _merge(lambda w, a, b, s: w + s * a @ b),
-    "you transposed the product: weight is (out, in), and so is b @ a": _merge(lambda w, a, b, s: w + s * (b @ a).T),
-    "you merged twice: add the change once": _merge(lambda w, a, b, s: w + 2 * s * b @ a),
-    "you subtracted the change: that is how one takes it out again": _merge(lambda w, a, b, s: w - s * b @ a),
-    "you gave the change alone: add it to the weight": _merge(lambda w, a, b, s: s * b @ a),
-    "you scaled the weight too: alpha / rank belongs to the change alone": _merge(lambda w, a, b, s: s * (w + b @ a)),
-    "you rounded the change to the weight's type before you added it: add in float32, round once": (
-        lambda w, a, b, alpha: w + (alpha / a.shape[0] * b @ a).type_as(w)
+    "x gets no gradient from the change: something detaches it, and the layers before this one learn the wrong thing": (
+        _lora(forward=lambda self, x: self.layer(x) + self.change(x.detach()))
     ),
-    "you rounded a and b to the weight's type first: multiply and add in float32, round once": (
-        lambda w, a, b, alpha: w + alpha / a.shape[0] * b.type_as(w) @ a.type_as(w)
+    "the layer is no part of the module, hidden in a list: it must be registered (self.layer = layer), or state_dict "
+    "and .to forget it": _lora(freeze=_hidden, forward=lambda self, x: self.kept[0](x) + self.change(x)),
+    "you copied the weight into a parameter of your own, which is trained: keep the layer, frozen": (
+        _lora(freeze=_copied, forward=lambda self, x: x @ self.weight.T + self.change(x))
     ),
+    "you flattened x to rows: the output has the same axes as x": _lora(forward=_flattened),
 }

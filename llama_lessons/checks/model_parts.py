@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.model_parts_mistakes import FEED_FORWARD_MISTAKES, NORM_MISTAKES
+from llama_lessons.checks.feed_forward_mistakes import FEED_FORWARD_MISTAKES
+from llama_lessons.checks.norm_mistakes import NORM_MISTAKES
 
 
 def _draw(*shape: int, seed: int) -> Tensor:
@@ -24,11 +25,13 @@ def _half(*numbers: float) -> Tensor:
 
 
 NORM_EXAMPLES = [
-    (torch.tensor([[7.0, 1.0]]), torch.ones(2), 0.0),
-    (torch.tensor([[7.0, 1.0], [3.0, 3.0]]), torch.tensor([1.0, 10.0]), 0.0),
-    (torch.tensor([[0.003, -0.001]]), torch.ones(2), 1e-5),
-    (torch.zeros(1, 3), torch.ones(3), 1e-5),
+    (torch.tensor([[8.0, 4.0, -4.0, 0.0]]), torch.tensor([1.0, 2.0, 10.0, 0.5]), 1.0),  # the mean square is 24
+    (_draw(3, 3, seed=0), _draw(3, seed=3), 0.0),
     (_draw(2, 3, 5, seed=1), _draw(5, seed=2), 0.01),
+    (torch.tensor([[0.003, -0.001]]), torch.tensor([2.0, 0.5]), 1e-5),
+    (torch.tensor([[3e-4, -1e-4]]), torch.tensor([2.0, 0.5]), 1e-7),
+    (torch.tensor([[0.03, -0.01]]), torch.tensor([2.0, 0.5]), 0.1),
+    (torch.zeros(1, 3), torch.ones(3), 1e-5),
     (_half(300, -300, 300, 300)[None], _half(1, 2, 0.5, 1), 1e-5),  # 300 * 300 is beyond float16
 ]
 
@@ -61,10 +64,10 @@ def check_rms_norm(answer: Callable) -> None:
 
 FEED_FORWARD_EXAMPLES = [
     (
-        torch.tensor([[1.0, 2.0]]),
+        torch.tensor([[1.0, 2.0], [3.0, -1.0]]),
         torch.tensor([[1.0, 0.0], [2.0, -1.0]]),
         torch.tensor([[0.0, 3.0], [1.0, 1.0]]),
-        torch.tensor([[1.0, 2.0], [0.0, 1.0]]),
+        torch.tensor([[1.0, 2.0], [0.5, 1.0]]),
     ),
     (_draw(3, 2, seed=3), _draw(5, 2, seed=4), _draw(5, 2, seed=5), _draw(2, 5, seed=6)),
     (_draw(2, 3, 4, seed=7), _draw(6, 4, seed=8), _draw(6, 4, seed=9), _draw(4, 6, seed=10)),

@@ -11,12 +11,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from llama_lessons.checks.adamw_mistakes import ADAMW_MISTAKES, BETAS, EPS
+from llama_lessons.checks.batch_mistakes import BATCH_MISTAKES
+from llama_lessons.checks.clip_mistakes import CLIP_MISTAKES
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.pretraining_mistakes import BATCH_MISTAKES, FINAL_SHARE, RATE_MISTAKES
-from llama_lessons.checks.pretraining_step_mistakes import ADAMW_MISTAKES, BETAS, CLIP_MISTAKES, EPS
+from llama_lessons.checks.rate_mistakes import FINAL_SHARE, RATE_MISTAKES
 from llama_lessons.schedule import lr_factor
 
-BATCH_EXAMPLES = [(list(range(10, 22)), 2, 5), (list(range(100, 140)), 3, 7), (list(range(9, 0, -1)), 1, 4)]
+BATCH_EXAMPLES = [  # ids, n_rows, n_columns
+    ([40, 7, 25, 3, 18, 9, 31, 12], 2, 3),
+    ([40, 7, 25, 3, 18, 9, 31, 12, 5, 22, 36, 14, 8], 2, 4),
+    (torch.randperm(60, generator=torch.Generator().manual_seed(0)).tolist(), 3, 6),
+    ([9, 50, 7, 6, 11, 2, 30, 4, 17], 1, 5),
+]
 
 
 def batch(ids: list[int], n_rows: int, n_columns: int) -> tuple[Tensor, Tensor]:
@@ -49,13 +56,14 @@ def check_batch(answer: Callable) -> None:
 
 
 RATE_EXAMPLES = [  # step, n_steps, peak, warmup: a step of warm-up, its last, the next, the middle, the last of all ...
-    (0, 101, 1.0, 20),
-    (19, 101, 1.0, 20),
-    (20, 101, 1.0, 20),
-    (60, 101, 1.0, 20),
-    (100, 101, 1.0, 20),
-    (35, 101, 1.0, 20),
-    (90, 101, 1.0, 20),
+    (0, 101, 2.0, 20),
+    (4, 101, 2.0, 20),
+    (19, 101, 2.0, 20),
+    (20, 101, 2.0, 20),
+    (60, 101, 2.0, 20),
+    (100, 101, 2.0, 20),
+    (35, 101, 2.0, 20),
+    (90, 101, 2.0, 20),
     (5, 50, 3.0, 10),
     (17, 50, 3.0, 10),
     (49, 50, 3.0, 10),
@@ -94,8 +102,8 @@ def _adamw_examples() -> list[tuple]:
         weight, gradient, mean = torch.randn(3, 4, 5, generator=generator)
         square = mean.square() + torch.rand(4, 5, generator=generator)
         examples.append((weight, gradient, mean, square, step, rate, decay))
-    small = torch.full((3,), 1e-8)
-    return [*examples, (torch.tensor([1.0, 2.0, 3.0]), small, small, small.square(), 50, 0.1, 0.1)]
+    small = torch.tensor([1e-8, 3e-8, 1e-7])  # so small that eps counts
+    return [*examples, (torch.zeros(3), small, 2 * small, small.square(), 4, 1.0, 0.1)]
 
 
 ADAMW_EXAMPLES = _adamw_examples()
@@ -140,12 +148,15 @@ def check_adamw(answer: Callable) -> None:
 
 
 CLIP_EXAMPLES = [  # gradients, limit
-    ([torch.tensor([3.0, 0.0]), torch.tensor([[0.0], [4.0]])], 1.0),
-    ([torch.tensor([0.3, 0.0]), torch.tensor([[0.0], [-0.4]])], 1.0),
-    ([torch.tensor([6.0, -2.0]), torch.tensor([3.0, 0.1, 0.0])], 2.0),
+    ([torch.tensor([3.0, 0.0]), torch.tensor([[0.0], [4.0]])], 2.0),
+    ([torch.tensor([0.3, 0.0]), torch.tensor([[0.0], [-0.4]])], 0.8),
+    ([torch.tensor([6.0, -2.0, 1.0]), torch.tensor([[3.0, 0.1], [0.0, -1.5]]), torch.tensor([0.7])], 2.0),
     ([torch.tensor([0.9]), torch.tensor([0.9]), torch.tensor([-0.9])], 1.0),
-    ([torch.tensor([0.5, 0.1]), torch.tensor([0.2])], 3.0),
+    ([torch.tensor([1.5, 0.1]), torch.tensor([0.2])], 3.0),
     ([torch.tensor([0.6]), torch.tensor([0.0, -0.3])], 0.5),
+    ([torch.tensor([0.2, -0.9, 0.4]), torch.tensor([0.8, 0.3])], 1.25),
+    ([torch.tensor([-30.0, 40.0]), torch.tensor([[5.0, 26.0, 1.0]])], 10.0),
+    ([torch.tensor([0.0, 0.0]), torch.tensor([0.0])], 1.0),
 ]
 
 

@@ -12,14 +12,17 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from llama_lessons.checks.angles_mistakes import ANGLES_MISTAKES
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.rope_mistakes import ANGLES_MISTAKES, ROTATE_MISTAKES
-from llama_lessons.checks.rope_model_mistakes import EXPORT_MISTAKES, SCORES_MISTAKES
+from llama_lessons.checks.export_mistakes import EXPORT_MISTAKES
+from llama_lessons.checks.rope_mistakes import ROTATE_MISTAKES
+from llama_lessons.checks.scores_mistakes import SCORES_MISTAKES
 
 ANGLES_EXAMPLES = [
     (torch.tensor([0, 1, 2]), 2, 100.0),
     (torch.tensor([0, 1, 7]), 4, 100.0),
     (torch.tensor([3, 4]), 8, 10_000.0),
+    (torch.tensor([9, 5, 5000]), 8, 50.0),
     (torch.tensor([5]), 6, 500.0),
     (torch.tensor([10, 2, 4, 30]), 12, 10_000.0),
     (torch.tensor([1001, 4095]), 10, 10_000.0),
@@ -67,6 +70,7 @@ ROTATE_EXAMPLES = [
     _rotate_example(0, (1, 3, 3, 4)),
     _rotate_example(1, (2, 5, 6, 8)),
     _rotate_example(2, (3, 1, 2, 12)),
+    (torch.arange(1.0, 25).view(1, 3, 2, 4).bfloat16(), *torch.eye(2).repeat(2, 3, 1)[:, :3]),
 ]
 
 
@@ -118,6 +122,7 @@ SCORES_EXAMPLES = [
     _scores_example(1, 2, 1, 4),
     _scores_example(2, 4, 3, 6),
     _scores_example(3, 1, 5, 8),
+    _scores_example(4, 6, 2, 10),
 ]
 
 
@@ -149,17 +154,18 @@ def check_scores(answer: Callable) -> None:
     check(answer, scores, SCORES_EXAMPLES, SCORES_MISTAKES)
 
 
-def _export_example(n_heads: int, n_kv_heads: int, head_dim: int) -> tuple[Tensor, Tensor, int, int]:
-    """Matrices whose numbers tell their row and column: 302 stands in row 3, column 2; keys begin at 10 000."""
-    wq = 100.0 * torch.arange(n_heads * head_dim)[:, None] + torch.arange(n_heads * head_dim)
-    return wq, wq[: n_kv_heads * head_dim] + 10_000, n_heads, n_kv_heads
+def _export_example(n_heads: int, n_kv_heads: int, head_dim: int, n_columns: int) -> tuple[Tensor, Tensor, int, int]:
+    """Matrices whose numbers tell their row and column: 302 stands in row 3, column 2; keys begin at 5000."""
+    wq = 100.0 * torch.arange(n_heads * head_dim)[:, None] + torch.arange(n_columns)
+    return wq, wq[: n_kv_heads * head_dim] + 5000, n_heads, n_kv_heads
 
 
 EXPORT_EXAMPLES = [
-    _export_example(1, 1, 6),
-    _export_example(2, 2, 6),
-    _export_example(4, 2, 8),
-    _export_example(6, 3, 4),
+    _export_example(1, 1, 6, 6),
+    _export_example(2, 2, 6, 12),
+    _export_example(4, 2, 8, 32),
+    _export_example(6, 3, 4, 12),
+    _export_example(3, 1, 10, 30),
 ]
 
 

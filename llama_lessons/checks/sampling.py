@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.sampling_mistakes import PROBS_MISTAKES, TOP_P_MISTAKES
-from llama_lessons.checks.scoring_mistakes import LOG_PROBS_MISTAKES, STEP_MISTAKES
+from llama_lessons.checks.log_probs_mistakes import LOG_PROBS_MISTAKES
+from llama_lessons.checks.probs_mistakes import PROBS_MISTAKES
+from llama_lessons.checks.step_seconds_mistakes import STEP_MISTAKES
+from llama_lessons.checks.top_p_mistakes import TOP_P_MISTAKES
 
 
 def _draw(seed: int, *shape: int) -> Tensor:
@@ -22,12 +24,12 @@ def _draw(seed: int, *shape: int) -> Tensor:
 
 
 PROBS_EXAMPLES = [  # logits, temperature, top_k
-    (torch.tensor([[2.0, 0.0, 1.0]]), 1.0, 3),
-    (torch.tensor([[2.0, 0.0, 1.0]]), 0.5, 3),
-    (torch.tensor([[2.0, 0.0, 1.0]]), 1.0, 2),
     (torch.tensor([[0.0, 3.0, 1.0, -1.0], [4.0, 0.0, 6.0, 5.0]]), 2.0, 2),
+    (torch.tensor([[2.0, 0.0, 1.0]]), 0.5, 2),
     (_draw(0, 3, 7), 0.7, 4),
     (_draw(1, 4, 5), 1.6, 1),
+    (_draw(8, 2, 6), 1.3, 6),
+    (torch.tensor([[150.0, 151.0, 90.0, 149.0, 148.0]]), 1.5, 3),  # e to the 100 is beyond float32
 ]
 
 
@@ -62,12 +64,15 @@ def check_probs(answer: Callable) -> None:
 
 TOP_P_EXAMPLES = [  # probs, top_p; halves, quarters and so on add up without rounding
     (torch.tensor([0.25, 0.5, 0.0625, 0.1875]), 0.625),
-    (torch.tensor([0.25, 0.5, 0.0625, 0.1875]), 0.125),
     (torch.tensor([0.0625, 0.1875, 0.25, 0.5]), 0.5),
     (torch.tensor([0.125, 0.03125, 0.3125, 0.09375, 0.4375]), 0.8),
+    (torch.tensor([0.25, 0.5, 0.0625, 0.1875]), 0.125),
     (_draw(2, 6).softmax(0), 0.9),
     (_draw(3, 9).softmax(0), 0.6),
     (_draw(4, 5).softmax(0), 0.97),
+    (_draw(9, 7).softmax(0), 0.3),
+    (torch.tensor([0.25, 0.5, 0.0625, 0.1875]), 0.0),
+    (torch.tensor([0.25, 0.5, 0.0625, 0.1875]), 1.0),
 ]
 
 
@@ -103,10 +108,11 @@ def check_top_p(answer: Callable) -> None:
 
 
 LOG_PROBS_EXAMPLES = [  # logits, ids
-    (torch.tensor([[1.0, 3.0, 2.0], [2.0, 1.0, 4.0]]), [0, 1]),
+    (torch.tensor([[1.0, 3.0, 2.0, 0.5], [2.0, 1.0, 4.0, 3.0], [0.5, 2.5, 1.0, 4.0]]), [0, 1, 3]),
     (_draw(5, 3, 4).abs(), [0, 3, 1]),
     (_draw(6, 5, 6), [1, 4, 4, 0, 2]),
     (_draw(7, 4, 9), [8, 2, 5, 7]),
+    (torch.tensor([[20.0, 0.0, 4.0], [0.0, 1.0, 2.0], [25.0, 0.0, 2.0], [1.0, 2.0, 3.0]]), [0, 1, 2, 1]),  # 1e-9, 1e-11
     (torch.tensor([[200.0, 0.0, 100.0], [0.0, 1.0, 2.0]]), [0, 1]),  # a probability that is 0 in float32
 ]
 
@@ -139,13 +145,15 @@ def check_log_probs(answer: Callable) -> None:
 
 
 STEP_EXAMPLES = [  # n_params, cached, batch_size, bytes_per_number, bandwidth, flops
-    (1000, 0, 1, 2, 100, 1000),
-    (1000, 0, 40, 2, 100, 1000),
-    (1000, 300, 5, 2, 100, 1000),
+    (1000, 300, 5, 3, 100, 1000),
+    (1000, 20, 40, 3, 400, 1000),
     (1000, 200, 25, 4, 500, 300),
-    (7000, 150, 8, 1, 400, 9000),
-    (1000, 100, 2, 1, 4000, 300),
+    (7000, 150, 12, 1, 400, 9000),
+    (1000, 100, 3, 1, 4000, 300),
     (3000, 600, 3, 2, 700, 1100),
+    (1000, 100, 1, 4, 100, 3000),
+    (500, 0, 1, 0.5, 100, 2000),
+    (900, 70, 9, 2, 90, 5000),
 ]
 
 
