@@ -5,7 +5,6 @@ TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
 ARGS ?=#   more words for JupyterLab (lab, teach) or pytest (test): make test ARGS="-x -k rope"
 LESSON ?=#   how a lesson's name begins: make fresh LESSON=03, make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
-COMPILE ?=#   1: make bench measures compiled decoding too; on a CPU it takes a C++ compiler
 LLAMA2C ?=#   llama2.c's program for make bench to stand beside: make bench LLAMA2C=llama2.c/run
 QUICK ?=#   1: make weights in minutes, only to see that pretraining works
 
@@ -66,5 +65,5 @@ weights: .venv/installed  ## train the Valley's base model from its seed (an hou
 scores: .venv/installed  ## measure the base model on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)
 
-bench: .venv/installed  ## measure tokens per second beside transformers
-	$(RUN) -m benchmarks.bench $(if $(SAVE),--save) $(if $(COMPILE),--compile) $(if $(LLAMA2C),--llama2c $(LLAMA2C))
+bench: .venv/installed  ## measure tokens per second beside transformers and llama2.c; takes a C++ compiler
+	$(RUN) -m benchmarks.bench $(if $(SAVE),--save) $(if $(LLAMA2C),--llama2c $(LLAMA2C))

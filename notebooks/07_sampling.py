@@ -672,15 +672,19 @@ def one_by_one(tokens):
 
 tokens = torch.tensor([stories[0][:200]])
 torch.testing.assert_close(one_by_one(tokens), model(tokens), atol=1e-3, rtol=1e-3)
-slower = fastest(lambda: one_by_one(tokens)) / fastest(lambda: model(tokens, model.new_cache()))
-print(tokens.shape[1], "tokens: the same scores, and one by one takes more than four times as long:", slower > 4)
+print(tokens.shape[1], "tokens: the same scores, read at once and one by one")
+
+# %% tags=["nbval-ignore-output"]
+# Times differ on every machine and in every run
+writing, reading = fastest(lambda: one_by_one(tokens)), fastest(lambda: model(tokens, model.new_cache()))
+print(f"at once {reading:.3f} s, one by one {writing:.3f} s: {writing / reading:.0f} times as long")
 
 # %% [markdown]
-# Far more than four times, on most machines: add `print(slower)` to see yours. Part of it is Python. Our model is so
-# small that calling its functions takes longer than what they do. But another part remains in models of any size. Let
-# us look at it where it stands by itself: a single matrix, as large as one of the 7B's, and 1 to 256 rows that are
-# multiplied with it; and then a whole Llama, of the shape of a model of 15 million parameters, with random weights,
-# that decodes one step for 1 to 64 texts at a time.
+# Many times as long, for the same numbers. (No page of this course judges a time: your machine may be busy.) Part of it
+# is Python. Our model is so small that calling its functions takes longer than what they do. But another part remains
+# in models of any size. Let us look at it where it stands by itself: a single matrix, as large as one of the 7B's, and
+# 1 to 256 rows that are multiplied with it; and then a whole Llama, of the shape of a model of 15 million parameters,
+# with random weights, that decodes one step for 1 to 64 texts at a time.
 #
 # A processor can be slow for two reasons. It does only so many operations in a second, and memory delivers only so many
 # bytes in a second. A product of n rows with a matrix of N numbers takes 2 n N operations; and however many rows there
@@ -708,13 +712,12 @@ for n_texts in (1, 4, 16, 64):
     cache = untrained.new_cache(n_texts, 20)
     untrained.hidden(ids[:n_texts, :10], cache)
     rates[n_texts] = n_texts / fastest(lambda n=n_texts, c=cache: (untrained(ids[:n, :1], c), wait()), 5)
-print("64 rows take less than 32 times as long as one:", seconds[64] < 32 * seconds[1])
-print("16 texts bring more than twice as many tokens per second as one:", rates[16] > 2 * rates[1])
+print("measured: products of", ", ".join(map(str, seconds)), "rows, and steps of", ", ".join(map(str, rates)), "texts")
 
 # %% [markdown]
-# One row uses the processor badly. It waits for the matrix, multiplies each number of it once, and lets it go. With
-# many rows, each number that has come is used many times. So there are two lower limits to the time of a step, and the
-# larger one counts. Write them down.
+# What was measured is drawn below, when we know what to compare it with. One row uses the processor badly. It waits for
+# the matrix, multiplies each number of it once, and lets it go. With many rows, each number that has come is used many
+# times. So there are two lower limits to the time of a step, and the larger one counts. Write them down.
 #
 # ### Exercise 4 (10 minutes): the least time of a step
 # A step gives one new token to each of `batch_size` texts. It reads all weights once, and each text's own cache. It
@@ -834,18 +837,15 @@ print("without context, arithmetic is the limit from", stable(A100["flops"] / A1
 #
 # We can watch it without a compiler. A *backend* is what turns the notes into a program; ours counts them, and gives
 # them back as they are. **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
-# by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor? And how
-# many for the Valley's model, when it writes 40 tokens with the package's `compile=True`?
+# by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
 
 # %%
-import llama_lessons.generate as generation
-
 programs = []
 
 
-def counting(graph, inputs):
-    programs.append(graph)
-    return graph
+def counting(notes, inputs, options=None):
+    programs.append(notes)
+    return notes
 
 
 def growing(q, k, v, memory, t):  # (D,) three times; memory (2, S, D): keys and values so far
@@ -853,19 +853,18 @@ def growing(q, k, v, memory, t):  # (D,) three times; memory (2, S, D): keys and
     return (memory[0] @ q).softmax(0) @ memory[1], memory
 
 
-def fixed(q, k, v, memory, t):  # memory (2, S, D), the same S always: places that hold no token yet are masked
-    places = torch.arange(memory.shape[1])
-    memory = torch.where((places == t)[:, None], torch.stack([k, v])[:, None], memory)
-    scores = (memory[0] @ q).masked_fill(places > t, -torch.inf)
+def fixed(q, k, v, memory, t):  # memory (2, S, D), the same S always: positions without a token yet are masked
+    positions = torch.arange(memory.shape[1])
+    memory = torch.where((positions == t)[:, None], torch.stack([k, v])[:, None], memory)
+    scores = (memory[0] @ q).masked_fill(positions > t, -torch.inf)
     return scores.softmax(0) @ memory[1], memory
 
 
-# %%
 results, qkv = [], torch.randn(6, 3, 8, generator=generator)
-for step, room, position in ((growing, 0, int), (fixed, 16, int), (fixed, 16, torch.tensor)):
+for step, capacity, position in ((growing, 0, int), (fixed, 16, int), (fixed, 16, torch.tensor)):
     torch._dynamo.reset()
     compiled = torch.compile(step, backend=counting, dynamic=False)
-    memory, programs[:] = torch.zeros(2, room, 8), []
+    memory, programs[:] = torch.zeros(2, capacity, 8), []
     for t, row in enumerate(qkv):
         out, memory = compiled(*row, memory, position(t))
     results.append(out)
@@ -873,28 +872,73 @@ for step, room, position in ((growing, 0, int), (fixed, 16, int), (fixed, 16, to
 same = all(torch.allclose(results[0], other, atol=1e-6) for other in results)
 assert same, "the three programs should compute the same rows"
 
-programs[:] = []
-backend, generation.BACKEND = generation.BACKEND, counting  # without this line PyTorch's own compiler does it
-texts = [generate(model, [tok.encode(places["open"])], 40, temperature=0, compile=compile) for compile in (True, False)]
-generation.BACKEND = backend
-print(
-    f"the Valley's model, programs made for {len(texts[0][0])} tokens: {len(programs)}; the same text:",
-    texts[0] == texts[1],
-)
+# %% [markdown]
+# A program for every token would be worse than none, since a real compiler takes seconds or minutes for one. After
+# a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up. An int becomes part of the program, as a shape does.
+# Only when *nothing* changes but the contents of tensors, one program serves for a whole text.
+#
+# The package's `generate(..., compile=True)` does this to the very modules that you have built: no second, faster copy
+# of the model exists, and what you change in `norm.py` is changed there as well. **Predict:** how many programs are
+# made for three texts of the Valley, of 10, 20 and 40 tokens? How many small calls does one of them hold?
+
+# %%
+from unittest.mock import patch
+
+import torch._inductor  # PyTorch's compiler; while ours takes its place, nothing needs to be installed
+
+from llama_lessons.generate import generate
+
+programs[:], lengths = [], (10, 20, 40)
+ids = tok.encode(places["open"])
+with patch("torch._inductor.compile", counting):
+    written = [generate(model, [ids], n, temperature=0, compile=True)[0] for n in lengths]
+usual = [generate(model, [ids], n, temperature=0)[0] for n in lengths]
+assert written == usual, "a program should write what the model itself writes"
+print(f"programs made for texts of {', '.join(map(str, lengths))} tokens: {len(programs)}; each text as usual")
 calls = [node for node in programs[0].graph.nodes if node.op.startswith("call")]
 print("small calls for each token in it: more than 100:", len(calls) > 100)
 
 # %% [markdown]
-# A program for every token would be worse than none, since a real compiler takes seconds or minutes for one. After
-# a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up, and runs the function as it was. (Without
-# `dynamic=False` it notices at the second length, and makes one program for all; but a program for all lengths knows
-# less, and is slower.) An int becomes part of the program, as a shape does. Only when *nothing* changes but the
-# contents of tensors, one program serves for a whole text.
+# One program: the cache has room for 256 tokens, whatever the text takes, or for twice, four times as many. The price
+# is that each step attends to positions that hold nothing yet. That is reading and arithmetic that nobody needs, and
+# still a bargain.
 #
-# The price is that each step attends to places that hold nothing yet. That is reading and arithmetic that nobody needs,
-# and still a bargain. On a GPU there is a second gain. A step whose memory stays where it is can be recorded, with all
-# its orders to the GPU, and be played back by a single one (a *CUDA graph*). `compile=True` does that as well. On a
-# GPU, try `generate(model, ..., compile=True)` twice: the first call compiles, the second shows what it was for.
+# ### How near to the roof?
+#
+# What is left is one product after the other, each of a matrix with a single row. Libraries are made for many rows, and
+# multiply with one by a single core. Written as a sum, `(weight * x).sum(-1)`, it is nothing but a loop over the rows
+# of the weight. A compiler shares that loop out over all cores, and puts what stands before and behind it into the same
+# loop: `llama_lessons/compiled.py` swaps the one for the other while it compiles.
+#
+# `make bench` measures it: this model as it is, compiled, `transformers`, and llama2.c, a program in plain C that does
+# nothing else. The picture shows the table that lies in the course's `benchmarks/RESULTS.md`, of one machine, for three
+# sizes of random Llamas. The dashed line is the roof: how often in a second that machine can read as many bytes as a
+# step has to. **Predict:** who comes near it first, a small model or a large one?
+
+# %%
+from llama_lessons.files import COURSE
+
+lines = (COURSE / "benchmarks/RESULTS.md").read_text(encoding="utf-8").splitlines()
+cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "decode, 1 row" in line]
+share = {(size, who): int(of_roof.split("%")[0]) for size, _, who, _, _, _, of_roof in cells}
+sizes, writers = (list(dict.fromkeys(names)) for names in zip(*share, strict=True))
+figure, axes = plt.subplots()
+for k, who in enumerate(writers):
+    bars = axes.bar([n + 0.2 * k for n in range(len(sizes))], [share[size, who] for size in sizes], 0.18, label=who)
+    axes.bar_label(bars, [who] * len(sizes), rotation=90, padding=3, fontsize=9)
+axes.axhline(100, color="black", linestyle="--", linewidth=0.8)
+axes.set(ylabel="% of the roof", ylim=(0, 150), xticks=[n + 0.3 for n in range(len(sizes))], xticklabels=sizes)
+what = "Bars for three sizes of a model, the share of the roof that each program reaches: the larger the model, the "
+show(figure, alt=what + "nearer they all come, and those that are compiled are far ahead of the others.")
+
+# %% [markdown]
+# The larger the model, the more of a step is reading, and the less is lost elsewhere. Of a large one nobody can write
+# faster than memory delivers, in whatever language.
+#
+# Nothing in this course needs a C++ compiler. If you have one, try `generate(model, [ids], 200, compile=True)` twice:
+# the first call takes as long as compiling does, the second shows what it was for; without one, the error says how to
+# get one. On a GPU the same argument makes a *CUDA graph* as well: a step whose memory stays where it is is recorded,
+# with all its orders to the GPU, and played back by a single one.
 #
 # ## 10. Streaming: show it while it comes
 #
@@ -943,8 +987,8 @@ print(decoder.flush())
 #   what Python adds.
 #
 # **Read next** `llama_lessons/sampling.py`, exercises 1 and 2 for a whole batch, and `llama_lessons/generate.py`, which
-# prefills, decodes and streams. `llama_lessons/packed.py` is how it decodes faster on a CPU: fewer calls, and matrices
-# laid out in the order in which they are read. `log_probs` stands in `llama_lessons/evaluation.py`.
+# prefills, decodes and streams. `llama_lessons/compiled.py` makes a program of it, and `llama_lessons/static_cache.py`
+# is the cache that never changes its shape. `log_probs` stands in `llama_lessons/evaluation.py`.
 #
 # **More to try:** write *min-p*: keep what has at least a tenth of the likeliest token's probability, and measure it as
 # in section 5. Find the temperature at which stories of plain dice are as predictable as real ones. Let `penalised`
