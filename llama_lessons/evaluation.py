@@ -78,7 +78,7 @@ def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Te
         For each pair, in nats, float32: one number per token of what follows.
 
     Raises:
-        ValueError: a part of a pair is empty, or both exceed the model's max_seq_len.
+        ValueError: a part of a pair is empty, or both exceed the model's max_seq_len; a score is not finite.
     """
     room = model.config.max_seq_len
     for read, follows in texts:
@@ -89,6 +89,8 @@ def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Te
     for start in range(0, len(texts), ROWS):
         rows = by_length[start : start + ROWS]
         for row, scores in zip(rows, _batch_log_probs(model, [texts[row] for row in rows]), strict=True):
+            if not scores.isfinite().all():
+                raise ValueError("model must give finite scores, and does not: its weights are damaged")
             found[row] = scores
     return found
 
@@ -153,7 +155,7 @@ def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: Sequence[S
         For each prompt the index of the choice with the highest mean log-probability per token; of equals the first.
 
     Raises:
-        ValueError: a prompt has no choices, or an empty one; the model's scores are not finite.
+        ValueError: a prompt has no choices, or an empty one; a score is not finite.
     """
     if len(choices) != len(prompts):
         raise ValueError(f"choices must be as many as the {len(prompts)} prompts, got {len(choices)}")
@@ -168,7 +170,5 @@ def choose(model: Llama, tok: Tokenizer, prompts: list[str], choices: Sequence[S
     answers = []
     for continuations in choices:
         means = [float(next(scores).mean()) for _ in continuations]
-        if not all(map(math.isfinite, means)):
-            raise ValueError("the model's scores are not finite: its weights are damaged")
         answers.append(means.index(max(means)))
     return answers

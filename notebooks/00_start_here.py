@@ -407,7 +407,7 @@ print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {st
 from llama_lessons.arithmetic import CARDS
 
 for name, n_bytes in CARDS.items():
-    print(f"{name:<9} {n_bytes // 1024**2:>7,} MiB = {stable(n_bytes / GiB, 1)} GiB = {stable(n_bytes / GB, 1)} GB")
+    print(f"{name:<9} {n_bytes // 2**20:>7,} MiB = {stable(n_bytes / GiB, 1):>5} GiB = {stable(n_bytes / GB, 1):>5} GB")
 
 # %% [markdown]
 # Is 13.48 GB what it takes, then? No. Attention (lesson 02) lets each token look back at all before it. For that, every

@@ -74,8 +74,9 @@ def test_a_damaged_model_is_not_scored(model, tok):
     damaged = copy.deepcopy(model)
     with torch.no_grad():
         damaged.norm.weight[0] = torch.nan
-    with pytest.raises(ValueError, match="not finite"):
-        choose(damaged, tok, ["The"], [["old", "red"]])
+    for measure in (lambda: choose(damaged, tok, ["The"], [["old", "red"]]), lambda: perplexity(damaged, [[1, 5]])):
+        with pytest.raises(ValueError, match="model must give finite scores, and does not: its weights are damaged"):
+            measure()
 
 
 def test_the_likeliest_choice_per_token_is_chosen(model, tok):
