@@ -78,7 +78,7 @@ def settle_folder(folder: Path) -> None:
     ready = folder / READY
     if not os.path.isdir(ready):  # nor if the folder is one that we may not enter
         return
-    names = sorted(os.listdir(ready), key=MANIFEST.__eq__)  # the manifest last: until then the old one is needed
+    names = os.listdir(ready)
     with suppress(FileNotFoundError):  # another process does the same
         if MANIFEST in names:
             kind, *new = (ready / MANIFEST).read_text(encoding="utf-8").splitlines()

@@ -59,8 +59,11 @@ def test_wherever_it_is_killed_the_old_files_are_found_or_the_new_ones(tmp_path:
         assert content.pop("README.md") == "mine"
         assert content in (OLD, NEW), f"killed at step {step}"
         found.append(content)
-        write(folder, OLD)  # what was left behind is not in the way, and goes
-        assert read(folder) == OLD | {"README.md": "mine"}
+        again = tmp_path / f"killed at {step}, then written again"
+        write(again, OLD)
+        assert kill_at(step, lambda folder=again: write(folder, NEW)) == killed
+        write(again, OLD)  # what was left behind is not in the way, and goes
+        assert read(again) == OLD
         if not killed:
             break
     assert found[0] == OLD and found[-1] == NEW and len(found) > 6
