@@ -21,8 +21,7 @@ def setup() -> None:
     """Make this page run alike everywhere: fixed seed, quiet libraries, readable pictures. For the first cell."""
     torch.manual_seed(0)
     torch.set_printoptions(precision=2, sci_mode=False)
-    warnings.filterwarnings("ignore")  # what libraries say of themselves, which differs from one version to the next
-    warnings.filterwarnings("default", module="__main__|llama_lessons")  # what the reader's own lines cause is shown
+    warnings.filterwarnings("ignore", module="(?!__main__|llama_lessons)")  # what libraries say of themselves
     warnings.filterwarnings("ignore", category=FutureWarning)
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # a first start, or a home folder that is read-only
 

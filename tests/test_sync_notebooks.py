@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 from nbformat import NotebookNode
 
+from llama_lessons.files import COURSE
 from tools import sync_notebooks
 from tools.build_notebooks import BuildError, build
 from tools.notebook_files import difference
@@ -118,3 +122,16 @@ def test_the_command_names_every_lesson_and_fails_where_it_could_not(source: Pat
         "01_lesson: 01_lesson.ipynb follows 01_lesson.py\n02_new: has no page yet, `make lessons` writes it\n"
         "01_lesson: FAILED\n01_lesson.py and 01_lesson.ipynb were both edited since `make lessons`"
     )
+
+
+def test_opening_and_saving_in_jupyter_takes_no_edit_from_either_file(source: Path, tmp_path: Path):
+    """With jupytext's own pairing the newer .py takes what was typed into the page, or the page does not open."""
+    shutil.copy(COURSE / "pyproject.toml", tmp_path)
+    edit_page(source)
+    before, name = source.read_bytes(), source.with_suffix(".ipynb").name
+    manager = build_sync_jupytext_contents_manager_class(LargeFileManager)()
+    manager.root_dir = str(tmp_path)
+    opened = manager.get(name)
+    manager.save(opened, name)
+    assert opened["content"]["cells"][3]["source"] == page(source).cells[3].source == 'print("II")'
+    assert source.read_bytes() == before
