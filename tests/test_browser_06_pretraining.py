@@ -6,55 +6,76 @@ import re
 from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator, expect
 
 from tests.browser import Lab
-from tools.notebook_files import NOTEBOOKS
+from tools.notebook_files import KERNELSPEC, NOTEBOOKS, read_source
 
-START = "window.jupyterapp.commands.execute('notebook:run-all-cells'), undefined"  # and do not wait for the end
+RUN = """k => {
+  window.jupyterapp.shell.currentWidget.content.activeCellIndex = k;
+  window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
 INTERRUPT = "window.jupyterapp.commands.execute('notebook:interrupt-kernel')"
-MAKE = """
-import torch
-from IPython.display import display
+# What the lesson's cells below need of those above them: a model and batches that take no time, but for one that does
+# not come before somebody interrupts.
+ABOVE = """
+import math, time, torch
 from llama_lessons.batches import Batch
 from llama_lessons.config import LlamaConfig
+from llama_lessons.files import data_path
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig
+from llama_lessons.page import show
+from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
-from llama_lessons.widgets.training import TrainingView
+
+ROWS, SEQ_LEN, by_count, levels, waited = 2, 16, 9.0, {"<i>knows nothing</i>": 7.6}, []
+tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+
+def shape(**_):
+    return LlamaConfig(
+        dim=16, n_layers=1, n_heads=2, n_kv_heads=1, vocab_size=tok.vocab_size, hidden_dim=16, max_seq_len=64)
+
+def new_model(config):
+    return Llama(config)
 
 def batch_at(step):
-    rows = torch.randint(32, (8, 65), generator=torch.Generator().manual_seed(step))
+    if step == 20 and not waited:
+        waited.append(step)
+        time.sleep(3600)
+    rows = torch.randint(99, (ROWS, SEQ_LEN + 1), generator=torch.Generator().manual_seed(step))
     return Batch(rows[:, :-1], rows[:, 1:])
-
-if "trainer" not in globals():
-    config = LlamaConfig(
-        dim=32, n_layers=2, n_heads=4, n_kv_heads=2, vocab_size=32, hidden_dim=64, max_seq_len=64)
-    trainer = Trainer(Llama(config), TrainConfig(n_steps=400, peak_lr=1e-3), batch_at)
-    view = TrainingView(400 * 512, {"<i>knows nothing</i>": 3.47})
-display(view)
-view.follow(trainer, write=lambda: f"<b>step</b> {trainer.step}", at=[0, 5, 400])
 """
+LIVE = ("SIZES = {", "view.follow(", "it began at ln V")  # what the lesson's cells of the live run hold
 
 
-def test_the_interrupt_button_stops_and_the_next_run_goes_on(lab: Lab, tmp_path: Path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(MAKE)])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, tmp_path / "interrupt.ipynb")
+def test_an_interrupted_run_keeps_its_view_and_is_judged_by_what_was_done(lab: Lab, tmp_path: Path):
+    lesson = [cell.source for cell in read_source(NOTEBOOKS / "06_pretraining.py").cells if cell.cell_type == "code"]
+    cells = [new_code_cell(ABOVE), *(new_code_cell(source) for held in LIVE for source in lesson if held in source)]
+    assert len(cells) == 4
+    nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": KERNELSPEC}), tmp_path / "interrupt.ipynb")
     page = lab.open(tmp_path / "interrupt.ipynb")
-    page.evaluate(START)
-    view = page.locator(".ll-training")
-    note, texts = view.locator(".ll-note"), view.get_by_role("log")
-    expect(note).to_contain_text("s left")  # it draws while the kernel is busy
+    view, verdict = page.locator(".ll-training"), page.locator(".jp-CodeCell").nth(3).locator(".jp-RenderedText")
+    texts = view.get_by_role("log").get_by_role("listitem")
+    for k in (0, 1, 2):
+        page.evaluate(RUN, k)
+    expect(texts).to_have_count(2)  # it draws while the kernel is busy
+    expect(view.locator(".ll-note")).to_contain_text("Step 20 of 330")
     page.evaluate(INTERRUPT)
-    expect(note).to_contain_text("Nothing is lost: run the cell again to go on")
-    stopped = int(re.search(r"step (\d+) of 400", note.text_content())[1])
-    assert 0 < stopped < 400
+    stopped = "Stopped after step 20 of 330. Nothing is lost: run the cell again to go on."
+    expect(view.locator(".ll-note")).to_have_text(stopped)
+    early = texts.all_inner_texts()
+    page.evaluate(RUN, 3)
+    expect(verdict.first).to_contain_text("stopped after 20 of 330 steps: run the cell with the view again")
+    page.evaluate(RUN, 2)
+    expect(view.locator(".ll-note")).to_contain_text("Done: 330 steps, 10,560 tokens")
+    expect(texts).to_have_count(5)
+    assert texts.all_inner_texts()[:2] == early
+    page.evaluate(RUN, 3)
+    expect(verdict.last).to_contain_text("it began at ln V")
+    expect(view.locator("i")).to_have_count(0)  # text of models and users stays text
     assert lab.cell_errors() == []
-    page.evaluate(START)
-    expect(view.locator(".ll-note")).to_contain_text("Done: 400 steps, 204,800 tokens")
-    expect(texts.locator(".ll-text")).to_have_text(["<b>step</b> 0", "<b>step</b> 5", "<b>step</b> 400"])
-    expect(view.locator("b, i")).to_have_count(0)  # text of models and users stays text
     assert lab.console_errors == []
 
 
