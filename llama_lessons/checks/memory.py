@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llama_lessons.checks.batch_size_mistakes import BATCH_MISTAKES
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.memory_mistakes import BATCH_MISTAKES, CACHE_MISTAKES, GB, GIB, LEFT_MISTAKES
+from llama_lessons.checks.memory_mistakes import CACHE_MISTAKES, GB, GIB, LEFT_MISTAKES
 
 LLAMA_7B, LLAMA_13B, LLAMA_70B = (6_738_415_616, 262_144), (13_015_864_320, 409_600), (68_976_648_192, 163_840)
 
@@ -18,6 +19,7 @@ CACHE_EXAMPLES = [  # n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_p
     (80, 64, 8, 128, 1000, 1),
     (48, 40, 10, 96, 2048, 2),
     (32, 32, 32, 128, 4096, 2),
+    (60, 56, 14, 80, 13_000, 1),
 ]
 
 
@@ -52,11 +54,11 @@ def check_cache_gib(answer: Callable) -> None:
 
 
 LEFT_EXAMPLES = [  # card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_per_number
-    (24, *LLAMA_7B, 4096, 1, 2),
-    (24, *LLAMA_7B, 4096, 8, 2),
-    (24, *LLAMA_7B, 2048, 3, 1),
-    (141, *LLAMA_70B, 4096, 5, 2),
-    (80, *LLAMA_13B, 1000, 7, 4),
+    (25, *LLAMA_7B, 4096, 1, 2),
+    (25, *LLAMA_7B, 4096, 8, 2),
+    (25, *LLAMA_7B, 2048, 3, 1),
+    (150, *LLAMA_70B, 4096, 5, 2),
+    (85, *LLAMA_13B, 1000, 7, 4),
 ]
 
 
@@ -66,7 +68,7 @@ def gb_left(
     """GB that a model and the caches of a batch leave free on a card, taken away sequence by sequence.
 
     Args:
-        card_gb: memory of the card, in GB of 10**9 bytes.
+        card_gb: memory of the card, in GB of 10**9 bytes: 25.8 for one that is sold as 24 GB.
         n_params: numbers of the model.
         cached_per_token: numbers that the cache keeps for each token, keys and values together.
         n_tokens: tokens of each sequence.
@@ -92,12 +94,15 @@ def check_gb_left(answer: Callable) -> None:
 
 
 BATCH_EXAMPLES = [  # card_gb, n_params, cached_per_token, n_tokens, bytes_per_number
-    (24, *LLAMA_7B, 4096, 2),
-    (24, *LLAMA_7B, 2048, 1),
-    (80, *LLAMA_13B, 4096, 2),
-    (24, *LLAMA_13B, 1024, 2),
-    (141, *LLAMA_70B, 3000, 1),
-    (80, *LLAMA_7B, 512, 4),
+    (25, *LLAMA_7B, 4096, 2),
+    (25, *LLAMA_7B, 2048, 1),
+    (85, *LLAMA_13B, 4096, 2),
+    (25, *LLAMA_13B, 1024, 2),
+    (150, *LLAMA_70B, 3000, 1),
+    (85, *LLAMA_7B, 512, 4),
+    (16, *LLAMA_13B, 1024, 2),
+    (2, 250_000_000, 1000, 125_000, 2),  # six fill the card to the last byte
+    (2, 250_000_000, 1000, 500, 2),
 ]
 
 
@@ -105,7 +110,7 @@ def largest_batch(card_gb: float, n_params: int, cached_per_token: int, n_tokens
     """The most sequences that fit on a card beside the weights, found by adding one after the other.
 
     Args:
-        card_gb: memory of the card, in GB of 10**9 bytes.
+        card_gb: memory of the card, in GB of 10**9 bytes: 25.8 for one that is sold as 24 GB.
         n_params: numbers of the model.
         cached_per_token: numbers that the cache keeps for each token, keys and values together.
         n_tokens: tokens of each sequence.
