@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from llama_lessons.checks import exercise
+from llama_lessons.checks import running
 from llama_lessons.checks.comparing import same
 from llama_lessons.checks.exercise import WrongAnswer, check
 
@@ -225,7 +225,7 @@ def test_a_method_that_is_still_a_stub_is_told_by_its_name(capsys):
 
 
 def test_a_check_says_what_it_waits_for_and_a_stopped_answer_gets_a_message(monkeypatch, capsys):
-    monkeypatch.setattr(exercise, "PATIENCE", 0)
+    monkeypatch.setattr(running, "PATIENCE", 0)
 
     def my_add(a, b):
         while "still waiting for the end of my_add(1, 2)" not in capsys.readouterr().out:

@@ -24,7 +24,7 @@ LORA_EXAMPLES = [  # weight (F, C), rank, alpha, then x (..., C) and the a (r, C
     (_draw(4, 3, seed=1), 2, 5.0, _draw(5, 3, seed=2), _draw(2, 3, seed=3), _draw(4, 2, seed=4)),
     (_draw(3, 3, seed=5), 2, 0.5, _draw(4, 3, seed=6), _draw(2, 3, seed=7), _draw(3, 2, seed=8)),
     (_draw(2, 5, seed=9), 4, 7.0, _draw(2, 6, 5, seed=10), _draw(4, 5, seed=11), _draw(2, 4, seed=12)),
-    (_draw(1, 2, seed=13), 1, 3.0, _draw(2, seed=14), _draw(1, 2, seed=15), _draw(1, 1, seed=16)),
+    (_draw(1, 2, seed=13), 1, 3.0, _draw(9, 2, seed=14), _draw(1, 2, seed=15), _draw(1, 1, seed=16)),
 ]
 
 
@@ -76,7 +76,7 @@ def _observed(kind: type, weight: Tensor, rank: int, alpha: float, x: Tensor, a:
             "trained": _trained(adapter, layer),
             "the layer is part of the module": _holds(adapter, weight),
             "begins as the layer": _beginning(first, x @ weight.T, adapter),
-            "gradients at the beginning": _gradients(first, adapter),
+            "gradients at the beginning": _first_gradients(first, adapter),
             "rows of a alike": rank > 1 and bool(adapter.a.any()) and bool((adapter.a == adapter.a[:1]).all()),
         }
         return found | _tried(adapter, x, a, b)
@@ -92,10 +92,10 @@ def _tried(adapter: nn.Module, x: Tensor, a: Tensor, b: Tensor) -> dict:
     x = x.clone().requires_grad_()
     output = adapter(x)
     if not torch.equal(output, adapter(x)):
-        return {"output": "differs from call to call"}
-    parts = {"x": x, "a": adapter.a, "b": adapter.b}
-    return {"output": output.detach()} | {
-        f"gradient of {name}": _gradient(output, part) for name, part in parts.items()
+        return {"the same output twice": False}
+    gradients = zip(("x", "a", "b"), _gradients(output, x, adapter.a, adapter.b), strict=True)
+    return {"the same output twice": True, "output": output.detach()} | {
+        f"gradient of {name}": part for name, part in gradients
     }
 
 
@@ -130,17 +130,19 @@ def _numbers(part: Tensor) -> str:
     return "one number" if bool((part == part.flatten()[0]).all()) else "noise"
 
 
-def _gradients(output: Tensor, adapter: nn.Module) -> str:
+def _first_gradients(output: Tensor, adapter: nn.Module) -> str:
     """Whether any number of a or b would move at the first step."""
-    found = [gradient for part in (adapter.a, adapter.b) if (gradient := _gradient(output, part)) is not None]
+    found = [gradient for gradient in _gradients(output, adapter.a, adapter.b) if gradient is not None]
     return "some" if any(bool(gradient.any()) for gradient in found) else "all zero" if found else "none"
 
 
-def _gradient(output: Tensor, part: Tensor) -> Tensor | None:
-    """Of the sum of the output's squares, in the shape of the part, any shape; None if it does not depend on it."""
-    if not (output.requires_grad and part.requires_grad):
-        return None
-    return torch.autograd.grad(output.square().sum(), part, retain_graph=True, allow_unused=True)[0]
+def _gradients(output: Tensor, *parts: Tensor) -> list[Tensor | None]:
+    """Of the sum of the output's squares, each in the shape of its part, any shape; None where it does not matter."""
+    asked = [part for part in parts if part.requires_grad]
+    if not (output.requires_grad and asked):
+        return [None] * len(parts)
+    found = iter(torch.autograd.grad(output.square().sum(), asked, allow_unused=True))
+    return [next(found) if part.requires_grad else None for part in parts]
 
 
 def _trying(weight: Tensor, rank: int, alpha: float, x: Tensor, a: Tensor, b: Tensor) -> str:

@@ -131,7 +131,6 @@ LORA_MISTAKES = {
         forward=lambda self, x: self.layer(x)
     ),
     "you subtracted the change: add it": _lora(forward=lambda self, x: self.layer(x) - self.change(x)),
-    "you multiplied with the change: add it": _lora(forward=lambda self, x: self.layer(x) * self.change(x)),
     "you put the change before the layer: it reads the same x as the layer, beside it": (
         _lora(forward=lambda self, x: self.layer(x + self.change(x)))
     ),
@@ -177,8 +176,8 @@ LORA_MISTAKES = {
     "a gets no gradient: something detaches it": (
         _lora(change=lambda self, x: self.factor() * (x @ self.a.detach().T @ self.b.T))
     ),
-    "b gets no gradient: something detaches it": (
-        _lora(change=lambda self, x: self.factor() * (x @ self.a.T @ self.b.detach().T))
+    "what a makes of x is computed without gradients: a gets no gradient, and x too little": (
+        _lora(change=lambda self, x: self.factor() * ((x @ self.a.T).detach() @ self.b.T))
     ),
     "the frozen layer is computed without gradients (no_grad, or detach): its weight needs none, but x does, or the "
     "layers before this one learn from the change alone": (

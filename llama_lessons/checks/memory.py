@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llama_lessons.checks.batch_size_mistakes import BATCH_MISTAKES
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.memory_mistakes import BATCH_MISTAKES, CACHE_MISTAKES, GB, GIB, LEFT_MISTAKES
+from llama_lessons.checks.memory_mistakes import CACHE_MISTAKES, GB, GIB, LEFT_MISTAKES
 
 LLAMA_7B, LLAMA_13B, LLAMA_70B = (6_738_415_616, 262_144), (13_015_864_320, 409_600), (68_976_648_192, 163_840)
 
@@ -18,6 +19,7 @@ CACHE_EXAMPLES = [  # n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_p
     (80, 64, 8, 128, 1000, 1),
     (48, 40, 10, 96, 2048, 2),
     (32, 32, 32, 128, 4096, 2),
+    (60, 56, 14, 80, 13_000, 1),
 ]
 
 
@@ -98,6 +100,9 @@ BATCH_EXAMPLES = [  # card_gb, n_params, cached_per_token, n_tokens, bytes_per_n
     (25, *LLAMA_13B, 1024, 2),
     (150, *LLAMA_70B, 3000, 1),
     (85, *LLAMA_7B, 512, 4),
+    (16, *LLAMA_13B, 1024, 2),
+    (2, 250_000_000, 1000, 125_000, 2),  # six fill the card to the last byte
+    (2, 250_000_000, 1000, 500, 2),
 ]
 
 

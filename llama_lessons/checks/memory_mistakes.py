@@ -1,11 +1,10 @@
-"""Wrong answers to the exercises of lesson 00, each under the words that a reader who made the mistake is told.
+"""Wrong answers to the first two exercises of lesson 00, each under the words that a reader who made it is told.
 
 They are here to be run: a reader's answer that gives the same results has made the same mistake.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 GB, GIB = 10**9, 2**30
@@ -53,6 +52,45 @@ CACHE_MISTAKES = {
     "you gave bytes: divide by 2**30": _cache(lambda right, **_: right * GIB),
     "you gave MiB: divide the bytes by 2**30, not by 2**20": _cache(lambda right, **_: right * 1024),
     "you gave GB, of 10**9 bytes: a GiB is 2**30 bytes, 7 % more": _cache(lambda right, **_: right * GIB / GB),
+    "you counted three vectors in each head: queries are not kept, only a key and a value": (
+        _cache(lambda right, **_: right / 2 * 3)
+    ),
+    "you counted keys and values twice": _cache(lambda right, **_: right * 2),
+    "you took the query heads of each key-value head: there are n_kv_heads keys": (
+        _cache(lambda right, heads, kv, **_: right * heads / kv / kv)
+    ),
+    "you counted one token too few: the last token is kept as well, n_tokens and not n_tokens - 1": (
+        _cache(lambda right, tokens, **_: right / tokens * (tokens - 1))
+    ),
+    "you counted one token too many: n_tokens are kept, not n_tokens + 1": (
+        _cache(lambda right, tokens, **_: right / tokens * (tokens + 1))
+    ),
+    "you divided by 8: bytes_per_number is in bytes already, not bits": _cache(lambda right, **_: right / 8),
+    "you wrote ^ for a power: to Python that is another operation (xor). Write 2**30": (
+        _cache(lambda right, **_: right * GIB / (2 ^ 30))
+    ),
+    "you gave KiB: divide the bytes by 2**30, not by 2**10": _cache(lambda right, **_: right * 2**20),
+    "you gave MB: divide the bytes by 2**30, not by 10**6": _cache(lambda right, **_: right * GIB / 10**6),
+    "you cut the result to a whole number: a fraction of a GiB counts": _cache(lambda right, **_: int(right)),
+    **{
+        f"you rounded the result to {digits} digits: give it as it is": (
+            _cache(lambda right, digits=digits, **_: round(right, digits))
+        )
+        for digits in (0, 1, 2, 3)
+    },
+    **{
+        f"you took a fixed {what}, {number}, whatever is given": (
+            _cache(lambda right, part=part, number=number, **given: right / given[part] * number)
+        )
+        for part, what, number in (
+            ("dim", "head_dim", 128),
+            ("kv", "number of key-value heads", 8),
+            ("layers", "number of layers", 80),
+            ("layers", "number of layers", 32),
+            ("tokens", "number of tokens", 4096),
+            ("size", "number of bytes", 2),
+        )
+    },
 }
 
 
@@ -101,53 +139,50 @@ LEFT_MISTAKES = {
     "you stopped at 0: a rest below 0 says how much is lacking": (
         _left(lambda w, c, card, n, **_: max(0, card - w - n * c))
     ),
-}
-
-
-def _batch(change: Callable) -> Callable:
-    """A wrong batch: made of the bytes of the weights, of one sequence's cache, of the card, and what else."""
-
-    def wrong(card_gb: float, n_params: int, per_token: int, n_tokens: int, size: int) -> int:
-        return change(n_params * size, n_tokens * per_token * size, card_gb * GB, tokens=n_tokens, size=size)
-
-    return wrong
-
-
-BATCH_MISTAKES = {
-    "you forgot the weights: they are there before the first sequence": (
-        _batch(lambda w, c, card, **_: int(card // c))
+    "you took the card's GB for GiB: card_gb counts 10**9 bytes": (
+        _left(lambda w, c, card, n, **_: card / GB * GIB - w - n * c)
     ),
-    "you rounded up: the last sequence would not fit any more": (
-        _batch(lambda w, c, card, **_: max(0, math.ceil((card - w) / c)))
+    "you gave the rest in GiB: the result counts 10**9 bytes": (
+        _left(lambda w, c, card, n, **_: (card - w - n * c) / GIB * GB)
     ),
-    "you rounded to the nearest: half a sequence does not fit, so round down": (
-        _batch(lambda w, c, card, **_: max(0, round((card - w) / c)))
+    "you took GB for the weights and GiB for the cache: divide both by 10**9, not by 2**30": (
+        _left(lambda w, c, card, n, **_: card - w - n * c / GIB * GB)
     ),
-    "you gave a number below 0: where not even the weights fit, the batch is 0": (
-        _batch(lambda w, c, card, **_: int((card - w) // c))
+    "you took GiB for the weights and GB for the cache: divide both by 10**9, not by 2**30": (
+        _left(lambda w, c, card, n, **_: card - w / GIB * GB - n * c)
     ),
-    "you rounded towards 0 without stopping there: where not even the weights fit, the batch is 0": (
-        _batch(lambda w, c, card, **_: int((card - w) / c))
+    "you gave MB, of 10**6 bytes: divide by 10**9": _left(lambda w, c, card, n, **_: (card - w - n * c) * 1000),
+    "you gave the rest without its sign, as abs does: below 0 it says how much is lacking": (
+        _left(lambda w, c, card, n, **_: abs(card - w - n * c))
     ),
-    "you counted the weights once per sequence: all sequences share them": (
-        _batch(lambda w, c, card, **_: int(card // (w + c)))
+    "you added up tokens and sequences, n_tokens + batch_size: every sequence has n_tokens of its own": (
+        _left(lambda w, c, card, n, tokens, **_: card - w - c / tokens * (tokens + n))
     ),
-    "you counted the cache of one token: each sequence keeps n_tokens of them": (
-        _batch(lambda w, c, card, tokens, **_: max(0, int((card - w) // (c / tokens))))
+    "you halved the cache: cached_per_token has keys and values in it, and both are kept": (
+        _left(lambda w, c, card, n, **_: card - w - n * c / 2)
     ),
-    "you took a GB for 2**30 bytes: card_gb counts 10**9 bytes, whatever a box calls GB": (
-        _batch(lambda w, c, card, **_: max(0, int((card / GB * GIB - w) // c)))
+    "you multiplied only the cache by bytes_per_number: the numbers of the model take as many bytes": (
+        _left(lambda w, c, card, n, size, **_: card - w / size - n * c)
     ),
-    "you counted numbers, not bytes: multiply by bytes_per_number": (
-        _batch(lambda w, c, card, size, **_: max(0, int((card - w / size) // (c / size))))
+    "you took 2 bytes for each number, whatever is given: multiply by bytes_per_number": (
+        _left(lambda w, c, card, n, size, **_: card - (w + n * c) / size * 2)
     ),
-    "you multiplied only the weights by bytes_per_number: the numbers of the cache take as many bytes": (
-        _batch(lambda w, c, card, size, **_: max(0, int((card - w) // (c / size))))
+    "you gave a whole number of GB, rounded down: a fraction of a GB counts": (
+        _left(lambda w, c, card, n, **_: (card - w - n * c) // GB * GB)
     ),
-    "you took 4 bytes for each number, as in float32: multiply by bytes_per_number": (
-        _batch(lambda w, c, card, size, **_: max(0, int((card - w / size * 4) // (c / size * 4))))
+    "you gave a whole number of GB, cut off by int: a fraction of a GB counts": (
+        _left(lambda w, c, card, n, **_: int((card - w - n * c) / GB) * GB)
     ),
-    "you are one below: count a sequence that just fits": (
-        _batch(lambda w, c, card, **_: max(0, int((card - w) // c) - 1))
+    **{
+        f"you rounded the result to {digits} digits: give it as it is": (
+            _left(lambda w, c, card, n, digits=digits, **_: round((card - w - n * c) / GB, digits) * GB)
+        )
+        for digits in (0, 1, 2)
+    },
+    "you gave the share of the card that is free, a fraction: give GB": (
+        _left(lambda w, c, card, n, **_: (card - w - n * c) / card * GB)
+    ),
+    "you gave the share of the card that is used, a fraction: give the GB that are free": (
+        _left(lambda w, c, card, n, **_: (w + n * c) / card * GB)
     ),
 }

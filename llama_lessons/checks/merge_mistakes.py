@@ -85,6 +85,9 @@ MERGE_MISTAKES = {
     "you rounded a and b to the weight's type first: multiply and add in float32, round once": (
         lambda w, a, b, alpha: w + alpha / a.shape[0] * b.type_as(w) @ a.type_as(w)
     ),
+    "you rounded a and b to the weight's type first, and scaled their product: compute in float32, round once": (
+        lambda w, a, b, alpha: w + (b.type_as(w) @ a.type_as(w)) * (alpha / a.shape[0])
+    ),
     "you rounded a and b to the weight's type first, and added in float32: multiply in float32, too": (
         lambda w, a, b, alpha: (w.float() + alpha / a.shape[0] * (b.type_as(w) @ a.type_as(w)).float()).type_as(w)
     ),

@@ -111,7 +111,9 @@ PROBS_MISTAKES = {
         _probs(lambda logits, t, k: _only(logits / t, max(k - 1, 1)))
     ),
     "you kept only the likeliest token: keep k": _probs(lambda logits, t, k: _only(logits / t, 1)),
-    "you kept the k least likely tokens": _probs(lambda logits, t, k: -_only(-logits / t, k)),
+    "you kept the k least likely tokens": (
+        _probs(lambda logits, t, k: (logits / t).where(_kept(-logits, k), -torch.inf))
+    ),
     "you sorted ascending and cut at the k-th score from the bottom: sort descending": (
         _barred(lambda scores, k: scores.sort().values[:, k - 1 : k])
     ),

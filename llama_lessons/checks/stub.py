@@ -38,3 +38,9 @@ def _stands_in_a_stub(step: ast.stmt) -> bool:
     """Whether it is a docstring, `...`, `pass`, the base class's __init__, or the stub's `raise`."""
     constant = isinstance(step, ast.Expr) and isinstance(step.value, ast.Constant)
     return constant or isinstance(step, ast.Pass) or ast.unparse(step).startswith(STUB_STARTS)
+
+
+def home_of(answer: object) -> str | None:
+    """The file, or cell, that an answer was written in."""
+    parts = [answer, *vars(answer).values()] if isinstance(answer, type) else [answer]
+    return next((part.__code__.co_filename for part in parts if hasattr(part, "__code__")), None)

@@ -25,6 +25,14 @@ REMEMBERS = (
 )
 
 
+class WrongAnswer(AssertionError):
+    """An answer to an exercise is wrong; the message says how."""
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in place of a call stack."""
+        return str(self).splitlines()
+
+
 def written(name: str, example: tuple) -> str:
     """A call as the reader would write it."""
     return f"{name}({', '.join(map(short, example))})"

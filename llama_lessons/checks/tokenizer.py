@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from llama_lessons.checks.count_pairs_mistakes import COUNT_MISTAKES, Pair
+from llama_lessons.checks.encode_mistakes import ENCODE_MISTAKES, merge
 from llama_lessons.checks.exercise import check
-from llama_lessons.checks.tokenizer_mistakes import COUNT_MISTAKES, ENCODE_MISTAKES, STREAM_MISTAKES, Pair, merge
+from llama_lessons.checks.stream_mistakes import STREAM_MISTAKES
 
 COUNT_EXAMPLES = [
     ({("▁", "a", "t"): 1},),
@@ -18,6 +20,7 @@ COUNT_EXAMPLES = [
     ({("a", "a", "a"): 1},),
     ({("n", "a", "n", "a"): 2},),
     ({("a", "b"): 1, ("b", "a"): 7},),
+    ({("l", "l", "l", "a", "m", "a"): 3, ("l", "a"): 2, ("▁", "l", "l"): 4},),
     ({("▁",): 9},),
     ({},),
 ]
@@ -60,6 +63,10 @@ ENCODE_EXAMPLES = [
     ("aaaaa", {("a", "a"): 1, ("aa", "aa"): 2}),
     ("▁valley", {("l", "e"): 0, ("▁", "v"): 1, ("a", "l"): 2, ("le", "y"): 3, ("al", "ley"): 4, ("▁v", "alley"): 5}),
     ("▁llama", {("▁", "l"): 0, ("l", "a"): 1, ("m", "a"): 2, ("▁l", "la"): 3, ("la", "ma"): 4}),
+    ("abcd", {("a", "b"): 0, ("ab", "c"): 1, ("c", "d"): 2}),
+    ("cabab", {("c", "ab"): 2, ("b", "a"): 3, ("a", "b"): 1}),
+    ("abaab", {("a", "b"): 5, ("ab", "a"): 6, ("aba", "ab"): 9}),
+    ("xab", {("x", "a"): 0, ("a", "b"): 1}),
     ("a", {("a", "b"): 0}),
     ("▁x", {}),
 ]
@@ -101,6 +108,9 @@ STREAM_EXAMPLES = [
     (["▁", "▁", "▁if"],),
     (["▁▁▁if"],),
     (["▁hum", "<0xE6>", "<0xBC>"],),
+    (["▁", "<0xE5>", "<0xB1>", "<0xB1>", "!"],),
+    (["▁llama", "▁0x", "<", "b"],),
+    (["x", "▁y"],),
     ([],),
 ]
 
