@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDE = 16  # from so many rows a column on it pays; torch.nn.LinearCrossEntropyOptions says when it does not
+WIDE = 8  # rows for each column of the head, from which on it pays: the logits are then most of what a step keeps
 ROWS = 256  # computed at once: their logits stay near the processor
 
 

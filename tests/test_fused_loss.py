@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
+from llama_lessons import training
 from llama_lessons.batches import IGNORE, Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.fused_loss import can_fuse
@@ -78,7 +79,7 @@ def test_a_wide_float32_matrix_is_fused_and_nothing_else():
     model, hidden = make_model(), torch.randn(5, 8)
     assert can_fuse(model.output, hidden)
     assert not can_fuse(nn.Linear(8, 150), hidden)  # a bias
-    assert not can_fuse(nn.Linear(8, 100, bias=False), hidden)  # too narrow for it to pay
+    assert not can_fuse(nn.Linear(8, 63, bias=False), hidden)  # too narrow for it to pay
     assert not can_fuse(model.output, hidden.bfloat16())
     assert not can_fuse(model.output.double(), hidden.double())
     with torch.autocast("cpu", torch.bfloat16):
@@ -122,3 +123,10 @@ def test_what_is_hung_on_the_head_counts(change):
 def test_a_part_that_asks_for_nothing_has_no_loss():
     nothing = Batch(torch.ones(2, 5, dtype=torch.int64), torch.full((2, 5), IGNORE))
     assert next_token_loss(make_model(), nothing).item() == 0
+
+
+def test_a_token_loss_in_place_of_the_packages_is_asked(monkeypatch):
+    monkeypatch.setattr(training, "token_loss", lambda logits, targets: logits.sum() + targets.sum())
+    model, part = make_model(), batch()
+    asks = part.targets != IGNORE
+    assert_close(next_token_loss(model, part), model(part.tokens)[asks].sum() + part.targets[asks].sum())
