@@ -111,6 +111,7 @@ class Trainer:
         self.model.zero_grad()
         try:
             batch = self.batch_at(self.step)
+            n_tokens = self.n_tokens + batch.n_tokens
             loss = self._compute_gradients(batch)
             grad_norm = float(nn.utils.clip_grad_norm_(self.weights, self.config.max_grad_norm))
             self._require_finite(loss, grad_norm)
@@ -121,8 +122,8 @@ class Trainer:
                         group["lr"] = share * group["peak_lr"]
                     optimizer.step()
                 self.step += 1
-                n_tokens, seconds = self.n_tokens + batch.n_tokens, time.perf_counter() - start
-                metrics = StepMetrics(self.step, loss, share * self.config.peak_lr, grad_norm, n_tokens, seconds)
+                lr, seconds = share * self.config.peak_lr, time.perf_counter() - start
+                metrics = StepMetrics(self.step, loss, lr, grad_norm, n_tokens, seconds)
                 self.history.append(metrics)
             return metrics
         finally:
