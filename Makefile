@@ -59,8 +59,10 @@ lessons: .venv/installed  ## run the lessons and save what they print
 student: .venv/installed  ## write the student edition, stubs for solutions, into student/
 	$(RUN) tools/make_student.py
 
+# Two processes of one thread each train a small model faster than one of two: most operations are too small to share.
 weights: .venv/installed  ## train the Valley's base model from its seed (an hour or more; goes on where it stopped)
-	OMP_NUM_THREADS=1 $(RUN) -m torch.distributed.run --standalone --nproc-per-node 2 -m llama_lessons.pretrain $(if $(QUICK),--quick)
+	OMP_NUM_THREADS=1 $(RUN) -m torch.distributed.run --standalone --nproc-per-node 2 \
+		-m llama_lessons.pretrain $(if $(QUICK),--quick)
 
 scores: .venv/installed  ## measure the base model on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)

@@ -106,7 +106,8 @@ def measure(name: str, rate: float, program: Path | None) -> Iterator[Measured]:
     theirs = as_transformers(model)
     yield "decode, 1 row, tokens/s", *one_row(model, theirs, program)
     yield "decode, 16 rows, tokens/s", many_rows(model, theirs, 16), None
-    read = rate / flops_per_token(model.config, LONG_PROMPT // 2)
+    head = 2 * model.config.vocab_size * model.config.dim  # computed for the last token only
+    read = rate / (flops_per_token(model.config, LONG_PROMPT // 2) - head * (1 - 1 / LONG_PROMPT))
     yield f"read {LONG_PROMPT} tokens, tokens/s", first_token(model, theirs), read
     speed, kept = training(model, theirs)
     yield "train, tokens/s", speed, rate / (3 * flops_per_token(model.config, SEQ_LEN // 2))

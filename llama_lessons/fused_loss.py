@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-WIDE = 16  # from so many rows a column on it pays; torch.nn.LinearCrossEntropyOptions says when it does not
+WIDE = 8  # rows for each column of the head, from which on it pays: the logits are then most of what a step keeps
 ROWS = 256  # computed at once: their logits stay near the processor
 
 
@@ -17,7 +17,7 @@ def can_fuse(head: nn.Module, hidden: Tensor) -> bool:
         head: what makes logits of hidden states.
         hidden: the states, shape (N, C).
     """
-    if not hasattr(functional, "linear_cross_entropy") or type(head) is not nn.Linear or head.bias is not None:
+    if not hasattr(nn, "LinearCrossEntropyOptions") or type(head) is not nn.Linear or head.bias is not None:
         return False  # PyTorch 2.9 lacks the operation
     parts = vars(head)  # a module keeps its hooks in dictionaries, and a forward that was put in place of its own
     changed = "forward" in parts or any(parts[name] for name in parts if name.endswith("_hooks"))

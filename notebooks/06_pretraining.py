@@ -130,8 +130,8 @@ def solved_batch(ids, n_rows, n_columns):
 check_batch(solved_batch)
 
 # %% [markdown]
-# The package's `pack` does the same for a stream of pages. It also takes a yes or no for each token: is the model
-# asked for it? In pretraining the answer is always yes; lesson 09 will ask for the assistant's words only.
+# The package's `pack` does the same for a stream of pages. It also takes a *loss mask*, a yes or no for each token: is
+# the model asked for it? In pretraining the answer is always yes; lesson 09 will ask for the assistant's words only.
 #
 # One decision matters for later: **the batch of step 17 is drawn from a seed of its own.** Whoever wants to go on at
 # step 17 needs no other memory than the number 17.
@@ -442,21 +442,21 @@ from torch.testing import assert_close
 from llama_lessons.checks.pretraining import clip
 from llama_lessons.training import Trainer
 
-recipe = TrainConfig(n_steps=5, peak_lr=5e-3, warmup_steps=2, eps=1e-8)
+train_config = TrainConfig(n_steps=5, peak_lr=5e-3, warmup_steps=2, eps=1e-8)
 model = new_model(TINY)
 weights = list(model.parameters())
 means, squares = ([torch.zeros_like(weight) for weight in weights] for _ in range(2))
 for step in range(5):
     loss = loss_of(model, batch_at(step).to(device))
     gradients = clip(list(torch.autograd.grad(loss, weights)), limit=1.0)
-    rate = learning_rate(step, 5, recipe.peak_lr, 2)
+    rate = learning_rate(step, 5, train_config.peak_lr, 2)
     with torch.no_grad():
         for k, weight in enumerate(weights):
             decay = 0.1 if weight.dim() > 1 else 0.0  # the two groups
             new, means[k], squares[k] = adamw(weight, gradients[k], means[k], squares[k], step + 1, rate, decay)
             weight.copy_(new)
 
-trainer = Trainer(new_model(TINY), recipe, batch_at)
+trainer = Trainer(new_model(TINY), train_config, batch_at)
 list(trainer.run(bar=False))
 assert_close(list(trainer.model.parameters()), weights, rtol=0, atol=1e-4)
 print("five steps written out and five of the Trainer: the same weights, to within 0.0001")
@@ -483,8 +483,8 @@ SIZES = {  # shape, steps
 }
 size = "laptop"
 config, n_steps = SIZES[size]
-recipe = TrainConfig(n_steps=n_steps, peak_lr=5e-3 if size == "laptop" else 2e-3, warmup_steps=16, eps=1e-8)
-trainer = Trainer(new_model(config), recipe, batch_at)
+train_config = TrainConfig(n_steps=n_steps, peak_lr=5e-3 if size == "laptop" else 2e-3, warmup_steps=16, eps=1e-8)
+trainer = Trainer(new_model(config), train_config, batch_at)
 
 
 def say(model, opening="Clara and Luis walked home"):
@@ -513,7 +513,7 @@ view.follow(trainer, write=lambda: say(trainer.model), at=milestones)
 # you only read). Dotted lines mark when the texts below were written.
 
 # %%
-losses = [record.loss for record in trainer.records]
+losses = [metrics.loss for metrics in trainer.history]
 show(
     view.picture(),
     alt="The loss falls from 7.6 steeply at first, then ever more slowly; five texts, from noise to sentences.",
@@ -587,12 +587,12 @@ ways = {
 }
 broken, long_ones = TrainingView(N_STEPS * ROWS * SEQ_LEN, levels), {}
 display(broken)
-for name, (recipe, batches) in ways.items():
-    run = Trainer(new_model(TINY), recipe, batches)
+for name, (train_config, batches) in ways.items():
+    run = Trainer(new_model(TINY), train_config, batches)
     broken.follow(run, name, lambda run=run: say(run.model), [N_STEPS] * (batches is unshifted))  # and what it writes
     if broken.stopped:
         break
-    long_ones[name] = sum(record.grad_norm > 1 for record in run.records)  # steps whose gradient is longer than 1
+    long_ones[name] = sum(metrics.grad_norm > 1 for metrics in run.history)  # steps whose gradient is longer than 1
 
 # %%
 show(
@@ -641,8 +641,8 @@ def spoil(trainer, at=16, factor=1000):
 
 accident = TrainingView(N_STEPS * ROWS * SEQ_LEN)
 display(accident)
-for name, recipe in {"clipped": good, "not clipped": replace(good, max_grad_norm=math.inf)}.items():
-    run = Trainer(new_model(TINY), recipe, batch_at)
+for name, train_config in {"clipped": good, "not clipped": replace(good, max_grad_norm=math.inf)}.items():
+    run = Trainer(new_model(TINY), train_config, batch_at)
     spoil(run)
     accident.follow(run, f"accident, {name}")
     if accident.stopped:
@@ -678,8 +678,11 @@ print("AdamW's pace 20, 100 and 200 steps later, where 1 is the usual:", stable(
 # - the weights, and AdamW's two means for each,
 # - the number of the step, for the schedule,
 # - and the text that comes next. Because `batch_at(step)` needs nothing but the step, there is nothing to keep.
-# - An update of the weights must be done as a whole or not at all. The `Trainer` computes it in a thread of its own:
-#   an interrupt ends the waiting, never the writing.
+# - An update of the weights must be done as a whole or not at all. The `Trainer` holds an interrupt back while the
+#   weights are being written, and lets it through right after.
+#
+# (One thing it will not go on from: if a loss or a gradient is no number, the `Trainer` stops before it changes a
+# weight, and names the step. A single NaN would be in every weight one step later.)
 #
 # The interrupt button raises a `KeyboardInterrupt` wherever the program happens to be. So let us raise it at the worst
 # moments: in the middle of the layers, and in the middle of an update. Then save, and go on with a new model from the
@@ -722,6 +725,11 @@ print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs)
 # %% [markdown]
 # To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can
 # never find.
+#
+# The same idea lets several processes train one model. Whoever knows the step knows the batch; so each process takes
+# some of its rows and computes their gradients, the gradients are added up, and all take the same step. `make weights`,
+# which trains the course's model anew, starts `llama_lessons/pretrain.py` in two processes, one for each core of a
+# laptop. Lesson 13 opens that box.
 #
 # ## 10. More text, and a longer view
 #
@@ -873,9 +881,9 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # - A run that can go on to the bit needs weights, means, the step, and batches that depend on the step alone.
 # - Training takes 6 operations for each parameter and token. Compare runs that end where their schedule ends.
 #
-# **Read next** `llama_lessons/training.py`, the loop; `llama_lessons/optimizers.py`, the schedule and the two groups;
-# `llama_lessons/batches.py`, packing; and `llama_lessons/pretrain.py`, how the shipped model came about, with the log
-# of what failed in `data/EXPERIMENTS.md`.
+# **Read next** `llama_lessons/training.py`, the loop; `llama_lessons/schedule.py`, the learning rate;
+# `llama_lessons/optimizers.py`, the two groups; `llama_lessons/batches.py`, packing; and `llama_lessons/pretrain.py`,
+# how the shipped model came about, with the log of what failed in `data/EXPERIMENTS.md`.
 #
 # **More to try:** change `MIX` to stories only, and train again: how far does the loss fall, and why is it lower? Give
 # section 7 twice the rate, or half of it. Leave out decay. Let the targets be two places on: does the loss tell you?

@@ -141,9 +141,9 @@ def batch(seed, voice):
 
 
 def teach(model, lr, voice=hum):
-    recipe = TrainConfig(n_steps=40, peak_lr=lr, warmup_steps=4)
-    trainer = Trainer(model, recipe, lambda step: batch(4_000_000 + step, voice))
-    return [record.loss for record in trainer.run()]
+    config = TrainConfig(n_steps=40, peak_lr=lr, warmup_steps=4)
+    trainer = Trainer(model, config, lambda step: batch(4_000_000 + step, voice))
+    return [metrics.loss for metrics in trainer.run()]
 
 
 full = deepcopy(base)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torch.testing import assert_close
 
+from llama_lessons import training
 from llama_lessons.batches import IGNORE, Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.fused_loss import can_fuse
@@ -26,7 +27,7 @@ SHAPE = {
     "max_seq_len": 160,
 }
 fused_here = pytest.mark.skipif(
-    not hasattr(functional, "linear_cross_entropy"), reason="PyTorch without linear_cross_entropy"
+    not hasattr(nn, "LinearCrossEntropyOptions"), reason="this PyTorch cannot fuse head and loss"
 )
 
 
@@ -68,7 +69,7 @@ def test_training_is_the_same_without_the_fused_operation(monkeypatch):
     for _ in range(2):
         trainer = Trainer(make_model(), TrainConfig(n_steps=4, peak_lr=3e-3), lambda step: batch())
         runs.append(([metrics.loss for metrics in trainer.run()], trainer.model.state_dict()))
-        monkeypatch.delattr(functional, "linear_cross_entropy", raising=False)
+        monkeypatch.delattr(nn, "LinearCrossEntropyOptions", raising=False)
     assert runs[0][0] == pytest.approx(runs[1][0], rel=1e-5)
     assert_close(runs[0][1], runs[1][1], rtol=1e-3, atol=1e-5)
 
@@ -78,7 +79,7 @@ def test_a_wide_float32_matrix_is_fused_and_nothing_else():
     model, hidden = make_model(), torch.randn(5, 8)
     assert can_fuse(model.output, hidden)
     assert not can_fuse(nn.Linear(8, 150), hidden)  # a bias
-    assert not can_fuse(nn.Linear(8, 100, bias=False), hidden)  # too narrow for it to pay
+    assert not can_fuse(nn.Linear(8, 63, bias=False), hidden)  # too narrow for it to pay
     assert not can_fuse(model.output, hidden.bfloat16())
     assert not can_fuse(model.output.double(), hidden.double())
     with torch.autocast("cpu", torch.bfloat16):
@@ -122,3 +123,10 @@ def test_what_is_hung_on_the_head_counts(change):
 def test_a_part_that_asks_for_nothing_has_no_loss():
     nothing = Batch(torch.ones(2, 5, dtype=torch.int64), torch.full((2, 5), IGNORE))
     assert next_token_loss(make_model(), nothing).item() == 0
+
+
+def test_a_token_loss_in_place_of_the_packages_is_asked(monkeypatch):
+    monkeypatch.setattr(training, "token_loss", lambda logits, targets: logits.sum() + targets.sum())
+    model, part = make_model(), batch()
+    asks = part.targets != IGNORE
+    assert_close(next_token_loss(model, part), model(part.tokens)[asks].sum() + part.targets[asks].sum())
