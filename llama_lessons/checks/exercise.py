@@ -103,13 +103,16 @@ def _diagnose(found: list[Outcome], examples: Sequence[tuple], mistakes: dict[st
     """The one known mistake that comes to the same as the answer on all examples."""
     if all(outcome.error for outcome in found):
         return []  # errors alone do not tell which mistake it was
-    known = {advice: [_attempt(mistake, example) for example in examples] for advice, mistake in mistakes.items()}
     for view in (lambda outcome: outcome, _without_types):
-        seen = [view(outcome) for outcome in found]
-        agree = [advice for advice, results in known.items() if all(map(_alike, seen, map(view, results)))]
+        agree = [advice for advice, mistake in mistakes.items() if _explains(mistake, found, examples, view)]
         if len(agree) == 1:
             return [f"It looks as if {agree[0]}. For example:"]
     return []
+
+
+def _explains(mistake: Callable, found: list[Outcome], examples: Sequence[tuple], view: Callable) -> bool:
+    """Whether a mistake comes to all that was found; tried until it does not."""
+    return all(_alike(view(seen), view(_attempt(mistake, one))) for seen, one in zip(found, examples, strict=True))
 
 
 def _attempt(mistake: Callable, example: tuple) -> Outcome:

@@ -114,7 +114,8 @@ def _trained(adapter: nn.Module, layer: nn.Linear) -> list[str]:
 
 def _holds(adapter: nn.Module, weight: Tensor) -> bool:
     """Whether the layer's weight is saved with the adapter."""
-    return any(torch.equal(part, weight) or torch.equal(part.T, weight) for part in adapter.state_dict().values())
+    matrices = [part for part in adapter.state_dict().values() if part.dim() == 2]
+    return any(torch.equal(part, weight) or torch.equal(part.T, weight) for part in matrices)
 
 
 def _beginning(output: Tensor, wanted: Tensor, adapter: nn.Module) -> str:
