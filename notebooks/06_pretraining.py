@@ -378,7 +378,7 @@ n_steps = paper.TOKENS.value / paper.GLOBAL_BATCH.value
 warmup = paper.OPTIMIZER["warmup_steps"].value
 print(f"{n_steps:,.0f} steps, {warmup} of them warm-up: {stable(100 * warmup / n_steps, 1)} %")
 for name, fact in paper.OPTIMIZER.items():
-    print(f"{name:<13}{fact.value}")
+    print(f"{name:<15}{fact.value}")
 print({name: fact.value for name, fact in paper.PEAK_LR.items()})
 
 # %%
