@@ -14,16 +14,16 @@ from types import FunctionType
 
 import torch
 from torch import Tensor, fx
-from torch._dynamo.exc import BackendCompilerFailed
 from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.modules.module import _has_any_global_hook
 
 from llama_lessons.model import Llama
 from llama_lessons.static_cache import StaticCache
 
 MOST_PROGRAMS = 256  # kept by PyTorch for different shapes, models, sizes of a cache; then compile=True is refused
-ROOM = (
-    256  # tokens; a cache has room for this many or for twice, four times ... as many: few programs serve all lengths
-)
+CHECKS = {"recompile_limit": MOST_PROGRAMS, "skip_nnmodule_hook_guards": False}  # a hook makes another program, too
+# Tokens. A cache has room for this many or for twice, four times ... as many: few programs serve all lengths.
+ROOM = 256
 CPU_OPTIONS = {"size_asserts": False, "cpp.enable_floating_point_contract_flag": "fast"}  # one text, one program
 NO_COMPILER = """compile=True needs a C++ compiler on a CPU, and none was found. Get one
   on Linux:    sudo apt install g++   (Fedora: sudo dnf install gcc-c++; conda: conda install gxx)
@@ -41,8 +41,9 @@ class CompiledDecoder:
     """Takes the next token of every row to the logits after it, as `model(ids[:, None], cache)[:, 0]` does.
 
     The first step goes through `torch.compile`, which looks whether it knows the model as it is now: an edited class, a
-    replaced layer, an adapter or another dtype makes another program. The later steps call the program itself, since
-    all that changes from one to the next lies in tensors that stay where they are. So change a model between texts.
+    replaced layer, an adapter, a hook or another dtype makes another program. The later steps call the program itself,
+    since all that changes from one to the next lies in tensors that stay where they are. So change a model between
+    texts.
 
     Args:
         model: any Llama, as it is.
@@ -51,7 +52,8 @@ class CompiledDecoder:
 
     def __init__(self, model: Llama, cache: StaticCache) -> None:
         self.ids = torch.zeros(len(cache.keys[0]), dtype=torch.int64, device=cache.keys[0].device)
-        self.step: Callable[[], Tensor] = partial(_compiled(self.ids.device.type, _code(model)), model, self.ids, cache)
+        decode = _compiled(self.ids.device.type, _code(model), bool(_has_any_global_hook()))
+        self.step: Callable[[], Tensor] = partial(decode, model, self.ids, cache)
         self.is_first = True
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -64,9 +66,9 @@ class CompiledDecoder:
         if not self.is_first:
             return self.step()
         try:
-            with torch._dynamo.config.patch(recompile_limit=MOST_PROGRAMS):
+            with torch._dynamo.config.patch(CHECKS):
                 logits = self.step()
-        except BackendCompilerFailed as error:
+        except torch._dynamo.exc.BackendCompilerFailed as error:
             if type(error.inner_exception).__name__ == "InvalidCxxCompiler":
                 raise RuntimeError(NO_COMPILER) from None
             raise
@@ -85,7 +87,9 @@ def _code(model: Llama) -> frozenset[FunctionType]:
 
 
 @lru_cache
-def _compiled(device: str, code: frozenset[FunctionType]) -> Callable[[Llama, Tensor, StaticCache], Tensor]:
+def _compiled(
+    device: str, code: frozenset[FunctionType], global_hooks: bool
+) -> Callable[[Llama, Tensor, StaticCache], Tensor]:
     """`_decode` as one graph; compiled when it is first called, and again for other shapes."""
     decode = FunctionType(_decode.__code__.replace(), globals())  # a copy: PyTorch keeps programs with the code object
     if device == "cuda":  # its own libraries are fast with one row, and a CUDA graph has no Python in it

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch._dynamo.utils import counters
 from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.modules.module import register_module_forward_hook
 from torch.testing import assert_close
 
 from llama_lessons import compiled
@@ -149,6 +150,21 @@ def test_an_edited_part_is_compiled_as_it_is_now(model, captured, monkeypatch):
     monkeypatch.setattr(norm, "forward", lambda self, x: x.tanh() * self.weight)
     usual, fast = both(model, PROMPTS[:1], 10, temperature=0)
     assert fast == usual != before
+
+
+@pytest.mark.parametrize("where", ["one layer", "before a layer", "every module"])
+def test_a_hook_that_comes_later_is_heard_and_forgotten_when_it_is_removed(model, captured, where):
+    before = generate(model, PROMPTS[:1], 10, temperature=0, compile=True)
+    if where == "every module":
+        hook = register_module_forward_hook(lambda module, inputs, out: 3 * out if module is model.blocks[0] else None)
+    elif where == "one layer":
+        hook = model.blocks[0].feed_forward.register_forward_hook(lambda module, inputs, out: 3 * out)
+    else:
+        hook = model.blocks[1].attention.wo.register_forward_pre_hook(lambda module, inputs: (3 * inputs[0],))
+    with hook:  # removed at its end
+        usual, fast = both(model, PROMPTS[:1], 10, temperature=0)
+    assert fast == usual != before
+    assert generate(model, PROMPTS[:1], 10, temperature=0, compile=True) == before
 
 
 def test_changed_weights_count_from_the_next_text_on(model, captured):
