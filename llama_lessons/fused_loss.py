@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.module import _has_any_global_hook
 
 WIDE = 8  # rows for each column of the head, from which on it pays: the logits are then most of what a step keeps
 ROWS = 256  # computed at once: their logits stay near the processor
@@ -20,9 +21,9 @@ def can_fuse(head: nn.Module, hidden: Tensor) -> bool:
     if not hasattr(nn, "LinearCrossEntropyOptions") or type(head) is not nn.Linear or head.bias is not None:
         return False  # PyTorch 2.9 lacks the operation
     parts = vars(head)  # a module keeps its hooks in dictionaries, and a forward that was put in place of its own
-    changed = "forward" in parts or any(parts[name] for name in parts if name.endswith("_hooks"))
+    hooked = _has_any_global_hook() or any(parts[name] for name in parts if name.endswith("_hooks"))
     is_float = hidden.dtype == head.weight.dtype == torch.float32 and not torch.is_autocast_enabled(hidden.device.type)
-    return not changed and is_float and head.out_features >= WIDE * head.in_features
+    return not hooked and "forward" not in parts and is_float and head.out_features >= WIDE * head.in_features
 
 
 def fused_loss(head: nn.Linear, hidden: Tensor, targets: Tensor) -> Tensor:

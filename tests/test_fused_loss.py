@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.module import register_module_forward_hook
 from torch.testing import assert_close
 
 from llama_lessons import training
@@ -118,6 +119,12 @@ def test_what_is_hung_on_the_head_counts(change):
     model = make_model()
     change(model.output)
     assert_close(next_token_loss(model, batch()), plain_loss(model, batch()), rtol=1e-5, atol=0)
+
+
+def test_a_hook_on_all_modules_counts():
+    model = make_model()
+    with register_module_forward_hook(lambda module, inputs, out: 2 * out if module is model.output else None):
+        assert_close(next_token_loss(model, batch()), plain_loss(model, batch()), rtol=1e-5, atol=0)
 
 
 def test_a_part_that_asks_for_nothing_has_no_loss():
