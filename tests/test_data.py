@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from llama_lessons.checkpoints import save
+from llama_lessons.config import LlamaConfig
 from llama_lessons.files import COURSE, data_path
+from llama_lessons.model import Llama
+from llama_lessons.tokenizer import Tokenizer
 from tools.data_table import WHAT, renew
 
 TABLE = [line for line in (COURSE / "data" / "README.md").read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
@@ -72,6 +76,13 @@ def test_the_tool_renews_sizes_and_sums_adds_new_files_and_drops_those_that_are_
         + f"{weights}`{digest(bytes(range(200)))}` | `make weights` |\n"
         + TAIL
     )
+
+
+def test_the_tool_can_say_of_each_file_of_a_checkpoint_what_it_is(tmp_path: Path):
+    shape = {"dim": 8, "n_layers": 1, "n_heads": 2, "n_kv_heads": 1, "hidden_dim": 6, "max_seq_len": 9}
+    tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
+    save(Llama(LlamaConfig(vocab_size=tok.vocab_size, **shape)), tmp_path / "b", tokenizer=tok)
+    assert {path.name for path in (tmp_path / "b").iterdir()} == WHAT.keys() - {"README.md"}
 
 
 def test_the_tool_changes_nothing_where_all_is_right(tmp_path: Path):

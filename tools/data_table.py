@@ -14,6 +14,7 @@ from llama_lessons.files import COURSE, atomic
 DATA = COURSE / "data"
 ROW = re.compile(r"\| `([^`]+)` \|.*\n")
 WHAT = {  # the files of a checkpoint
+    ".llama_lessons": "names of the files that were saved together",
     "README.md": "model card, with the scores",
     "config.json": "shape, as `transformers` reads it",
     "generation_config.json": "where a text begins and ends, for `transformers`",
