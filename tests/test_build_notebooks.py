@@ -130,6 +130,20 @@ def test_failing_cell_is_named_and_the_old_page_is_left(source: Path):
     assert source.with_suffix(".ipynb").read_bytes() == page
 
 
+@pytest.mark.parametrize("edited", ["01_page.py", "01_page.ipynb"])
+def test_an_edit_made_while_the_lesson_runs_is_not_lost(source: Path, edited: str):
+    build(source)
+    edit = f"with open({edited!r}, 'a') as file:\n    _ = file.write(chr(10))\n"
+    source.write_text(f"{source.read_text()}\n# %%\n{edit}")  # what an editor would do in the meantime
+    pair = source, source.with_suffix(".ipynb")
+    before = [file.read_text() for file in pair]
+    with pytest.raises(BuildError, match=r"01_page.py or 01_page.ipynb was edited while the lesson ran"):
+        build(source)
+    assert [file.read_text() for file in pair] == [
+        text + "\n" * (file.name == edited) for text, file in zip(before, pair, strict=True)
+    ]
+
+
 @pytest.mark.parametrize(("shade", "replaced"), [(100, False), (105, False), (150, True)])
 def test_picture_is_replaced_only_by_one_that_looks_different(tmp_path: Path, shade: int, replaced: bool):
     source = tmp_path / "01_picture.py"

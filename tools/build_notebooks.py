@@ -55,14 +55,19 @@ def build(source: Path, fresh: bool = False) -> bool:
         Whether the page changed.
 
     Raises:
-        BuildError: a cell failed, or the page holds an edit that the source has not; the page is left as it was.
+        BuildError: a cell failed, the page holds an edit that the source has not, or one of the two was edited while
+            the lesson ran; both are left as they are.
     """
-    page, notebook = source.with_suffix(".ipynb"), read_source(source)
+    page = source.with_suffix(".ipynb")
+    before = _contents(source, page)
+    notebook = read_source(source)
     old = nbformat.read(page, as_version=4) if page.exists() else None
     metadata = deepcopy(notebook.metadata)
     if old and fingerprint(old) not in (metadata.fingerprint, old.metadata.get("fingerprint", fingerprint(old))):
         raise BuildError(f"{page.name} was edited, and {source.name} does not have the edit: `make sync` first")
     _run(notebook, source)
+    if _contents(source, page) != before:
+        raise BuildError(f"{source.name} or {page.name} was edited while the lesson ran: build it again")
     notebook["metadata"] = metadata  # the run notes the version of Python
     tidy(notebook)
     if old and not fresh:
@@ -71,6 +76,10 @@ def build(source: Path, fresh: bool = False) -> bool:
     changed = write_text(page, nbformat.writes(notebook) + "\n")
     write_text(source, jupytext.writes(notebook, fmt="py:percent"))
     return changed
+
+
+def _contents(*files: Path) -> list[bytes | None]:
+    return [file.read_bytes() if file.exists() else None for file in files]
 
 
 def _run(notebook: NotebookNode, source: Path) -> None:
