@@ -710,6 +710,7 @@ for name in ("all weights", "rank 8 on wq, wv"):
     means = sum(state[key].nbytes for state in states for key in ("exp_avg", "exp_avg_sq"))
     weights_bytes = sum(weight.nbytes for weight in model.parameters())
     print(f"{name:<17} weights {weights_bytes:>11,} bytes, gradients {gradients:>11,}, AdamW's means {means:>11,}")
+    assert means == 2 * gradients, f"AdamW keeps two numbers for each gradient, not {means:,} bytes for {gradients:,}"
 
 # %% [markdown]
 # The weights are all still there: LoRA spares the *gradients and means*, which were three quarters of the whole. Now
