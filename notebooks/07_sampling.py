@@ -935,9 +935,11 @@ show(figure, alt=what + "nearer they all come, and those that are compiled are f
 # The larger the model, the more of a step is reading, and the less is lost elsewhere. Of a large one nobody can write
 # faster than memory delivers, in whatever language.
 #
-# Nothing in this course needs a C++ compiler. If you have one, try `generate(model, [ids], 200, compile=True)` twice:
-# the first call takes as long as compiling does, the second shows what it was for; without one, the error says how to
-# get one. On a GPU the same argument makes a *CUDA graph* as well: a step whose memory stays where it is is recorded,
+# Nothing in this course needs a C++ compiler. If you have one, try `torch.set_num_threads(1)` and then twice
+# `generate(model, [ids], 200, compile=True)`: the first call takes as long as compiling does, the second shows what it
+# was for; without a compiler, the error says how to get one. (One thread, since in a lesson's kernel idle threads
+# sleep, so that a busy machine is not slowed down by threads that wait; to wake one takes longer than a small model's
+# loop.) On a GPU the same argument makes a *CUDA graph* as well: a step whose memory stays where it is is recorded,
 # with all its orders to the GPU, and played back by a single one.
 #
 # ## 10. Streaming: show it while it comes
