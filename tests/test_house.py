@@ -236,11 +236,8 @@ def test_readme_names_every_module_and_nothing_else():
     modules = {f"{module_of(path)}{'/' if path.parent != PACKAGE else '.py'}" for path in FILES} - {"__init__.py"}
     assert modules - named == set()
     places = (ROOT, PACKAGE, PACKAGE / "checkpoints", ROOT / "tests", ROOT / "tools", ROOT / "data", ROOT / "notebooks")
-    assert {name for name in named if not any((place / name).exists() for place in places)} <= {
-        "NN_name.py",
-        "X.py",
-        "test_X.py",
-    }
+    nowhere = {name for name in named if not any((place / name).exists() for place in places)}
+    assert nowhere <= {"NN_name.py", "X.py", "test_X.py"}
 
 
 WHERE = {
