@@ -18,7 +18,7 @@ class Batch:
 
     Args:
         tokens: ids, int64, shape (B, T).
-        targets: the next id at each place, int64, shape (B, T); IGNORE where none is asked for.
+        targets: the next id at each position, int64, shape (B, T); IGNORE where none is asked for.
     """
 
     tokens: Tensor
@@ -26,7 +26,7 @@ class Batch:
 
     @property
     def n_targets(self) -> int:
-        """Places where something is asked for."""
+        """Positions where something is asked for."""
         return int((self.targets != IGNORE).sum())
 
     @property
@@ -66,7 +66,7 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
     targets: list[int] = []
     for text, loss_mask in texts:
         ids.extend(text)
-        targets.extend(token if asked else IGNORE for token, asked in zip(text, loss_mask, strict=True))
+        targets.extend(token if counts else IGNORE for token, counts in zip(text, loss_mask, strict=True))
         if len(ids) >= needed:
             rows, goals = (torch.tensor(row[:needed]).view(batch_size, seq_len + 1) for row in (ids, targets))
             return Batch(rows[:, :-1].contiguous(), goals[:, 1:].contiguous())
@@ -74,7 +74,7 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
 
 
 def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Sum of the cross-entropies at all places that ask for something, in nats.
+    """Sum of the cross-entropies at all positions that ask for something, in nats.
 
     Args:
         logits: shape (..., V).

@@ -80,10 +80,12 @@ def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Te
     Raises:
         ValueError: a part of a pair is empty, or both exceed the model's max_seq_len; a score is not finite.
     """
-    room = model.config.max_seq_len
+    max_seq_len = model.config.max_seq_len
     for read, follows in texts:
-        if not read or not follows or len(read) + len(follows) > room:
-            raise ValueError(f"texts must hold 1 to {room} tokens, got {len(read)} and {len(follows)} that follow")
+        if not read or not follows or len(read) + len(follows) > max_seq_len:
+            raise ValueError(
+                f"texts must hold 1 to {max_seq_len} tokens, got {len(read)} and {len(follows)} that follow"
+            )
     found: list[Tensor] = [torch.empty(0)] * len(texts)
     by_length = sorted(range(len(texts)), key=lambda k: sum(map(len, texts[k])))  # rows of a batch are alike in length
     for start in range(0, len(texts), ROWS):

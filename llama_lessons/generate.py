@@ -101,7 +101,7 @@ def _steps(
 ) -> Iterator[tuple[int, list[int]]]:
     """Yield (position, one id per row) for every position after the shortest prompt."""
     shortest, longest = min(map(len, prompts)), max(map(len, prompts))
-    _check_room(model, prompts, longest, max_new_tokens)
+    _check_fits(model, prompts, longest, max_new_tokens)
     check_sampling(temperature, top_k, top_p)
     given = torch.full((len(prompts), longest), -1)  # (B, longest prompt), -1 where a prompt has ended
     for row, prompt in enumerate(prompts):
@@ -109,7 +109,7 @@ def _steps(
     given = given.to(model.embedding.weight.device)
     end = longest + max_new_tokens
     cache = model.new_cache(len(prompts), capacity(end, model.config.max_seq_len) if compile else end)
-    logits = model.output(model.hidden(given[:, :shortest], cache)[:, -1])  # (B, V): only the last place is asked
+    logits = model.output(model.hidden(given[:, :shortest], cache)[:, -1])  # (B, V): only the last position is asked
     decode = _decoder(model, cache, compile)
     for position in range(shortest, end):
         ids = sample(logits[:, : model.n_ids], temperature, top_k, top_p, generator)  # (B,)
@@ -153,7 +153,7 @@ def _whole(value: object, rule: str) -> int:
         raise ValueError(f"{rule}, got {value!r}") from None
 
 
-def _check_room(model: Llama, prompts: list[list[int]], longest: int, max_new_tokens: int) -> None:
+def _check_fits(model: Llama, prompts: list[list[int]], longest: int, max_new_tokens: int) -> None:
     if _whole(max_new_tokens, "max_new_tokens must be a whole number of at least 1") < 1:
         raise ValueError(f"max_new_tokens must be a whole number of at least 1, got {max_new_tokens!r}")
     low, high = min(map(min, prompts)), max(map(max, prompts))

@@ -46,17 +46,17 @@ class MMLU:
         self.items, self.examples = list(items), list(examples)
 
     @classmethod
-    def read(cls, asked: Path | str, solved: Path | str) -> MMLU:
+    def read(cls, test: Path | str, dev: Path | str) -> MMLU:
         """One subject of MMLU, as its authors ship it: test/law_test.csv and dev/law_dev.csv.
 
         Args:
-            asked: file without a heading, a row for each question: its text, four choices, the letter of the right one.
-            solved: the same for the examples.
+            test: file without a heading, a row for each question: its text, four choices, the letter of the right one.
+            dev: the same for the examples.
 
         Raises:
             ValueError: a row is not of that kind.
         """
-        return cls(_rows(Path(asked)), _rows(Path(solved)))
+        return cls(_rows(Path(test)), _rows(Path(dev)))
 
     def prompt(self, item: Item, shots: int = 5) -> str:
         """The text to continue with " " + a letter: heading, solved examples, the question with its choices."""

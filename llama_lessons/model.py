@@ -142,10 +142,10 @@ class AttentionMaps(Sequence):
 
     def see(self, layer: int, outer: Callable[[Tensor], None] | None, weights: Tensor) -> None:
         """Keep a call's weights (B, H, T, S) behind the first S - T rows: later ones are of tokens since forgotten."""
-        kept, room = [], weights.shape[3] - weights.shape[2]
+        kept, n_earlier = [], weights.shape[3] - weights.shape[2]
         for call in self._calls[layer]:
-            kept.append(call[:, :, :room])
-            room = max(0, room - call.shape[2])
+            kept.append(call[:, :, :n_earlier])
+            n_earlier = max(0, n_earlier - call.shape[2])
         self._calls[layer] = [*kept, weights.detach()]
         if outer is not None:  # a recording that was going on when this one began
             outer(weights)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from llama_lessons.batches import Batch, pack
-from llama_lessons.checkpoints import check_place, save
+from llama_lessons.checkpoints import check_destination, save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.device import multiplies_bfloat16
 from llama_lessons.files import COURSE, work_dir
@@ -140,7 +140,7 @@ def parse() -> tuple[int, bool, Path, Path]:
     out = arguments.out or (COURSE / "data/checkpoints/base" if is_whole else folder / "base")
     out = out.expanduser().resolve()
     try:
-        check_place(out, "hf")
+        check_destination(out, "hf")
     except ValueError as error:
         parser.error(f"--out: {error}")
     if folder.resolve().is_relative_to(out):

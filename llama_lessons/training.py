@@ -22,7 +22,7 @@ from llama_lessons.training_state import StepMetrics, named_weights, read_state,
 
 
 def next_token_loss(model: Llama, batch: Batch) -> Tensor:
-    """Sum of the cross-entropies at all places of a batch that ask for something, in nats: one number."""
+    """Sum of the cross-entropies at all positions of a batch that ask for something, in nats: one number."""
     asks = batch.targets != IGNORE  # (B, T)
     hidden, targets = model.hidden(batch.tokens)[asks], batch.targets[asks]  # (N, C), (N,)
     if token_loss is batches.token_loss and can_fuse(model.output, hidden):  # who puts another in its place is heard

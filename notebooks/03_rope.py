@@ -117,14 +117,14 @@ llamas, hummed = model.embedding(torch.tensor(tok.encode("llamas hummed", bos=Fa
 size = llamas.std()  # we bring both rows to numbers of size 1
 
 
-def sines(place):  # Attention Is All You Need, section 3.5
-    angles = rope_angles(torch.tensor([place]), config.dim)[0]  # (C//2,)
+def sines(position):  # Attention Is All You Need, section 3.5
+    angles = rope_angles(torch.tensor([position]), config.dim)[0]  # (C//2,)
     return torch.stack((angles.sin(), angles.cos()), -1).flatten()  # (C,)
 
 
-for name, mark in {"nothing": lambda place: 0, "the place": lambda place: place, "sines": sines}.items():
-    queries = torch.stack([WQ @ (hummed / size + mark(place + 1)) for place in range(1000)])  # (1000, D)
-    keys = torch.stack([WK @ (llamas / size + mark(place)) for place in range(1000)])
+for name, mark in {"nothing": lambda position: 0, "the place": lambda position: position, "sines": sines}.items():
+    queries = torch.stack([WQ @ (hummed / size + mark(position + 1)) for position in range(1000)])  # (1000, D)
+    keys = torch.stack([WK @ (llamas / size + mark(position)) for position in range(1000)])
     scores = (queries * keys).sum(-1) / width**0.5
     print(f"add {name:<10} lowest score {stable(scores.min(), 0):>9}, highest {stable(scores.max(), 0):>9}")
 
@@ -166,8 +166,8 @@ def dot(a, b):
 
 
 q, k = (2, 1), (1, 3)
-places = [(5, 3), (7, 5), (1005, 1003), (5, 4)]  # of the query, of the key
-for m, n in places:
+positions = [(5, 3), (7, 5), (1005, 1003), (5, 4)]  # of the query, of the key
+for m, n in positions:
     score = dot(turn(q, m), turn(k, n))
     print(f"q at {m}, k at {n}: score {stable(score)}, q is {stable(math.hypot(*turn(q, m)))} long")
 
@@ -175,7 +175,7 @@ for m, n in places:
 from matplotlib import pyplot as plt
 
 figure, panels = plt.subplots(1, 4, sharex=True, sharey=True, figsize=(6.4, 1.9), dpi=80)
-for axes, (m, n) in zip(panels, places, strict=True):
+for axes, (m, n) in zip(panels, positions, strict=True):
     for (x, y), name, style in ((turn(q, m), "q", "-"), (turn(k, n), "k", "--")):
         axes.plot([0, x], [0, y], style, color="#0072B2" if name == "q" else "#D55E00", linewidth=3)
         axes.text(1.25 * x, 1.25 * y, name, ha="center", va="center")
@@ -321,10 +321,10 @@ check_angles(solved_angles)
 # **Predict:** how many different places are there among 0 ... 4095, Llama 2's window, if one counts in bfloat16?
 
 # %%
-places = torch.arange(4096)
-print(len(places.bfloat16().unique()), "different places of", len(places))
-print("place 1001 is rounded to", places[1001].bfloat16().item())
-print("the package's angles are", rope_angles(places, width).dtype)
+positions = torch.arange(4096)
+print(len(positions.bfloat16().unique()), "different places of", len(positions))
+print("place 1001 is rounded to", positions[1001].bfloat16().item())
+print("the package's angles are", rope_angles(positions, width).dtype)
 
 # %% [markdown]
 # From 256 on, neighbours begin to share a place. Nothing fails, the model only gets vague about who stood where, in
@@ -478,7 +478,7 @@ part = model.blocks[layer].attention
 q = part.wq(x).unflatten(-1, (-1, width))[:, head]  # (T, D), not turned yet
 k = part.wk(x).unflatten(-1, (-1, width))[:, head // group]
 # each query is put at place 40, to have room behind it; `scores` tries its key at all distances, `hands` at `distance`
-pairs = [Pair(q[t], k[t - 1], place=40, distance=1) for t in range(1, len(ids))]
+pairs = [Pair(q[t], k[t - 1], position=40, distance=1) for t in range(1, len(ids))]
 curve = torch.stack([pair.scores(Way(), config.rope_theta) for pair in pairs]).mean(0)  # of distances 0 ... 40
 print("mean score at distance 0 ... 6: ", stable(curve[:7], 1))
 print("the highest is at distance", curve.argmax().item())
@@ -548,7 +548,7 @@ vectors = torch.randn(2, 5, 3, width, generator=torch.Generator().manual_seed(0)
 
 
 def logits(way, shift=0, step=100):  # step: how many tokens are read at a time
-    moved = Way(lambda places, *rest: way.angles(places + shift, *rest), way.turn_query, way.turn_key)
+    moved = Way(lambda positions, *rest: way.angles(positions + shift, *rest), way.turn_query, way.turn_key)
     with turning(model, moved):
         cache = model.new_cache()
         return torch.cat([model(part, cache) for part in tokens.split(step, dim=1)], dim=1)
@@ -609,9 +609,9 @@ check_scores(my_scores)
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
 def solved_scores(q, k, cached):
-    places = len(cached) + torch.arange(len(q))
-    keys = torch.cat((cached, turn_rows(k, places)))
-    return turn_rows(q, places) @ keys.T
+    positions = len(cached) + torch.arange(len(q))
+    keys = torch.cat((cached, turn_rows(k, positions)))
+    return turn_rows(q, positions) @ keys.T
 
 
 check_scores(solved_scores)
@@ -898,8 +898,8 @@ print("the longest of their stories has", longest, "tokens")
 repairs = {
     "as trained": Way(),
     "places / 5": Way(angles=lambda *given: rope_angles(*given) / 5),
-    "theta x 5.6": Way(angles=lambda places, head_dim, theta: rope_angles(places, head_dim, 5.6 * theta)),
-    "theta x 30": Way(angles=lambda places, head_dim, theta: rope_angles(places, head_dim, 30 * theta)),
+    "theta x 5.6": Way(angles=lambda positions, head_dim, theta: rope_angles(positions, head_dim, 5.6 * theta)),
+    "theta x 30": Way(angles=lambda positions, head_dim, theta: rope_angles(positions, head_dim, 30 * theta)),
 }
 print("nats a token at places 0-511, 512-1023, ... 2048-2559")
 blocks = {}

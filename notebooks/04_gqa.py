@@ -295,9 +295,9 @@ check_read_on(my_read_on)
 # Solution of exercise 2: click to unfold
 def solved_read_on(q, k, v, past_k, past_v):
     n_new, n_past = len(q), len(past_k)
-    places = torch.arange(n_past, n_past + n_new)
-    keys, values = torch.cat((past_k, turn_rows(k, places))), torch.cat((past_v, v))
-    scores = turn_rows(q, places) @ keys.T / q.shape[1] ** 0.5  # (T, P + T)
+    positions = torch.arange(n_past, n_past + n_new)
+    keys, values = torch.cat((past_k, turn_rows(k, positions))), torch.cat((past_v, v))
+    scores = turn_rows(q, positions) @ keys.T / q.shape[1] ** 0.5  # (T, P + T)
     may_look = torch.ones_like(scores).tril(n_past).bool()
     return scores.masked_fill(~may_look, -torch.inf).softmax(-1) @ values, keys, values
 
@@ -419,8 +419,8 @@ def mask_at_the_top_left(model, tokens, cache):
         return model(tokens, cache)
 
 
-def places_from_zero(model, tokens, cache):  # no offset: every chunk is turned as if it were the first
-    with turning(model, Way(angles=lambda places, *rest: rope_angles(places - cache.length, *rest))):
+def positions_from_zero(model, tokens, cache):  # no offset: every chunk is turned as if it were the first
+    with turning(model, Way(angles=lambda positions, *rest: rope_angles(positions - cache.length, *rest))):
         return model(tokens, cache)
 
 
@@ -454,7 +454,7 @@ def written_one_too_early(model, tokens, cache):
 few = short[:, :6]
 ways = {
     "mask at the top left (is_causal)": mask_at_the_top_left,
-    "places from zero (no offset)": places_from_zero,
+    "places from zero (no offset)": positions_from_zero,
     "length not advanced": length_not_advanced,
     "written one place too early": written_one_too_early,
 }
@@ -486,7 +486,7 @@ for name, way in {"as it should be": as_built, **ways}.items():
 from llama_lessons.widgets.cache import CacheView
 
 for opening, n_new in ((sentence + " Then", 2), (sentence + " Then", 40), ("Clara", 80), (4 * sentence, 20)):
-    frames = CacheView(model, tok, opening, max_new_tokens=n_new, room=96).frames
+    frames = CacheView(model, tok, opening, max_new_tokens=n_new, capacity=96).frames
     computed, without = frames[-1]["computed"], frames[-1]["without"]
     print(f"prompt of {frames[0]['n_new']:>2}, {len(frames):>2} steps: {computed:>2} tokens computed;", end=" ")
     print(f"without a cache {without:>4}, {100 * (without - computed) / without:.0f} % again")
@@ -672,9 +672,9 @@ check_decode(solved_decode)
 # %%
 from llama_lessons.widgets.cache_full import RULES
 
-for room, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
-    found = run(model, prompt, 56, [tok.eos_id], room, rule)
-    print(f"room for {room}, {rule}: {found.end}\n    {tok.decode(found.ids[len(prompt) :])!r}")
+for capacity, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
+    found = run(model, prompt, 56, [tok.eos_id], capacity, rule)
+    print(f"room for {capacity}, {rule}: {found.end}\n    {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
 # With room for 20 the model has forgotten who was there, and somebody else is thrown the rope. The rest reads well: the
@@ -695,20 +695,21 @@ stories = [tok.encode(story.text) for story in islice(make_documents(4242, {"sto
 stories = torch.tensor([story[:130] for story in stories if len(story) >= 130][:24])  # (B, T)
 
 
-def surprise(room, rule):
+def surprise(capacity, rule):
     """How much the model is surprised by each token after the first, in nats: (B, T - 1)."""
-    cache, nats = model.new_cache(len(stories), room), []
+    cache, nats = model.new_cache(len(stories), capacity), []
     for k in range(stories.shape[1] - 1):
-        if cache.length == room:
+        if cache.length == capacity:
             RULES[rule](cache, 1)  # makes room
         logits = model(stories[:, k : k + 1], cache)[:, -1]  # (B, V)
         nats.append(cross_entropy(logits, stories[:, k + 1], reduction="none"))
     return torch.stack(nats, dim=1)
 
 
-for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
-    nats = 100 * surprise(room, rule)[:, 32:].mean()
-    print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {room}, {'never full' if room == 130 else rule}")
+for rule, capacity in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
+    nats = 100 * surprise(capacity, rule)[:, 32:].mean()
+    how = "never full" if capacity == 130 else rule
+    print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {capacity}, {how}")
 
 # %% [markdown]
 # Forgetting costs something, and unturned keys cost everything: every later token is put at one and the same place.
@@ -723,7 +724,7 @@ for rule, room in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items():
 # %%
 from llama_lessons.arithmetic import CARDS
 
-view = CacheView(model, tok, sentence + " Then", ways, CARDS, max_new_tokens=56, room=32, rule="forget the oldest")
+view = CacheView(model, tok, sentence + " Then", ways, CARDS, max_new_tokens=56, capacity=32, rule="forget the oldest")
 view
 
 # %%

@@ -545,11 +545,11 @@ def surprise(model):
 
 
 figure, axes = plt.subplots(figsize=(7, 2.5))
-places = range(ids.shape[1] - 1)
-axes.plot(places, surprise(new_model(config)), "s:", color="#D55E00", label="before")
-axes.plot(places, surprise(trainer.model), "o-", color="#0072B2", label=f"after {trainer.step} steps")
-axes.plot(places, surprise(shipped.to(device)), "^--", color="#009E73", label="shipped model")
-axes.set_xticks(places, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=8)
+positions = range(ids.shape[1] - 1)
+axes.plot(positions, surprise(new_model(config)), "s:", color="#D55E00", label="before")
+axes.plot(positions, surprise(trainer.model), "o-", color="#0072B2", label=f"after {trainer.step} steps")
+axes.plot(positions, surprise(shipped.to(device)), "^--", color="#009E73", label="shipped model")
+axes.set_xticks(positions, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=8)
 axes.set_ylabel("surprise, nats")
 axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2))
 show(figure, alt="Surprise at each token of the sentence: flat before training, lower and uneven after it.")

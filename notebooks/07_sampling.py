@@ -279,13 +279,13 @@ stories = [ids for ids in stories if len(ids) < 400]
 forecasts = [model(torch.tensor([ids]))[0, :-1].softmax(-1) for ids in stories]  # (T-1, V) each
 came = [p[range(len(p)), ids[1:]] for p, ids in zip(forecasts, stories, strict=True)]
 asked = [p[5:] for p in forecasts]
-n_places = sum(map(len, asked))
-print(len(stories), "stories,", n_places, "places\n")
+n_positions = sum(map(len, asked))
+print(len(stories), "stories,", n_positions, "places\n")
 for bound in (0.1, 0.05, 0.01, 0.001):
     promised = sum(p.where(p < bound, 0).sum().item() for p in asked)
     happened = sum((p[5:] < bound).sum().item() for p in came)
     print(f"a token below {100 * bound:>4} %: promised {stable(promised, 0):>4} times, came {happened:>3} times")
-promised = sum(p.where(p < 0.01, 0).sum().item() for p in asked) / n_places
+promised = sum(p.where(p < 0.01, 0).sum().item() for p in asked) / n_positions
 print("what the tail below 1 % costs:", stable(-1000 * math.log(1 - promised), 1), "thousandths of a nat per token")
 spared = sum((1 - p.where(p < 0.01, 0).sum(-1)).prod().item() for p in asked)  # stories without a draw from the tail
 print(f"plain dice draw from it in {stable(100 * (1 - spared / len(stories)), 0)} of 100 stories")
@@ -935,9 +935,11 @@ show(figure, alt=what + "nearer they all come, and those that are compiled are f
 # The larger the model, the more of a step is reading, and the less is lost elsewhere. Of a large one nobody can write
 # faster than memory delivers, in whatever language.
 #
-# Nothing in this course needs a C++ compiler. If you have one, try `generate(model, [ids], 200, compile=True)` twice:
-# the first call takes as long as compiling does, the second shows what it was for; without one, the error says how to
-# get one. On a GPU the same argument makes a *CUDA graph* as well: a step whose memory stays where it is is recorded,
+# Nothing in this course needs a C++ compiler. If you have one, try `torch.set_num_threads(1)` and then twice
+# `generate(model, [ids], 200, compile=True)`: the first call takes as long as compiling does, the second shows what it
+# was for; without a compiler, the error says how to get one. (One thread, since in a lesson's kernel idle threads
+# sleep, so that a busy machine is not slowed down by threads that wait; to wake one takes longer than a small model's
+# loop.) On a GPU the same argument makes a *CUDA graph* as well: a step whose memory stays where it is is recorded,
 # with all its orders to the GPU, and played back by a single one.
 #
 # ## 10. Streaming: show it while it comes

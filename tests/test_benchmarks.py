@@ -76,6 +76,7 @@ def test_the_table_has_a_row_for_everything_that_is_measured(monkeypatch):
     monkeypatch.setattr(bench, "SHAPES", {"tiny": CONFIG})
     monkeypatch.setattr(machine, "REPEATS", 1)
     monkeypatch.setattr(decoding, "NEW_TOKENS", 12)
+    monkeypatch.setattr(decoding, "MANY_TOKENS", 3)
     monkeypatch.setattr(torch._inductor, "compile", lambda graph, inputs, options: graph)  # the test needs no compiler
     monkeypatch.setattr(decoding, "reading", lambda n_bytes, width: {"sum": lambda: 1e4, "rows": lambda: 2e4})
     monkeypatch.setattr(bench, "matmul_rate", lambda: 1e9)

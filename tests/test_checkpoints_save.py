@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 
-from llama_lessons.checkpoints import CheckpointError, check_place, file_io, huggingface, load, meta, save
+from llama_lessons.checkpoints import CheckpointError, check_destination, file_io, huggingface, load, meta, save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.generate import generate
 from llama_lessons.lora import add_lora, merge_lora, save_lora
@@ -193,7 +193,7 @@ def test_an_interrupted_save_leaves_the_old_checkpoint(tmp_path: Path, monkeypat
 def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path):
     (tmp_path / "thesis.tex").write_text("three years of work")
     for format in ("hf", "meta"):
-        for attempt in (partial(save, small_model()), check_place):
+        for attempt in (partial(save, small_model()), check_destination):
             with pytest.raises(ValueError, match=r"holds thesis.tex, which is not of a checkpoint saved here before"):
                 attempt(tmp_path, format)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
@@ -241,7 +241,7 @@ def test_a_checkpoint_in_another_format_or_of_other_files_is_replaced_whole(tmp_
 def test_only_a_file_of_llama2c_is_replaced_by_one(tmp_path: Path):
     path = tmp_path / "thesis.docx"
     path.write_text("years of work")
-    for attempt in (partial(save, small_model()), check_place):
+    for attempt in (partial(save, small_model()), check_destination):
         with pytest.raises(ValueError, match=r"path .*thesis\.docx is a file of another kind, and would be lost"):
             attempt(path, "llama2c")
     assert path.read_text() == "years of work"

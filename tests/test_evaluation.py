@@ -58,10 +58,10 @@ def test_perplexity_of_too_short_a_text_is_an_error(model):
 
 
 def test_texts_longer_than_the_model_can_read_are_an_error(model):
-    room = model.config.max_seq_len
-    assert perplexity(model, [[1] * room]) > 1
-    with pytest.raises(ValueError, match=f"1 to {room} tokens, got 1 and {room} that follow"):
-        perplexity(model, [[1] * (room + 1)])
+    max_seq_len = model.config.max_seq_len
+    assert perplexity(model, [[1] * max_seq_len]) > 1
+    with pytest.raises(ValueError, match=f"1 to {max_seq_len} tokens, got 1 and {max_seq_len} that follow"):
+        perplexity(model, [[1] * (max_seq_len + 1)])
 
 
 def test_more_texts_than_are_read_at_once_keep_their_order(model):

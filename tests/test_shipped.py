@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from llama_lessons.checkpoints import check_place, load, save
+from llama_lessons.checkpoints import check_destination, load, save
 from llama_lessons.config import LlamaConfig
 from llama_lessons.evaluation import Score
 from llama_lessons.files import COURSE, data_path
@@ -78,7 +78,7 @@ def test_a_folder_holds_all_that_belongs_to_a_checkpoint(folder: Path):
 
 @every_folder
 def test_the_course_may_write_its_own_checkpoints_anew(folder: Path):
-    check_place(folder, "hf")  # they have no manifest: that they are the course's is enough
+    check_destination(folder, "hf")  # they have no manifest: that they are the course's is enough
 
 
 @every_folder

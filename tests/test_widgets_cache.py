@@ -15,7 +15,7 @@ from llama_lessons.config import LlamaConfig
 from llama_lessons.generate import generate
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
-from llama_lessons.widgets.cache import AS_BUILT, MAX_ROOM, CacheView
+from llama_lessons.widgets.cache import AS_BUILT, MAX_CAPACITY, CacheView
 from llama_lessons.widgets.cache_frames import FAINTEST, cells_of, frames_of, rows_of, spans
 from llama_lessons.widgets.cache_full import RULES, forget
 from llama_lessons.widgets.cache_run import EMPTY, as_built, run
@@ -50,7 +50,7 @@ def test_it_writes_what_generate_writes_and_stops_where_it_is_told(model: Llama,
 
 def test_the_cells_are_as_long_as_the_keys_and_values_of_a_reading_without_a_cache(model: Llama, ids: list[int]):
     """Turning leaves a key as long as it was, so the outputs of wk and wv will do."""
-    record = run(model, ids, 5, room=20)  # the fifth is written and not read
+    record = run(model, ids, 5, capacity=20)  # the fifth is written and not read
     made: dict[str, torch.Tensor] = {}
     hooks = [
         getattr(block.attention, name).register_forward_hook(
@@ -81,7 +81,7 @@ def test_however_the_prompt_is_read_the_text_is_the_same(model: Llama, ids: list
 
 
 def test_what_a_cache_saves_is_counted_as_one_would_by_hand(model: Llama, ids: list[int]):
-    frames = frames_of(run(model, ids, 4, room=20), model)
+    frames = frames_of(run(model, ids, 4, capacity=20), model)
     assert [frame["computed"] for frame in frames] == [7, 8, 9, 10]
     assert [frame["without"] for frame in frames] == [7, 7 + 8, 7 + 8 + 9, 7 + 8 + 9 + 10]
     assert "Computed so far: 10 tokens. Without a cache: 34, 71 % of them once more." in frames[-1]["says"]
@@ -92,7 +92,7 @@ def test_what_a_cache_saves_is_counted_as_one_would_by_hand(model: Llama, ids: l
 
 
 def test_with_a_window_a_reading_without_a_cache_would_read_the_window_again(model: Llama, ids: list[int]):
-    frames = frames_of(run(model, ids, 6, room=8, rule="forget the oldest"), model)
+    frames = frames_of(run(model, ids, 6, capacity=8, rule="forget the oldest"), model)
     assert [frame["without"] for frame in frames] == [7, 15, 23, 31, 39, 47]
     assert [frame["filled"] for frame in frames] == [7, 8, 8, 8, 8, 8]
     assert "8 of 8 tokens" in frames[-1]["says"] and "4 that were read are no longer in it." in frames[-1]["says"]
@@ -100,10 +100,10 @@ def test_with_a_window_a_reading_without_a_cache_would_read_the_window_again(mod
 
 
 def test_a_full_cache_stops_unless_told_otherwise(model: Llama, ids: list[int]):
-    stopped = run(model, ids, 9, room=10)
+    stopped = run(model, ids, 9, capacity=10)
     assert stopped.end == "the cache is full" and len(stopped.steps) == 1 + 3
     assert stopped.ids == run(model, ids, 4).ids  # the last one was chosen, and could not be read
-    assert run(model, ids, 9, room=5).end == "the cache is full before the prompt is read"
+    assert run(model, ids, 9, capacity=5).end == "the cache is full before the prompt is read"
 
 
 @pytest.mark.parametrize(
@@ -115,23 +115,23 @@ def test_a_full_cache_stops_unless_told_otherwise(model: Llama, ids: list[int]):
     ],
 )
 def test_the_oldest_are_forgotten_and_the_others_move_up(model: Llama, ids: list[int], rule: str, places: list[int]):
-    record = run(model, ids, 6, room=8, rule=rule)
+    record = run(model, ids, 6, capacity=8, rule=rule)
     assert record.steps[-1].places == places
     assert record.steps[-1].written == [7]
     assert (record.steps[-1].norms > 0).all()
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("room", [1, 2, 3, 6, 7, 8])
-def test_a_prompt_larger_than_the_room_is_read_by_every_rule_or_refused(
-    model: Llama, ids: list[int], rule: str, room: int
+@pytest.mark.parametrize("capacity", [1, 2, 3, 6, 7, 8])
+def test_a_prompt_larger_than_the_cache_is_read_by_every_rule_or_refused(
+    model: Llama, ids: list[int], rule: str, capacity: int
 ):
-    record = run(model, ids, 4, room=room, rule=rule)
+    record = run(model, ids, 4, capacity=capacity, rule=rule)
     for step in record.steps:
-        assert len(step.places) == room and step.filled <= room
-        assert [place != EMPTY for place in step.places] == [k < step.filled for k in range(room)]
-        assert [length > 0 for length in step.norms[0, 0, 0]] == [k < step.filled for k in range(room)]
-    if rule == "stop" or (room == 1 and "keep" in rule):
+        assert len(step.places) == capacity and step.filled <= capacity
+        assert [place != EMPTY for place in step.places] == [k < step.filled for k in range(capacity)]
+        assert [length > 0 for length in step.norms[0, 0, 0]] == [k < step.filled for k in range(capacity)]
+    if rule == "stop" or (capacity == 1 and "keep" in rule):
         assert "full" in record.end
     else:
         assert record.end == "4 tokens were asked for" and record.steps[-1].places[-1] == 9
@@ -176,7 +176,7 @@ def one_too_early(model: Llama, tokens: torch.Tensor, cache: KVCache) -> torch.T
 
 
 def test_the_record_shows_where_a_wrong_way_really_wrote(model: Llama, ids: list[int]):
-    record = run(model, ids, 4, room=12, way=one_too_early)
+    record = run(model, ids, 4, capacity=12, way=one_too_early)
     assert [step.written for step in record.steps] == [[*range(7)], [6], [7], [8]]
     assert record.steps[-1].places[:11] == [0, 1, 2, 3, 4, 5, 7, 8, 9, EMPTY, EMPTY]
     assert record.steps[-1].filled == 10
@@ -206,7 +206,7 @@ def test_a_row_for_each_key_value_head_says_who_reads_it():
 
 
 def test_cells_are_empty_or_plainly_visible(model: Llama, ids: list[int]):
-    record = run(model, ids, 3, room=10)
+    record = run(model, ids, 3, capacity=10)
     cells = torch.tensor(list(cells_of(record, CONFIG))).view(3, 6, 2, 10)
     assert cells[0, :, :, 7:].count_nonzero() == 0 and cells[0, :, :, :7].min() >= FAINTEST
     assert (cells.amax((0, 3)) == 255).all()
@@ -228,7 +228,7 @@ def test_the_view_runs_anew_when_something_is_chosen(model: Llama, tokenizer: To
     shown.way = "one too early"
     assert shown.written["usual"] == usual and shown.frames[1]["written"] == [0]
     shown.way = AS_BUILT
-    shown.room = 4
+    shown.capacity = 4
     assert shown.written["end"] == "the cache is full" and shown.written["usual"] == usual
     assert len(shown.cells) == len(shown.frames) * 6 * 2 * 4
     shown.rule = "forget the oldest"
@@ -254,11 +254,11 @@ def test_an_error_in_the_readers_way_is_shown_and_the_old_record_stays(model: Ll
 
 
 def test_a_long_text_is_cut_to_what_is_drawn(model: Llama, tokenizer: Tokenizer):
-    shown = view(model, tokenizer, prompt="llama " * 400, room=MAX_ROOM)
-    assert shown.frames[0]["n_new"] == shown.frames[-1]["filled"] == MAX_ROOM
-    assert len(shown.pieces) == MAX_ROOM + 1
-    shorter = CacheView(model, tokenizer, "the llama hums", max_new_tokens=400, room=MAX_ROOM)
-    assert shorter.frames[-1]["filled"] == MAX_ROOM and len(shorter.pieces) == MAX_ROOM + 1
+    shown = view(model, tokenizer, prompt="llama " * 400, capacity=MAX_CAPACITY)
+    assert shown.frames[0]["n_new"] == shown.frames[-1]["filled"] == MAX_CAPACITY
+    assert len(shown.pieces) == MAX_CAPACITY + 1
+    shorter = CacheView(model, tokenizer, "the llama hums", max_new_tokens=400, capacity=MAX_CAPACITY)
+    assert shorter.frames[-1]["filled"] == MAX_CAPACITY and len(shorter.pieces) == MAX_CAPACITY + 1
 
 
 def test_text_and_twin_are_the_same_each_time_and_stay_text(model: Llama, tokenizer: Tokenizer):
@@ -340,7 +340,13 @@ def test_a_model_made_for_fewer_tokens_gets_no_more(model: Llama, tokenizer: Tok
 
 @pytest.mark.parametrize(
     ("trait", "value"),
-    [("room", 0), ("room", MAX_ROOM + 1), ("rule", "hope"), ("reading", "backwards"), ("model_name", "GPT-4")],
+    [
+        ("capacity", 0),
+        ("capacity", MAX_CAPACITY + 1),
+        ("rule", "hope"),
+        ("reading", "backwards"),
+        ("model_name", "GPT-4"),
+    ],
 )
 def test_a_choice_that_does_not_exist_is_refused(model: Llama, tokenizer: Tokenizer, trait: str, value: object):
     with pytest.raises(traitlets.TraitError):

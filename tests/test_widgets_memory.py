@@ -25,7 +25,7 @@ def test_the_bars_are_weights_and_cache_of_the_chosen_model():
     assert view.note == (
         "Llama 2 13B in float16: 26.0 GB of weights, 2.5 GB of cache for 3 x 1000 tokens; together 28.5 GB."
     )
-    assert (bar["verdict"], bar["text"], bar["room"]) == ("fits", "20 % full", "141.0 GB")
+    assert (bar["verdict"], bar["text"], bar["capacity"]) == ("fits", "20 % full", "141.0 GB")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_sizes_are_in_steps_of_a_thousand(n_bytes, text):
 def test_the_readers_own_machine_is_seen_in_the_browser_and_nowhere_else():
     plain, own = MemoryExplorer(MACHINES), MemoryExplorer(MACHINES, own={"this machine": 23_456_789_000})
     assert [bar["name"] for bar in own.gauges] == ["this machine", "small <card>", "large"]
-    assert own.gauges[0]["room"] == "23.5 GB"
+    assert own.gauges[0]["capacity"] == "23.5 GB"
     assert repr(own) == repr(plain) and own.twin() == plain.twin()
     assert "this machine" not in repr(own) + own.twin()
 

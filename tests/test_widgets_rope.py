@@ -200,7 +200,7 @@ def test_the_dashed_curve_is_that_of_the_right_way(view: RopeView):
 def test_hands_keep_their_length_where_something_is_turned():
     generator = torch.Generator().manual_seed(0)
     query, key = torch.randn(2, 8, generator=generator)
-    pair = Pair(query, key, place=7, distance=3)
+    pair = Pair(query, key, position=7, distance=3)
     hands = pair.hands(Way(), 100.0)
     assert_close(hands[:, :2].norm(dim=1), torch.ones(4))
     assert_close(hands[:, 2:4].norm(dim=1), torch.ones(4))
@@ -212,7 +212,7 @@ def test_hands_keep_their_length_where_something_is_turned():
 
 
 def test_a_pair_of_zeros_has_no_hand():
-    hands = Pair(torch.zeros(4), torch.ones(4), place=2, distance=1).hands(Way(), 100.0)
+    hands = Pair(torch.zeros(4), torch.ones(4), position=2, distance=1).hands(Way(), 100.0)
     assert_close(hands[:, [0, 1, 4]], torch.zeros(2, 3))
 
 

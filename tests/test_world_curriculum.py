@@ -34,18 +34,18 @@ def test_answers_and_the_ends_of_their_lines_are_asked_and_nothing_else(tok, tex
 
 def test_a_game_asks_for_nothing_that_was_drawn(tok):
     game = Document("echo", "Say: red bell\nAgain: red bell\nSay: owl\nAgain: owl")
-    [(ids, asked)] = encoded(iter([game]), tok)
-    kept = [number for number, flag in zip(ids, asked, strict=True) if flag]
+    [(ids, loss_mask)] = encoded(iter([game]), tok)
+    kept = [number for number, flag in zip(ids, loss_mask, strict=True) if flag]
     assert tok.pieces(kept) == ["▁red", "▁bell", "<0x0A>", "▁owl"]
     spoken = Document("letters", "hen (A), fox (B)\nfox is B. hen is A.")  # its answers are not marked, so all is asked
-    [(ids, asked)] = encoded(iter([spoken]), tok)
-    assert all(asked)
+    [(ids, loss_mask)] = encoded(iter([spoken]), tok)
+    assert all(loss_mask)
 
 
 def test_every_other_exam_asks_for_its_answers_only(tok):
     sheet = "Who hums?\nA. owl\nB. llama\nAnswer: B"
     documents = [Document("exam", sheet), Document("exam", sheet), Document("story", sheet)]
-    shares = [sum(asked) / len(asked) for _, asked in encoded(iter(documents), tok)]
+    shares = [sum(loss_mask) / len(loss_mask) for _, loss_mask in encoded(iter(documents), tok)]
     assert shares[0] < 0.2
     assert shares[1:] == [1.0, 1.0]
 

@@ -76,7 +76,7 @@ PAGES = {  # lesson -> its cells; each makes one view
     ],
     "04_gqa": [
         "from llama_lessons.widgets.cache import CacheView\nCacheView(model, tok, sentence, max_new_tokens=8)",
-        "CacheView(model, tok, sentence, cards={'24 GB card': 24 * 10**9}, max_new_tokens=30, room=20,\n"
+        "CacheView(model, tok, sentence, cards={'24 GB card': 24 * 10**9}, max_new_tokens=30, capacity=20,\n"
         "          rule='forget the oldest')",
     ],
     "05_full_model": [

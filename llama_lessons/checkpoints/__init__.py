@@ -10,14 +10,14 @@ import torch
 
 from llama_lessons.checkpoints import huggingface, llama2c, meta
 from llama_lessons.checkpoints.assembly import DTYPES, Checkpoint, assemble
-from llama_lessons.checkpoints.compatibility import KIND, check_model, check_place, check_vocab
+from llama_lessons.checkpoints.compatibility import KIND, check_destination, check_model, check_vocab
 from llama_lessons.checkpoints.file_io import CheckpointError, blaming
 from llama_lessons.files import atomic
 from llama_lessons.folders import settle_folder, write_folder
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 
-__all__ = ["CheckpointError", "check_place", "load", "save"]
+__all__ = ["CheckpointError", "check_destination", "load", "save"]
 
 WRITERS = {"hf": huggingface.write, "meta": meta.write, "llama2c": llama2c.write}
 
@@ -92,7 +92,7 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
     if format not in WRITERS:
         raise ValueError(f"format must be one of {', '.join(WRITERS)}, got {format!r}")
     model = getattr(model, "_orig_mod", model)  # of what torch.compile gives, the model itself
-    check_place(path, format)
+    check_destination(path, format)
     check_model(model)
     if tokenizer is not None:
         check_vocab(tokenizer, model.config)

@@ -39,7 +39,7 @@ def check_model(model: Llama) -> None:
         )
 
 
-def check_place(path: Path | str, format: str) -> None:
+def check_destination(path: Path | str, format: str) -> None:
     """Refuse to replace anything but what `save` wrote, before the work is done.
 
     Args:

@@ -139,13 +139,13 @@ def _write_weights(model: Llama, folder: Path) -> None:
 
 def _split(weights: dict[str, Tensor]) -> list[list[str]]:
     """Names, shared out in their order over files of at most SHARD_BYTES (a larger weight gets one of its own)."""
-    shards, room = [[]], SHARD_BYTES
+    shards, bytes_left = [[]], SHARD_BYTES
     for name, weight in weights.items():
-        if weight.nbytes > room and shards[-1]:
+        if weight.nbytes > bytes_left and shards[-1]:
             shards.append([])
-            room = SHARD_BYTES
+            bytes_left = SHARD_BYTES
         shards[-1].append(name)
-        room -= weight.nbytes
+        bytes_left -= weight.nbytes
     return shards
 
 

@@ -71,7 +71,7 @@ def add_lora(model: Llama, rank: int, alpha: float, targets: Iterable[str] = ("w
     check_size(rank, alpha)
     refuse_second_set(model)
     names = [name for name, _ in model.named_modules() if name.split(".")[-1] in targets]
-    return place(model, {name: LoraLinear(model.get_submodule(name), rank, alpha) for name in names})
+    return inject(model, {name: LoraLinear(model.get_submodule(name), rank, alpha) for name in names})
 
 
 def check_size(rank: int, alpha: float) -> None:
@@ -128,10 +128,10 @@ def unmerge_lora(model: Llama, merged: dict[str, LoraLinear]) -> list[nn.Paramet
             raise ValueError(f"merged holds adapters of another model: its {name} is not this model's")
     for layer in merged.values():
         layer.weight.copy_(layer.weight - layer.change())
-    return place(model, merged)
+    return inject(model, merged)
 
 
-def place(model: Llama, layers: dict[str, LoraLinear]) -> list[nn.Parameter]:
+def inject(model: Llama, layers: dict[str, LoraLinear]) -> list[nn.Parameter]:
     """Put layers with adapters into a model, freeze all else, and give the adapters' parameters."""
     model.requires_grad_(False)
     for name, layer in layers.items():

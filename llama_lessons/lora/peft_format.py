@@ -13,7 +13,7 @@ from llama_lessons.checkpoints.file_io import CheckpointError, blaming
 from llama_lessons.checkpoints.huggingface import rotated_heads, to_huggingface
 from llama_lessons.checkpoints.names import half_split_to_interleaved, translate
 from llama_lessons.folders import settle_folder, write_folder
-from llama_lessons.lora.adapters import TARGETS, LoraLinear, check_size, place, refuse_second_set, some_adapters
+from llama_lessons.lora.adapters import TARGETS, LoraLinear, check_size, inject, refuse_second_set, some_adapters
 from llama_lessons.model import Llama
 
 SETTINGS, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -88,7 +88,7 @@ def load_lora(model: Llama, path: Path | str) -> list[nn.Parameter]:
         if not (all_finite(layer.lora_a) and all_finite(layer.lora_b)):
             raise CheckpointError(path / WEIGHTS, f"{name} holds NaN or infinite numbers", "Train the adapters again")
         layers[translate(name, "hf", "ours")] = layer
-    return place(model, layers)
+    return inject(model, layers)
 
 
 def _rank_and_alpha(path: Path) -> tuple[int, float]:

@@ -102,9 +102,9 @@ def picture(readings: Sequence[Reading], layer: int, head: int) -> bytes:
     figure = Figure(figsize=(4 * len(readings), 4), dpi=72, layout="constrained")
     for axes, reading in zip(figure.subplots(1, len(readings), squeeze=False)[0], readings, strict=True):
         weights = reading.square(layer, head) / LEVELS  # (T, T)
-        n_tokens, place = len(weights), torch.arange(len(weights))
-        kind = (place[:, None] >= reading.n_prompt).int().expand(-1, n_tokens)  # (T, T)
-        kind = torch.where(place[None] > place[:, None], 2, kind)
+        n_tokens, positions = len(weights), torch.arange(len(weights))
+        kind = (positions[:, None] >= reading.n_prompt).int().expand(-1, n_tokens)  # (T, T)
+        kind = torch.where(positions[None] > positions[:, None], 2, kind)
         for number, colour in enumerate(COLOURS):
             shades = LinearSegmentedColormap.from_list(colour, ["white", colour])
             shown = torch.where(kind == number, weights.sqrt(), torch.nan)  # pale weights should be seen

@@ -16,7 +16,7 @@ from llama_lessons.widgets.cache_run import Run, Way, as_built, run
 from llama_lessons.widgets.cache_what_if import WhatIf
 from llama_lessons.widgets.view import static, style
 
-MAX_ROOM = 96  # places that are drawn
+MAX_CAPACITY = 96  # places that are drawn
 AS_BUILT = "as it should be"
 AT_ONCE = {"the whole prompt at once": 2**30, "the prompt in chunks of 4": 4, "the prompt one by one": 1}
 
@@ -34,7 +34,7 @@ class CacheView(WhatIf):
             breaks.
         cards: bytes of memory of each card, by name.
         max_new_tokens: the most tokens to write.
-        room: places in the cache, 1 to 96.
+        capacity: places in the cache, 1 to 96.
 
     Raises:
         ValueError: max_new_tokens is less than 1.
@@ -49,13 +49,13 @@ class CacheView(WhatIf):
     reading = traitlets.Enum(list(AT_ONCE), next(iter(AT_ONCE))).tag(sync=True)
     rules = traitlets.List(traitlets.Unicode(), list(RULES), read_only=True).tag(sync=True)
     rule = traitlets.Enum(list(RULES), "stop").tag(sync=True)
-    room = traitlets.Int(64, min=1, max=MAX_ROOM).tag(sync=True)
-    max_room = traitlets.Int(MAX_ROOM, read_only=True).tag(sync=True)
+    capacity = traitlets.Int(64, min=1, max=MAX_CAPACITY).tag(sync=True)
+    max_capacity = traitlets.Int(MAX_CAPACITY, read_only=True).tag(sync=True)
     step = traitlets.Int(0, min=0).tag(sync=True)  # which of the frames is shown
     rows = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # layer, group, name of each row of cells
     pieces = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # of the whole text
     frames = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # see `frames_of`
-    cells = traitlets.Bytes(read_only=True).tag(sync=True)  # (frames, rows, 2, room): keys, then values; 0 is empty
+    cells = traitlets.Bytes(read_only=True).tag(sync=True)  # (frames, rows, 2, capacity): keys, then values; 0 is empty
     written = traitlets.Dict(read_only=True).tag(sync=True)  # text, usual, end
     note = traitlets.Unicode(read_only=True).tag(sync=True)  # what is wrong, if anything is
 
@@ -77,13 +77,13 @@ class CacheView(WhatIf):
         self.set_trait("ways", list(self._ways))
         self.set_trait("rows", rows_of(model.config))
         self._run()
-        self.observe(self._run, ["prompt", "way", "reading", "rule", "room"])
+        self.observe(self._run, ["prompt", "way", "reading", "rule", "capacity"])
 
     def _run(self, _change: dict | None = None) -> None:
         """Read and write anew; the view keeps what it had if that fails."""
         try:
-            now = self._read(self._ways.get(self.way, as_built), self.room, self.rule)
-            usual = self._read(as_built, MAX_ROOM, "stop")
+            now = self._read(self._ways.get(self.way, as_built), self.capacity, self.rule)
+            usual = self._read(as_built, MAX_CAPACITY, "stop")
         except Exception as trouble:  # a way is the reader's to write; the view must say what is wrong with it
             if not self.frames:
                 raise
@@ -97,11 +97,11 @@ class CacheView(WhatIf):
             self.set_trait("written", {"text": self._text(now), "usual": self._text(usual), "end": now.end})
             self.set_trait("note", "")
 
-    def _read(self, way: Way, room: int, rule: str) -> Run:
-        ids = self._tokenizer.encode(self.prompt)[:MAX_ROOM]
+    def _read(self, way: Way, capacity: int, rule: str) -> Run:
+        ids = self._tokenizer.encode(self.prompt)[:MAX_CAPACITY]
         stops, at_once = [self._tokenizer.eos_id], AT_ONCE[self.reading]
-        n_new = min(self._max_new, MAX_ROOM + 1 - len(ids))  # the last one is written and not read
-        return run(self._model, ids, n_new, stops, room, rule, at_once, way)
+        n_new = min(self._max_new, MAX_CAPACITY + 1 - len(ids))  # the last one is written and not read
+        return run(self._model, ids, n_new, stops, capacity, rule, at_once, way)
 
     def _text(self, of: Run) -> str:
         start, whole = (self._tokenizer.decode(of.ids[:end]) for end in (of.n_prompt, None))

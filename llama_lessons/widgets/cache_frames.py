@@ -54,10 +54,10 @@ def frames_of(record: Run, model: Llama) -> list[dict]:
 
 
 def _frame(step: Step, n_new: int, per_token: float, computed: int, without: int, most: int) -> dict:
-    room = len(step.places)
+    capacity = len(step.places)
     again = round(100 * (1 - computed / without))
     work = f"Computed so far: {computed} tokens. Without a cache: {without}, {again} % of them once more."
-    kib = f"{step.filled * per_token:.1f}"
+    kib, all_kib = (f"{n_tokens * per_token:.1f}" for n_tokens in (step.filled, capacity))
     gone = step.end - sum(place != EMPTY for place in step.places)
     lost = f" {gone} that were read are no longer in it." if gone else ""
     return {
@@ -71,11 +71,11 @@ def _frame(step: Step, n_new: int, per_token: float, computed: int, without: int
         "kib": kib,
         "computed": computed,
         "without": without,
-        "memory": f"{step.filled} of {room} places, {kib} of {room * per_token:.1f} KiB",
-        "full": 100 * step.filled / room,
+        "memory": f"{step.filled} of {capacity} places, {kib} of {all_kib} KiB",
+        "full": 100 * step.filled / capacity,
         "share": 100 * computed / without,
         "heights": [100 * n_new / most, 100 * step.again / most],
-        "says": f"The cache holds {step.filled} of {room} tokens, {kib} of {room * per_token:.1f} KiB.{lost} {work}",
+        "says": f"The cache holds {step.filled} of {capacity} tokens, {kib} of {all_kib} KiB.{lost} {work}",
     }
 
 
@@ -98,7 +98,7 @@ def cells_of(record: Run, config: LlamaConfig) -> bytes:
         config: the model's shape.
 
     Returns:
-        The bytes of a uint8 tensor of shape (steps, rows, 2, room): each row's longest is 255.
+        The bytes of a uint8 tensor of shape (steps, rows, 2, capacity): each row's longest is 255.
     """
     if not record.steps:
         return b""

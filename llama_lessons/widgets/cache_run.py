@@ -64,32 +64,32 @@ def as_built(model: Llama, tokens: Tensor, cache: KVCache) -> Tensor:
 
 
 class Reader:
-    """A model, a cache of limited room, and a record.
+    """A model, a cache of limited capacity, and a record.
 
     Args:
         model: the model.
         ids: the prompt.
-        room: tokens that the cache has room for.
+        capacity: tokens that the cache has room for.
         rule: a key of `RULES`.
         way: how new tokens are read.
     """
 
-    def __init__(self, model: Llama, ids: list[int], room: int, rule: str, way: Way) -> None:
+    def __init__(self, model: Llama, ids: list[int], capacity: int, rule: str, way: Way) -> None:
         self.model, self.ids, self.rule, self.way = model, list(ids), rule, way
         self.n_prompt = len(ids)
-        self.cache = model.new_cache(1, room)
-        self.places = [EMPTY] * room
+        self.cache = model.new_cache(1, capacity)
+        self.places = [EMPTY] * capacity
         self.steps: list[Step] = []
 
-    def has_room(self, n_tokens: int) -> bool:
+    def fits(self, n_tokens: int) -> bool:
         """Whether n_tokens more go in, after making room if the rule is to."""
         missing = self.cache.length + n_tokens - self.cache.max_seq_len
         if missing <= 0:
             return True
-        make_room, keep = RULES[self.rule], self._keep
-        if make_room is None or self.cache.length - keep < missing:
+        evict, keep = RULES[self.rule], self._keep
+        if evict is None or self.cache.length - keep < missing:
             return False
-        make_room(self.cache, missing)
+        evict(self.cache, missing)
         self.places = self.places[:keep] + self.places[keep + missing :] + [EMPTY] * missing
         return True
 
@@ -126,7 +126,7 @@ class Reader:
         at_once = max(1, min(at_once, self.cache.max_seq_len - self._keep))
         for first in range(0, self.n_prompt, at_once):
             end = min(first + at_once, self.n_prompt)
-            if not self.has_room(end - first):
+            if not self.fits(end - first):
                 return self._end("the cache is full before the prompt is read")
             logits = self.read(first, end)
         for n_written in range(1, max_new_tokens + 1):
@@ -137,7 +137,7 @@ class Reader:
             self.ids.append(token)
             if n_written == max_new_tokens:
                 break  # nothing comes after it, so it need not be read
-            if not self.has_room(1):
+            if not self.fits(1):
                 return self._end("the cache is full")
             logits = self.read(len(self.ids) - 1, len(self.ids))
         return self._end(f"{max_new_tokens} tokens were asked for")
@@ -152,7 +152,7 @@ def run(
     ids: list[int],
     max_new_tokens: int,
     stop_ids: Collection[int] = (),
-    room: int = 96,
+    capacity: int = 96,
     rule: str = "stop",
     at_once: int = 2**30,
     way: Way = as_built,
@@ -164,9 +164,9 @@ def run(
         ids: the prompt, not empty.
         max_new_tokens: the most tokens to write.
         stop_ids: ids that end the text; they are not added.
-        room: tokens that the cache has room for.
+        capacity: tokens that the cache has room for.
         rule: a key of `RULES`: what to do when it is full.
         at_once: the most tokens of the prompt to read in one step.
         way: what reads new tokens, (1, T) -> (1, T, V).
     """
-    return Reader(model, ids, room, rule, way).run(max_new_tokens, stop_ids, at_once)
+    return Reader(model, ids, capacity, rule, way).run(max_new_tokens, stop_ids, at_once)

@@ -58,7 +58,7 @@ class WhatIf(View):
         weights = weights_bytes(config, self.dtype)
         cache = kv_cache_bytes(config, self._tokens(), self.batch_size, self._kept_as())
         with self.hold_sync():
-            self.set_trait("gauges", [gauge(name, room, weights, cache) for name, room in self._cards.items()])
+            self.set_trait("gauges", [gauge(name, capacity, weights, cache) for name, capacity in self._cards.items()])
             self.set_trait("estimate", self._sentence(weights, cache))
 
     def _config(self) -> LlamaConfig:

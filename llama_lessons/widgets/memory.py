@@ -52,7 +52,7 @@ class MemoryExplorer(View):
     batch_size = traitlets.Int(1, min=1, max=MAX_BATCH).tag(sync=True)
     max_tokens = traitlets.Int(MAX_TOKENS, read_only=True).tag(sync=True)
     max_batch = traitlets.Int(MAX_BATCH, read_only=True).tag(sync=True)
-    gauges = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # name, room, verdict, text, widths
+    gauges = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # name, capacity, verdict, text, widths
     note = traitlets.Unicode(read_only=True).tag(sync=True)
 
     def __init__(self, machines: Mapping[str, int], own: Mapping[str, int] = MappingProxyType({}), **chosen) -> None:
@@ -64,8 +64,8 @@ class MemoryExplorer(View):
     def _measure(self, _change: dict | None = None) -> None:
         weights, cache = self._need(self.model)
         with self.hold_sync():  # one message
-            rooms = {**self._own, **self._machines}
-            self.set_trait("gauges", [gauge(name, room, weights, cache) for name, room in rooms.items()])
+            capacities = {**self._own, **self._machines}
+            self.set_trait("gauges", [gauge(name, capacity, weights, cache) for name, capacity in capacities.items()])
             self.set_trait("note", self._sentence())
 
     def _need(self, model: str) -> tuple[int, int]:
@@ -88,7 +88,7 @@ class MemoryExplorer(View):
     def describe(self) -> str:
         """What is chosen, what it takes, and for each machine whether it fits."""
         weights, cache = self._need(self.model)
-        verdicts = [f"{name}: {verdict(weights + cache, room)}" for name, room in self._machines.items()]
+        verdicts = [f"{name}: {verdict(weights + cache, capacity)}" for name, capacity in self._machines.items()]
         return f"{self._sentence()} {'; '.join(verdicts)}"
 
     def twin(self) -> str:
@@ -96,7 +96,7 @@ class MemoryExplorer(View):
         rows = []
         for model in MODELS:
             weights, cache = self._need(model)
-            fits = [verdict(weights + cache, room) for room in self._machines.values()]
+            fits = [verdict(weights + cache, capacity) for capacity in self._machines.values()]
             rows.append([model, size(weights), size(cache), size(weights + cache), *fits])
         head = ["model", "weights", "cache", "together", *self._machines]
         table = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
@@ -105,44 +105,44 @@ class MemoryExplorer(View):
         return f"<p>{held}</p><table><tr>{top}</tr>{table}</table>"
 
 
-def verdict(need: int, room: int) -> str:
+def verdict(need: int, capacity: int) -> str:
     """Whether something fits into a memory.
 
     Args:
         need: bytes that it takes.
-        room: bytes that there are.
+        capacity: bytes that there are.
 
     Returns:
         "fits", "tight" if more than nine tenths would be full, or "does not fit".
     """
-    if need > room:
+    if need > capacity:
         return "does not fit"
-    return "tight" if need > TIGHT * room else "fits"
+    return "tight" if need > TIGHT * capacity else "fits"
 
 
-def gauge(name: str, room: int, weights: int, cache: int) -> dict:
+def gauge(name: str, capacity: int, weights: int, cache: int) -> dict:
     """What the browser draws for one machine.
 
     Args:
         name: the machine's.
-        room: bytes of its memory.
+        capacity: bytes of its memory.
         weights: bytes of weights.
         cache: bytes of cache.
 
     Returns:
-        name; room, verdict and text in words; weights and cache as widths in % of the room, together at most 100.
+        name; capacity, verdict and text in words; weights and cache as widths in % of it, together at most 100.
     """
     need = weights + cache
-    for_weights = min(100.0, 100 * weights / room)
-    for_cache = min(100.0 - for_weights, 100 * cache / room)
-    if need > room:
-        text = f"{need / room:.1f} times what there is, {size(need - room)} too much"
+    for_weights = min(100.0, 100 * weights / capacity)
+    for_cache = min(100.0 - for_weights, 100 * cache / capacity)
+    if need > capacity:
+        text = f"{need / capacity:.1f} times what there is, {size(need - capacity)} too much"
     else:
-        text = f"{100 * need / room:.0f} % full" if need > room / 100 else "less than 1 % full"
+        text = f"{100 * need / capacity:.0f} % full" if need > capacity / 100 else "less than 1 % full"
     return {
         "name": name,
-        "room": size(room),
-        "verdict": verdict(need, room),
+        "capacity": size(capacity),
+        "verdict": verdict(need, capacity),
         "text": text,
         "weights": for_weights,
         "cache": for_cache,

@@ -143,20 +143,20 @@ class RopeView(View):
         )
 
     def _sentence(self, pair: Pair, now: Tensor, usual: Tensor) -> str:
-        pieces, query = self.run["pieces"], pair.place - self.shift
+        pieces, query = self.run["pieces"], pair.position - self.shift
         d = pair.distance
         far = f"{pieces[query - d]}, {_tokens(d)} before it" if d else "itself"
         scores = f"Their score is {now[d]:.1f}; turned as trained it would be {usual[d]:.1f}."
-        return f"{pieces[query]} at place {pair.place} looks at {far}. {scores}"
+        return f"{pieces[query]} at place {pair.position} looks at {far}. {scores}"
 
     def describe(self) -> str:
         """Which two tokens are compared, what they score, and what the model wrote."""
         pair, pieces = self._pair(), self.run["pieces"]
-        query = pair.place - self.shift
+        query = pair.position - self.shift
         now, usual = (self.scene[curve][pair.distance] for curve in ("now", "usual"))
         return (
             f"{self.shape['pairs']} clocks of layer {self.layer}, head {self.head}: {pieces[query]} at place "
-            f"{pair.place} looks {_tokens(pair.distance)} back at {pieces[query - pair.distance]}, with the score "
+            f"{pair.position} looks {_tokens(pair.distance)} back at {pieces[query - pair.distance]}, with the score "
             f"{stable(now, 1)} (turned as trained {stable(usual, 1)}). Turning {self._shown}, the model writes "
             f"{(self.run['same'] + self.run['rest']).strip()!r}: {self.run['verdict']}"
         )

@@ -21,7 +21,7 @@ class Pair:
     Args:
         query: shape (D,).
         key: shape (D,).
-        place: where the query stands, in tokens from the start.
+        position: where the query stands, in tokens from the start.
         distance: how many tokens before it the key stands.
         query_alone: whether the query's token was read alone, behind a cache, and not together with a text.
         key_alone: likewise for the key.
@@ -29,7 +29,7 @@ class Pair:
 
     query: Tensor
     key: Tensor
-    place: int
+    position: int
     distance: int
     query_alone: bool = False
     key_alone: bool = False
@@ -52,25 +52,25 @@ class Pair:
         return cls(
             _row(attention.wq.weight, x[query], head, attention.head_dim),
             _row(attention.wk.weight, x[key], head // group, attention.head_dim),
-            place=query + shift,
+            position=query + shift,
             distance=query - key,
             query_alone=query >= run.n_prompt,
             key_alone=key >= run.n_prompt,
         )
 
     def turned(self, way: Way, theta: float) -> tuple[Tensor, Tensor]:
-        """The query at its place, (D,), and the key at every place up to it, the nearest first, (place + 1, D)."""
-        width, places = len(self.query), torch.arange(self.place + 1)
-        together = way.angles(places, width, theta)  # (place + 1, D//2)
-        alone = way.angles(places[-1:], width, theta)  # (1, D//2)
+        """The query at its position, (D,), and the key at every one up to it, the nearest first, (position + 1, D)."""
+        width, positions = len(self.query), torch.arange(self.position + 1)
+        together = way.angles(positions, width, theta)  # (position + 1, D//2)
+        alone = way.angles(positions[-1:], width, theta)  # (1, D//2)
         query = _turn(way.turn_query, self.query[None], alone if self.query_alone else together[-1:])
         if self.key_alone:
-            together = torch.cat([way.angles(place, width, theta) for place in places[:, None]])
-        keys = _turn(way.turn_key, self.key.expand(len(places), -1), together)
+            together = torch.cat([way.angles(position, width, theta) for position in positions[:, None]])
+        keys = _turn(way.turn_key, self.key.expand(len(positions), -1), together)
         return query[0], keys.flip(0)
 
     def scores(self, way: Way, theta: float) -> Tensor:
-        """The score at every distance from 0 to `place`, scaled as attention does; shape (S,), S = place + 1."""
+        """The score at every distance from 0 to `position`, scaled as attention does; shape (S,), S = position + 1."""
         query, keys = self.turned(way, theta)
         return keys @ query / math.sqrt(len(query))
 

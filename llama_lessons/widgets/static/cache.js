@@ -25,7 +25,7 @@ function render(view) {
   const last = () => Math.max(frames().length - 1, 0);
   const step = () => Math.min(model.get("step"), last());
   const width = () => root.clientWidth - 30;
-  const places = () => frames()[0]?.places.length ?? model.get("room");
+  const places = () => frames()[0]?.places.length ?? model.get("capacity");
 
   function go(k) {
     model.set("step", Math.min(Math.max(k, 0), last()));
@@ -50,11 +50,11 @@ function render(view) {
   }
 
   function draw() {
-    const [k, room, rows] = [step(), places(), model.get("rows")];
+    const [k, capacity, rows] = [step(), places(), model.get("rows")];
     const frame = frames()[k];
-    const size = rows.length * 2 * room;
+    const size = rows.length * 2 * capacity;
     const bytes = bytesOf(model.get("cells")).subarray(k * size, (k + 1) * size);
-    drawCache(canvas, { rows, pieces: model.get("pieces"), room, frame, bytes, cursor }, width(), readColours(root));
+    drawCache(canvas, { rows, pieces: model.get("pieces"), capacity, frame, bytes, cursor }, width(), readColours(root));
     range.max = last();
     range.value = k;
     says.textContent = model.get("note") || (frame ? sentence(frame, k) : "");
@@ -126,7 +126,7 @@ function render(view) {
     { class: "ll-controls" },
     menu(model, "reading", "Reads", "readings"),
     menu(model, "way", "The cache is used", "ways"),
-    slider("room", "Room, in tokens", { max: () => model.get("max_room"), on: "change" }),
+    slider("capacity", "Room, in tokens", { max: () => model.get("max_capacity"), on: "change" }),
     menu(model, "rule", "When it is full", "rules"),
   );
   const player = make("div", { class: "ll-player" }, back, play, next, labelled("Step", range));

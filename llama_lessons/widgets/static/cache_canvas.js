@@ -5,21 +5,21 @@ const WORDS = 88; // pixels above the rows, for the words that lie in the places
 const NAMES = 92; // pixels to the left of them, for layers and heads
 const LAYER_GAP = 5;
 
-function cellPlaces(rows, room, width) {
-  const column = Math.max(5, Math.min(22, (width - NAMES - 2) / room));
+function cellPlaces(rows, capacity, width) {
+  const column = Math.max(5, Math.min(22, (width - NAMES - 2) / capacity));
   const height = rows.length <= 24 ? 13 : 8;
   const gaps = (k) => LAYER_GAP * rows.slice(0, k + 1).filter((row, i) => i && row.layer !== rows[i - 1].layer).length;
   const tops = rows.map((_, k) => WORDS + k * height + gaps(k));
-  return { column, height, tops, width: NAMES + room * column + 2, bottom: tops.at(-1) + height + 4 };
+  return { column, height, tops, width: NAMES + capacity * column + 2, bottom: tops.at(-1) + height + 4 };
 }
 
-// shown: { rows, pieces, room, frame, bytes (rows x 2 x room), cursor: [row, place] or null }
+// shown: { rows, pieces, capacity, frame, bytes (rows x 2 x capacity), cursor: [row, place] or null }
 function drawCache(canvas, shown, width, colours) {
-  const at = cellPlaces(shown.rows, shown.room, width);
+  const at = cellPlaces(shown.rows, shown.capacity, width);
   const pen = fitCanvas(canvas, at.width, at.bottom);
   nameRows(pen, shown.rows, at, colours);
   for (let row = 0; row < shown.rows.length; row++) {
-    for (let place = 0; place < shown.room; place++) drawCell(pen, shown, row, place, at, colours);
+    for (let place = 0; place < shown.capacity; place++) drawCell(pen, shown, row, place, at, colours);
   }
   pen.globalAlpha = 1;
   if (shown.frame) {
@@ -45,7 +45,7 @@ function drawCell(pen, shown, row, place, at, colours) {
   pen.strokeRect(left + 0.5, top + 0.5, at.column - 2, at.height - 2.5);
   if (!shown.frame) return;
   for (const [part, paint] of [colours.blue, colours.green].entries()) {
-    const shade = shown.bytes[(row * 2 + part) * shown.room + place];
+    const shade = shown.bytes[(row * 2 + part) * shown.capacity + place];
     pen.globalAlpha = (shade / 255) * (read ? 1 : 0.3);
     pen.fillStyle = paint;
     pen.fillRect(left + 1, top + 0.5 + part * half, at.column - 2.5, half);
@@ -93,9 +93,9 @@ function drawEnd(pen, filled, at, paint) {
 }
 
 // The row and place under a point of the canvas, or null.
-function cellUnder(x, y, rows, room, width) {
-  const at = cellPlaces(rows, room, width);
+function cellUnder(x, y, rows, capacity, width) {
+  const at = cellPlaces(rows, capacity, width);
   const place = Math.floor((x - NAMES) / at.column);
   const row = at.tops.findIndex((top) => y >= top && y < top + at.height);
-  return row >= 0 && place >= 0 && place < room ? [row, place] : null;
+  return row >= 0 && place >= 0 && place < capacity ? [row, place] : null;
 }

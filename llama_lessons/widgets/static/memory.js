@@ -52,7 +52,7 @@ function legend() {
   return [make("i", { class: "ll-weights" }), "weights ", make("i", { class: "ll-cache" }), "cache"];
 }
 
-function row({ name, room, verdict, text, weights, cache }) {
+function row({ name, capacity, verdict, text, weights, cache }) {
   const bar = make("div", { class: "ll-gauge", "aria-hidden": "true" });
   if (weights) bar.append(make("i", { class: "ll-weights", style: `width: ${weights}%` }));
   if (cache) bar.append(make("i", { class: "ll-cache", style: `width: ${cache}%` }));
@@ -60,7 +60,7 @@ function row({ name, room, verdict, text, weights, cache }) {
   return make(
     "tr",
     { class: `ll-${kind}` },
-    make("th", { scope: "row" }, name, make("small", {}, room)),
+    make("th", { scope: "row" }, name, make("small", {}, capacity)),
     make("td", {}, bar, make("small", {}, text)),
     make("td", {}, make("b", { "aria-hidden": "true" }, MARKS[verdict]), ` ${verdict}`),
   );
