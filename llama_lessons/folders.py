@@ -11,7 +11,7 @@ from pathlib import Path
 from llama_lessons.files import COURSE, DRAFT, made_folder, real_path
 
 MANIFEST = ".llama_lessons"  # in a folder that `write_folder` wrote: the kind of folder, then the names of its files
-READY = ".saved"  # in it, files that are whole and not all in their places yet
+READY = f"{MANIFEST}.saved"  # in it, files that are whole and not all in their places yet
 LEFT_ALONE = ("README.md", "Thumbs.db", "desktop.ini")  # as are all hidden files: never written, so never lost
 
 
@@ -36,7 +36,7 @@ def write_folder(folder: Path | str, kind: str) -> Iterator[Path]:
     """
     folder = real_path(folder)
     check_folder(folder, kind)
-    draft = folder / DRAFT
+    draft = folder / f"{MANIFEST}{DRAFT}"
     with made_folder(folder):
         shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
         draft.mkdir()

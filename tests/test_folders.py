@@ -90,6 +90,15 @@ def test_what_was_put_beside_it_later_is_not_lost_either(tmp_path: Path):
     assert read(tmp_path) == OLD | {"tokenizer": "mine"}
 
 
+@pytest.mark.parametrize("name", [".saving", ".saved", ".git"])
+def test_hidden_folders_of_others_stay_as_they_are(name: str, tmp_path: Path):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "mine").write_text("x")
+    settle_folder(tmp_path)
+    write(tmp_path, NEW)
+    assert (tmp_path / name / "mine").read_text() == "x"
+
+
 def test_files_of_another_kind_are_not_replaced(tmp_path: Path):
     write(tmp_path, OLD, "adapters")
     with pytest.raises(ValueError, match="holds config, index, weights, which is not of a checkpoint"):
