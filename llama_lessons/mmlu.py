@@ -56,7 +56,7 @@ class MMLU:
         Raises:
             ValueError: a row is not of that kind.
         """
-        return cls(_rows(Path(test)), _rows(Path(dev)))
+        return cls(_rows(Path(test).expanduser()), _rows(Path(dev).expanduser()))
 
     def prompt(self, item: Item, shots: int = 5) -> str:
         """The text to continue with " " + a letter: heading, solved examples, the question with its choices."""
@@ -76,7 +76,7 @@ class MMLU:
 def _rows(path: Path) -> list[Item]:
     subject = path.stem.rpartition("_")[0].replace("_", " ")
     items = []
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets put a mark before the first row
         for number, row in enumerate(csv.reader(file), start=1):
             if len(row) != 6 or row[-1] not in tuple("ABCD"):
                 raise ValueError(f"{path}: row {number} is not a question, four choices and A, B, C or D")

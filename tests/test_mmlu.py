@@ -45,6 +45,14 @@ def test_a_file_of_mmlu_is_read(exam: MMLU):
     assert [item.letter for item in exam.items + exam.examples] == ["D", "C", "B", "A"]
 
 
+def test_a_file_that_a_spreadsheet_saved_in_the_home_folder_is_read(exam: MMLU, tmp_path: Path, monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    saved = tmp_path / "high_school_llamas_val.csv"
+    saved.write_text(TEST.replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    assert MMLU.read("~/high_school_llamas_val.csv", saved).items == exam.items
+
+
 def test_a_sheet_has_heading_examples_choices_and_room_for_the_letter(exam: MMLU):
     assert exam.prompt(exam.items[0], shots=1) == FIVE_LINES
 
