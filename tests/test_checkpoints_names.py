@@ -56,7 +56,7 @@ def test_halves_from_pairs_moves_the_even_rows_of_each_head_to_the_front():
     assert torch.equal(interleaved_to_half_split(PAIRS, n_heads=2), HALVES)
 
 
-def test_pairs_from_halves_is_the_way_back():
+def test_half_split_to_interleaved_is_the_way_back():
     assert torch.equal(half_split_to_interleaved(HALVES, n_heads=2), PAIRS)
 
 

@@ -12,6 +12,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from tests.test_my_lessons import LESSON
 from tools import make_student
 from tools.make_student import student_edition, write
 from tools.notebook_files import read_source, sources
@@ -65,24 +66,6 @@ def test_the_edition_runs_to_its_end_and_reports_what_is_not_started(source: Pat
     assert [ANSWER.sub("", line) for line in "".join(printed).splitlines()] == [
         f"{name}: not started" for name in names
     ]
-
-
-LESSON = """\
-# %% [markdown]
-# # A lesson
-
-# %% tags=["exercise"]
-def my_sum(a, b):
-    raise NotImplementedError("your turn")
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-def solved_sum(a, b):
-    return a + b
-
-# %%
-print("the end")
-"""
 
 
 @pytest.fixture
