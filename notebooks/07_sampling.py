@@ -860,6 +860,7 @@ def fixed(q, k, v, memory, t):  # memory (2, S, D), the same S always: positions
     return scores.softmax(0) @ memory[1], memory
 
 
+# %%
 results, qkv = [], torch.randn(6, 3, 8, generator=generator)
 for step, capacity, position in ((growing, 0, int), (fixed, 16, int), (fixed, 16, torch.tensor)):
     torch._dynamo.reset()

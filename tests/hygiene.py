@@ -286,6 +286,7 @@ class _ClockReader(ast.NodeVisitor):
 def every_assert_says_what_it_means(notebook: NotebookNode) -> Iterator[str]:
     """A reader whose run differs would see `AssertionError` and nothing else."""
     for number, cell in _code(notebook):
-        bare = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert) and node.msg is None]
+        code = ast.walk(ast.parse(TransformerManager().transform_cell(cell.source)))
+        bare = [node for node in code if isinstance(node, ast.Assert) and node.msg is None]
         if bare:
             yield f"cell {number} asserts {ast.unparse(bare[0].test)} without a message"

@@ -141,9 +141,9 @@ BAD = {
         lambda page: page.cells.append(new_code_cell("# llama_lessons/page.py", execution_count=4)),
     ],
     "no verdict depends on the clock": [
-        put_source(2, "start = time.time()\nwork()\nassert time.time() - start < 5"),
+        put_source(2, "start = time.time()\nwork()\nassert time.time() - start < 5, start"),
         put_source(2, f"{FASTEST}\nprint(fastest(slow) > 4 * fastest(quick))"),
-        put_source(2, f"{FASTEST}\nratio = fastest(slow) / fastest(quick)\nassert ratio"),
+        put_source(2, f"{FASTEST}\nratio = fastest(slow) / fastest(quick)\nassert ratio, seconds"),
         put_source(2, f"%matplotlib inline\n{FASTEST}\nseconds = {{}}\nseconds[1] = fastest(work)\nseconds[1] < 2"),
         lambda page: [
             put_source(n, text)(page) for n, text in ((2, "a = perf_counter()"), (3, "# because\nx = a < 1"))

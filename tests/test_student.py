@@ -63,9 +63,10 @@ def test_the_edition_runs_to_its_end_and_reports_what_is_not_started(source: Pat
     stubs = tagged(edition, "exercise")
     printed = ["".join(output.get("text", "") for output in cell.outputs) for cell in stubs]
     names = [definition.partition("(")[0] for definition in definitions(stubs)]
-    assert [ANSWER.sub("", line) for line in "".join(printed).splitlines()] == [
-        f"{name}: not started" for name in names
-    ]
+    told = [
+        re.sub(r": \w+ is not", ": not", ANSWER.sub("", line)) for line in "".join(printed).splitlines()
+    ]  # a method
+    assert told == [f"{name}: not started" for name in names]
 
 
 @pytest.fixture
