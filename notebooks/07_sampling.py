@@ -929,12 +929,16 @@ for k, who in enumerate(writers):
     axes.bar_label(bars, [who] * len(sizes), rotation=90, padding=3, fontsize=9)
 axes.axhline(100, color="black", linestyle="--", linewidth=0.8)
 axes.set(ylabel="% of the roof", ylim=(0, 150), xticks=[n + 0.3 for n in range(len(sizes))], xticklabels=sizes)
-what = "Bars for three sizes of a model, the share of the roof that each program reaches: the larger the model, the "
-show(figure, alt=what + "nearer they all come, and those that are compiled are far ahead of the others.")
+what = "Bars for three sizes of a model, the share of the roof that each program reaches: what is compiled comes far "
+show(
+    figure,
+    alt=what + "nearer to it than what is not, above all with the smallest model; no bar is higher than the roof.",
+)
 
 # %% [markdown]
-# The larger the model, the more of a step is reading, and the less is lost elsewhere. Of a large one nobody can write
-# faster than memory delivers, in whatever language.
+# With the smallest model, the one that is not compiled has next to nothing of what memory gives: its time is Python's.
+# The larger the model, the more of a step is reading, and the less is lost elsewhere. And nobody writes faster than
+# memory delivers, in whatever language.
 #
 # Nothing in this course needs a C++ compiler. If you have one, try `torch.set_num_threads(1)` and then twice
 # `generate(model, [ids], 200, compile=True)`: the first call takes as long as compiling does, the second shows what it
