@@ -56,6 +56,9 @@ tell(opening)
 # in which you will. Run the cells from top to bottom. Where it says **Predict**, do so before you run on: being wrong
 # first is how it sticks.
 #
+# **Time:** about an hour and a quarter, 25 minutes of it for the exercises; a good place to pause is before section 7.
+# Letters and terms: [TERMS](../TERMS.md).
+#
 # **Predict:** will the same opening bring the same story again? Run the cell above once more. Then run this one.
 
 # %%
@@ -621,15 +624,18 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 #   table leaves out.
 # - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB, except on the box of a card.
 #
-# **Read next** `llama_lessons/paper.py`, every published number with its source; `llama_lessons/config.py` and
-# `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.
+# **Read next** [`llama_lessons/paper.py`](../llama_lessons/paper.py), every published number with its source;
+# [`llama_lessons/config.py`](../llama_lessons/config.py) and
+# [`llama_lessons/arithmetic.py`](../llama_lessons/arithmetic.py), the shapes and what follows from them. Together they
+# are shorter than this page.
 #
 # **More to try:** to *train* a model with AdamW takes about 16 bytes for each parameter (lesson 06 says which). Which
 # of the four sizes could an H200 train? Change a colour in `data/world/facts/llamas.txt`, restart, and run section 3
 # again: who is wrong now, the model or the file? (Then change it back.)
 #
-# **Next lesson,** `01_tokenizer`: `tok` turned the opening into numbers. How, and why into these?
+# **Next lesson,** [01 tokenizer](01_tokenizer.ipynb): `tok` turned the opening into numbers. How, and why into these?
 #
-# **Sources.** Llama 2: arXiv:2307.09288 (sizes and context: table 1; hours and CO2: table 2; MMLU: tables 3, 4 and 19;
-# gaps: section 2.3; grouped-query attention: appendix A.2.1). Model card: MODEL_CARD.md in Meta's repository llama.
-# MMLU: Hendrycks and others, arXiv:2009.03300.
+# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288) (sizes and context: table 1; hours and CO2:
+# table 2; MMLU: tables 3, 4 and 19; gaps: section 2.3; grouped-query attention: appendix A.2.1). Model card:
+# MODEL_CARD.md in Meta's repository llama. MMLU: Hendrycks and others,
+# [arXiv:2009.03300](https://arxiv.org/abs/2009.03300).

@@ -27,6 +27,9 @@
 #
 # You need to know Python. Run the cells from top to bottom. Where it says **Predict**, do so before you run on.
 #
+# **Time:** about an hour and three quarters, 40 minutes of it for the exercises; a good place to pause is before
+# section 3. Letters and terms: [TERMS](../TERMS.md).
+#
 # We need something to read: the almanac of a mountain valley, written for this course. A student's *letter home*,
 # posted later, is held out for testing. To use a text of your own, in an alphabet and of ten thousand characters at
 # least, put its path into `text_path` and run all again.
@@ -100,7 +103,8 @@ for name, length in zip(ways, lengths, strict=True):
 # We want the best of each: lists nearly as short as words, a vocabulary of a size that *we* choose, and nothing
 # unknown, ever. One idea gives all three. It was invented to compress files: start from characters, and join neighbours
 # that often stand together into one symbol, again and again. Frequent words end as one symbol, rare ones as a few
-# familiar parts. It is called *byte-pair encoding*, BPE (Sennrich and others, arXiv:1508.07909).
+# familiar parts. It is called *byte-pair encoding*, BPE (Sennrich and others,
+# [arXiv:1508.07909](https://arxiv.org/abs/1508.07909)).
 #
 # ## 2. Byte-pair encoding by hand
 #
@@ -499,9 +503,9 @@ for character in "eéŁ山🦙":
 # ## 4. SentencePiece, and why Llama 2 chose its options
 #
 # For a large vocabulary one takes a faster program. Llama 2's tokenizer was made with SentencePiece
-# (arXiv:1808.06226), by BPE, with `byte_fallback`, `split_digits`, `add_dummy_prefix` and the normalisation rule
-# `identity`: the rules you have just written. Is it really the same? **Predict:** how many of our merges will
-# SentencePiece find as well?
+# ([arXiv:1808.06226](https://arxiv.org/abs/1808.06226)), by BPE, with `byte_fallback`, `split_digits`,
+# `add_dummy_prefix` and the normalisation rule `identity`: the rules you have just written. Is it really the same?
+# **Predict:** how many of our merges will SentencePiece find as well?
 
 # %%
 import io
@@ -648,8 +652,8 @@ for name in ("llama2-7b", "llama2-70b", "stories15m"):
 
 # %% [markdown]
 # To a model of 7 billion parameters, 32 000 pieces are small change; Llama 3 later went to about four times as many
-# (arXiv:2407.21783). In *stories15m*, a model of 15 million parameters, they are more than half of everything, which is
-# why small models should have small vocabularies.
+# ([arXiv:2407.21783](https://arxiv.org/abs/2407.21783)). In *stories15m*, a model of 15 million parameters, they are
+# more than half of everything, which is why small models should have small vocabularies.
 #
 # ## 6. Traps that bite later
 #
@@ -778,15 +782,16 @@ print("\nthe longest pieces tell what a text is about:", sorted(learned, key=len
 #   spelling. No tidying up: code survives.
 # - Encode whole texts, decode with a memory, and never trust a tag that a user typed.
 #
-# **Read next** `llama_lessons/tokenizer.py`, the `Tokenizer` that you used and its stream decoder, and
-# `tokenizer_training.py`, all of Llama 2's options. Both are shorter than this lesson.
+# **Read next** [`llama_lessons/tokenizer.py`](../llama_lessons/tokenizer.py), the `Tokenizer` that you used and its
+# stream decoder, and `tokenizer_training.py`, all of Llama 2's options. Both are shorter than this lesson.
 #
 # **More to try:** put a heap into `learn` and count the looks again. Train on another language and compare tokens per
 # word. Find the longest word of your own that is a single token.
 #
-# **Next lesson,** `02_attention`: an id has no meaning yet. It fetches its row from the table, and then the rows
-# begin to look at each other.
+# **Next lesson,** [02 attention](02_attention.ipynb): an id has no meaning yet. It fetches its row from the table, and
+# then the rows begin to look at each other.
 #
-# **Sources.** BPE for text: Sennrich, Haddow and Birch, arXiv:1508.07909. SentencePiece: Kudo and Richardson,
-# arXiv:1808.06226. Llama 2: arXiv:2307.09288, section 2.2 (BPE by SentencePiece, numbers split into digits, bytes for
-# unknown UTF-8 characters, 32 000 pieces).
+# **Sources.** BPE for text: Sennrich, Haddow and Birch, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909).
+# SentencePiece: Kudo and Richardson, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226). Llama 2:
+# [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 (BPE by SentencePiece, numbers split into digits,
+# bytes for unknown UTF-8 characters, 32 000 pieces).

@@ -68,6 +68,8 @@ PAGES = {  # lesson -> its cells; each makes one view
     "02_attention": [
         "from llama_lessons.widgets.attention import AttentionView\n"
         "AttentionView([torch.full((1, 3, 3), 0.5).tril()[None]], ['the', 'llama', 'hums'])",
+    ],
+    "02b_heads": [
         "from llama_lessons.widgets.attention_live import LiveAttention\n"
         "LiveAttention(model, tok, [sentence, 'Luis and Clara walked'], max_new_tokens=5)",
     ],
@@ -79,7 +81,7 @@ PAGES = {  # lesson -> its cells; each makes one view
         "CacheView(model, tok, sentence, cards={'24 GB card': 24 * 10**9}, max_new_tokens=30, capacity=20,\n"
         "          rule='forget the oldest')",
     ],
-    "05_full_model": [
+    "05b_inside": [
         "from llama_lessons.widgets.logit_lens import LogitLensView\nLogitLensView(model, tok, sentence)",
     ],
     "06_pretraining": [TRAINING],
