@@ -47,8 +47,8 @@ def tell(opening, seed=3):
 tell(opening)
 
 # %% [markdown]
-# Nobody wrote this story. It came out of the file `data/checkpoints/base`, piece by piece, computed here and now, by
-# the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
+# Nobody wrote this story. It came out of the files in `data/checkpoints/base`, piece by piece, computed here and now,
+# by the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
 # *Valley*, and nothing else. In fourteen lessons you build all of it, with your own hands: what you see above, and what
 # turns it into an assistant that answers.
 #
@@ -268,9 +268,11 @@ for what, fact in NEWS.items():
 # annotations" are nearly all choices between answers, fifty times as many as answers that people wrote: to choose is
 # quicker than to write. In lesson 09 you train on the one, in lesson 10 on the other.
 #
-# And the claim that everybody repeated: better than the other open models, and close to GPT-3.5. It rests above all on
-# MMLU, an exam of questions with four possible answers each. **Predict:** who chooses at random scores 25 %. Llama 1's
-# 65B had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
+# How good is it? Mind who says what. *Meta's announcement* claims better scores than Llama 1 and other open models on
+# **all** benchmarks, on MMLU especially, and speaks itself of a large gap to GPT-4 and PaLM-2. *Near GPT-3.5* in many
+# practical cases was the guess of a journalist who reported it. Lesson 11 puts each of these sentences to the test;
+# here is the exam that all of them lean on, MMLU: questions with four possible answers each. **Predict:** who chooses
+# at random scores 25 %. Llama 1's 65B had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
 
 # %%
 from matplotlib import pyplot as plt
@@ -438,6 +440,25 @@ from llama_lessons.checks.memory import check_cache_gib
 
 check_cache_gib(my_cache_gib)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Count vectors first: how many keys does one token leave behind, in all layers together? And how many values?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One of the arguments plays no part. Which heads keep something, and which only ask?
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# GiB and GB differ: a GiB is `2**30` bytes.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -494,6 +515,19 @@ def my_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_
 from llama_lessons.checks.memory import check_gb_left
 
 check_gb_left(my_gb_left)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# What is there once, and what is there once for every sequence?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Count numbers first, all of them; multiply by the bytes of a number at the end.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -566,6 +600,19 @@ def my_largest_batch(card_gb, n_params, cached_per_token, n_tokens, bytes_per_nu
 from llama_lessons.checks.memory import check_largest_batch
 
 check_largest_batch(my_largest_batch)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Take the weights off the card first. How often does one sequence's cache go into the rest?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `//` divides and rounds down. Below zero it rounds down, too: what should come out when not even the weights fit?
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

@@ -267,6 +267,20 @@ from llama_lessons.checks.tokenizer import check_count_pairs
 
 check_count_pairs(my_count_pairs)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `pairwise(word)` gives the pairs of neighbours of one word. How much does each of them count, if the word occurs four
+# times?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The same pair may stand in many words, and twice in one word: add up, do not overwrite.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -419,6 +433,25 @@ def my_encode(word, ranks):
 from llama_lessons.checks.tokenizer import check_encode
 
 check_encode(my_encode)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Begin with `list(word)`. In each round: which neighbouring pairs have a rank at all? If there are none, you are done.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `min(pairs, key=ranks.get)` is the pair that was learned first.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Merging one pair is `merge(symbols, pair)`, which this lesson has written already.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -712,6 +745,26 @@ def my_stream(pieces):
 from llama_lessons.checks.tokenizer import check_stream
 
 check_stream(my_stream)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Make the decoder once, before the loop: it is the memory. One made anew for each piece forgets the bytes before.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn every piece into bytes, `<0xC3>` into one and other pieces into those of their text, and feed them all to the
+# same decoder.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Only the first piece loses its space; `str.removeprefix` takes away at most one.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

@@ -387,6 +387,25 @@ from llama_lessons.checks.attention import check_attention
 
 check_attention(my_attention)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# All scores at once are one product, of shape (T, T). Which of the two needs to be transposed?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Scale, mask, softmax, in this order; the softmax runs along a row, `dim=-1`.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# `torch.ones(T, T).tril()` is the past; `masked_fill` takes what is *not* the past.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -468,6 +487,26 @@ def my_heads(q, k, v, n_heads):
 from llama_lessons.checks.attention import check_heads
 
 check_heads(my_heads)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Cut the last axis into (heads, channels of a head): then the numbers of a head lie together. `unflatten` or `view` do
+# it.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `causal_attention` wants the heads before the tokens: (B, H, T, D).
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# On the way back, undo both steps in the opposite order.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -618,6 +657,19 @@ def my_mask(n_new, n_all):
 from llama_lessons.checks.attention import check_mask
 
 check_mask(my_mask)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Draw it for 2 new tokens of 5: how many may the first new one see? And the second?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `tril(k)` keeps k diagonals above the main one as well. Which k makes the last row all True?
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

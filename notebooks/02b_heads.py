@@ -210,6 +210,20 @@ from llama_lessons.checks.attention import check_induction_score
 
 check_induction_score(my_induction_score)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Walk through the text with a dict that says where each token stood last.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# At token t, seen last at place s, the weight in question is that of row t and column s + 1. Note it down *before* you
+# update the dict.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of the exercise: click to unfold

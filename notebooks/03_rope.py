@@ -308,6 +308,25 @@ from llama_lessons.checks.rope import check_angles
 
 check_angles(my_angles)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two steps: a speed for each pair, and then every place times every speed.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Pair i has the speed theta^(−2i / D): `torch.arange(0, head_dim, 2)` is 2i for all pairs.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# (T, 1) times (D//2,) makes (T, D//2).
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -360,6 +379,25 @@ def my_rotate(x, cos, sin):
 from llama_lessons.checks.rope import check_rotate
 
 check_rotate(my_rotate)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `x[..., 0::2]` are the first of all pairs, `x[..., 1::2]` the second.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A table has the shape (T, D//2), the halves (B, T, H, D//2): give the table an axis for the heads.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# To put pairs side by side again: `torch.stack(..., dim=-1)`, then join the last two axes.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -611,6 +649,19 @@ from llama_lessons.checks.rope import check_scores
 
 check_scores(my_scores)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which vectors have been turned already, and which not?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The first new token stands at place `len(cached)`.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -693,6 +744,25 @@ def my_export(wq, wk, n_heads, n_kv_heads):
 from llama_lessons.checks.rope import check_export
 
 check_export(my_export)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Within a head, rows come in pairs: even, odd, even, odd. Wanted: all even ones, then all odd ones.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the rows into (heads, D//2, 2), and exchange the last two of these axes.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The same for both matrices, but each by its own number of heads.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

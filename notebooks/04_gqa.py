@@ -242,6 +242,25 @@ from llama_lessons.checks.cache import check_cache
 
 check_cache(MyCache)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# How many tokens come in? It stands in the shape of what is given, in its third axis.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Assign into a slice of `self.keys`; to make a new tensor would leave the memory that was set aside.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Only the filled part is handed out, and it is a slice, too.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -292,6 +311,25 @@ def my_read_on(q, k, v, past_k, past_v):
 from llama_lessons.checks.cache import check_read_on
 
 check_read_on(my_read_on)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The new tokens stand at places P to P + T − 1; queries and keys are turned by them, values never.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn first, then put behind the old ones.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The mask is that of lesson 02, exercise 3: `tril(P)` of a (T, P + T) matrix.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -640,6 +678,25 @@ from llama_lessons.checks.gqa import check_decode
 
 check_decode(my_decode)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# One new token sees everything: no mask.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the H query heads into groups, (Hkv, H / Hkv): then the group axis stands where k has its heads.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# (B, Hkv, H / Hkv, D) @ (B, Hkv, D, S): no key needs to be repeated.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -808,6 +865,19 @@ def my_pool(weight, n_kv_heads, head_dim):
 from llama_lessons.checks.gqa import check_pool
 
 check_pool(my_pool)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The rows are (H, D), one head after the other; the heads that are averaged are *neighbours*.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the first axis into (Hkv, heads of a group, D). Over which of them is the mean?
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

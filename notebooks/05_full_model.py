@@ -197,6 +197,25 @@ from llama_lessons.checks.model_parts import check_rms_norm
 
 check_rms_norm(my_rms_norm)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Mean of what, along which axis? `keepdim=True` keeps it divisible.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# eps is added to the mean, before the root.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The order of types: to float32, compute, back to the type of x, and only then the weight.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -308,6 +327,19 @@ from llama_lessons.checks.model_parts import check_feed_forward
 
 check_feed_forward(my_feed_forward)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two matrices read x. One of the two results goes through `silu`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# They meet by `*`, not by `@`; w_down comes last.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 2: click to unfold
@@ -351,6 +383,19 @@ def my_block(x, attention, attention_norm, feed_forward, feed_forward_norm):
 from llama_lessons.checks.full_model import check_block
 
 check_block(my_block)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Each part reads a *normalised copy* and adds to the stream itself.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What does the feed-forward part read: the stream from before attention, or after it?
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -704,6 +749,25 @@ def my_count(config):
 from llama_lessons.checks.full_model import check_count
 
 check_count(my_count)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Three kinds: tables, matrices of a layer, norms. Count one layer, multiply, add the rest.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `wq` and `wo` are dim × dim; `wk` and `wv` have n_kv_heads × head_dim rows.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Norms: two a layer, and one more at the end.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

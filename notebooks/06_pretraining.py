@@ -122,6 +122,20 @@ from llama_lessons.checks.pretraining import check_batch
 
 check_batch(my_batch)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# How many ids does a row of n_columns need, if each of its tokens has an answer?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut off what is over, make a rectangle of n_columns + 1, and take it twice: without its last column, and without its
+# first.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -289,6 +303,25 @@ from llama_lessons.checks.pretraining import check_adamw
 
 check_adamw(my_adamw)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# 0.9 × old + 0.1 × new is the first mean; the second is made in the same way, of the gradient's square.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Correct copies of both: what you return is uncorrected.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Decay and step both start from the weight as it was given.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 2: click to unfold
@@ -358,6 +391,25 @@ from llama_lessons.checks.pretraining import check_learning_rate
 
 check_learning_rate(my_learning_rate)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two cases. In the first, step 0 has the rate peak / warmup, not 0.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Let `done` run from 0 to 1 between step `warmup` and step `n_steps - 1`.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Half a cosine from 1 to 0 is (1 + cos(π · done)) / 2; stretch it so that it ends at a tenth.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -419,6 +471,19 @@ def my_clip(gradients, limit):
 from llama_lessons.checks.pretraining import check_clip
 
 check_clip(my_clip)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# One norm for all of them: add up the squares of all tensors before you take the root.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The factor is limit / norm, but never more than 1.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

@@ -328,6 +328,19 @@ from llama_lessons.checks.sampling import check_probs
 
 check_probs(my_probs)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Divide first, then cut, then softmax.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `scores.topk(k).values[:, -1:]` is the k-th score of each row, as a column.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -381,6 +394,25 @@ def my_top_p(probs, top_p):
 from llama_lessons.checks.sampling import check_top_p
 
 check_top_p(my_top_p)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Sort; then for each token the sum of all *likelier* ones: `cumsum` has the token itself in it, so take that off.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What is cut becomes 0, and the rest is divided by its new sum.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Back into place: `kept[order] = ...` on a tensor of zeros.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -550,6 +582,19 @@ def my_log_probs(logits, ids):
 from llama_lessons.checks.sampling import check_log_probs
 
 check_log_probs(my_log_probs)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which rows predict something that is in the text? And which tokens are predicted?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `log_softmax` along the vocabulary, then one number of each row: index with two lists of the same length.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

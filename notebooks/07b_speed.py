@@ -141,6 +141,19 @@ from llama_lessons.checks.sampling import check_step_seconds
 
 check_step_seconds(my_step_seconds)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two times: one for reading, one for computing. They overlap: which of them decides?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What is read once for all texts, and what once for each?
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of the exercise: click to unfold

@@ -372,6 +372,25 @@ from llama_lessons.checks.lora import check_lora
 
 check_lora(MyLora)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which of the two begins as zeros? With the other one the gradient has something to start from.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `requires_grad_(False)` on the layer freezes it; `nn.Parameter` makes what is trained.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# x goes through a, then through b, then is scaled; the change itself, b @ a, is never formed.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -412,6 +431,25 @@ def my_count(config, rank, targets):
 from llama_lessons.checks.lora_cost import check_count
 
 check_count(my_count)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# An adapter on a matrix of (out, in) has r · in + r · out numbers.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The inputs are `dim` everywhere but in `w_down`; make a small table of outputs.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Per layer; then times the layers.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -613,6 +651,19 @@ from llama_lessons.checks.lora import check_merge
 
 check_merge(my_merge)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# b @ a has the shape of the weight; scale it by alpha / r. Where does r stand?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Add in float32, and convert the *sum* to the weight's type: to convert the change first rounds twice.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -684,6 +735,19 @@ def my_training_gb(n_frozen, n_trained, bytes_frozen):
 from llama_lessons.checks.lora_cost import check_training_gb
 
 check_training_gb(my_training_gb)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# For each trained number four are kept: which?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A GB is `10**9` bytes.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]

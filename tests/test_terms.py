@@ -52,3 +52,14 @@ def test_links_lead_somewhere(source: Path):
 @each_lesson
 def test_papers_are_links(source: Path):
     assert [found for text in prose(source) for found in BARE_PAPER.findall(text)] == []
+
+
+@each_lesson
+def test_hints_stand_between_a_stub_and_its_solution(source: Path):
+    cells = jupytext.read(source).cells
+    for number, cell in enumerate(cells):
+        if "exercise" in cell.metadata.get("tags", []):
+            hints, solution = cells[number + 1 : number + 3]
+            assert 1 <= hints.source.count("<details><summary>Hint ") <= 3, f"cell {number} has no hints behind it"
+            assert hints.source.count("</details>") == hints.source.count("<details>")
+            assert "solution" in solution.metadata["tags"]
