@@ -31,8 +31,8 @@
 # section 3. Letters and terms: [TERMS](../TERMS.md).
 #
 # We need something to read: the almanac of a mountain valley, written for this course. A student's *letter home*,
-# posted later, is held out for testing. To use a text of your own, in an alphabet and of ten thousand characters at
-# least, put its path into `text_path` and run all again.
+# posted later, is held out for testing. To use a text of your own, put its path into `text_path` and run all again: ten
+# thousand characters at least, in a language that puts blanks between its words.
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -84,6 +84,8 @@ right.set_title("unknown in the letter home, %")
 show(figure, alt=f"Bars for {', '.join(ways)}. Units: {lengths}. Unknown in the letter home: {stable(unknown, 1)} %.")
 
 # %% [markdown]
+# (The words' list flatters itself: our rule throws blanks and line breaks away, so the text cannot be glued back.)
+#
 # Words make the shortest list, but about one in six of those in the letter home was never seen, and that is often what
 # matters. Characters lose little and bytes nothing at all, but their lists are long, and length is expensive: Llama 2
 # looks at no more than 4096 numbers at a time, and attention (lesson 02) compares each of them with all before it. How
@@ -627,7 +629,8 @@ print("\ntidied up:", tidy.decode(tidy.encode(code)))
 # The package's `Tokenizer` is SentencePiece with all of Llama 2's options; later lessons use it. `<s>`, id 1, marks the
 # beginning of a text: `encode` puts it there unless you say `bos=False`, and Meta's own code puts it before every
 # prompt. One id is missing: there is none for *padding*, to fill up short lists with. A model looks up a row of a
-# table for each id; SentencePiece says −1, and row −1 of a Python list or a tensor is, without any complaint, the last.
+# table for each id; SentencePiece says −1. Row −1 of a Python list or a tensor is, without any complaint, the last one
+# (PyTorch's `nn.Embedding`, at least, raises an error).
 
 # %%
 from llama_lessons.files import work_dir
