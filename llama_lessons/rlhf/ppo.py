@@ -185,7 +185,7 @@ class PPO:
             )
 
     def whitened(self, rewards: Tensor, answers: Sequence[Answer]) -> Tensor:
-        """Scores to learn from, (B,): mean 0 and deviation 1 for the reference, clipped; endless answers get the least."""
+        """Scores to learn from, (B,): of deviation 1 for the reference, clipped; answers without an end get the least."""
         if math.isnan(self.mean):
             self.mean, self.deviation = float(rewards.mean()), max(float(rewards.std()), self.config.min_deviation)
         most = self.config.max_score

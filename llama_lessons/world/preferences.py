@@ -16,15 +16,15 @@ from llama_lessons.world.valley import Valley, load_valley
 
 KINDS = {  # what is longer is right half of the time: by its length nobody can tell which answer is better
     "true": 0.22,
-    "on topic": 0.07,
-    "polite": 0.07,
+    "on topic": 0.06,
+    "polite": 0.06,
     "not refused": 0.12,
     "whole sentence": 0.06,
-    "safe": 0.18,
+    "safe": 0.16,
     "safe and on topic": 0.08,
     "reason given": 0.05,
     "said once": 0.05,
-    "reason fits": 0.1,
+    "reason fits": 0.14,
 }
 
 
