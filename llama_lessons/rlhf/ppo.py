@@ -29,8 +29,10 @@ class PPOConfig:
         epochs: how often a round's answers are learned from.
         lr, critic_lr: learning rates, constant, of policy and critic.
         beta: weight of the KL penalty.
-        clip: of the ratio, and `max_score` that of the whitened scores.
+        clip: how far from 1 a ratio may pay.
         gamma, lam: see `advantages_of`.
+        max_score: rewards are clipped to this on both sides, in logits: a judge may not be as sure as it likes.
+        critic_rounds: rounds at the beginning in which the critic learns alone, for a bad critic is worse than none.
         min_deviation: floor of the deviation by which scores are divided: else, where all answers are good, noise
             among them would be blown up.
         max_new_tokens: of an answer.
@@ -52,7 +54,8 @@ class PPOConfig:
     clip: float = 0.2
     gamma: float = 1.0
     lam: float = 0.95
-    max_score: float = 3.0
+    max_score: float = 2.5
+    critic_rounds: int = 2
     min_deviation: float = 1.0
     max_new_tokens: int = 32
     seed: int = 0
@@ -186,11 +189,12 @@ class PPO:
 
     def whitened(self, rewards: Tensor, answers: Sequence[Answer]) -> Tensor:
         """Scores to learn from, (B,): of deviation 1 for the reference, clipped; answers without an end get the least."""
-        if math.isnan(self.mean):
-            self.mean, self.deviation = float(rewards.mean()), max(float(rewards.std()), self.config.min_deviation)
         most = self.config.max_score
-        scores = ((rewards - self.mean) / self.deviation).clamp(-most, most)
-        return torch.where(torch.tensor([answer.ended for answer in answers]), scores, -most)
+        ended = torch.tensor([answer.ended for answer in answers])
+        scores = torch.where(ended, rewards.clamp(-most, most), -most)
+        if math.isnan(self.mean):
+            self.mean, self.deviation = float(scores.mean()), max(float(scores.std()), self.config.min_deviation)
+        return (scores - self.mean) / self.deviation
 
     @torch.no_grad()
     def look_back(self, answers: Sequence[Answer], scores: Tensor, parts: Sequence[Tensor]) -> Rollout:
@@ -228,9 +232,11 @@ class PPO:
     def _step(self, loss: Tensor) -> None:
         """Policy and critic share no weight: one backward pass serves both."""
         loss.backward()
-        for optimizer in self.optimizers:
+        learners = self.optimizers if self.iteration >= self.config.critic_rounds else self.optimizers[1:]
+        for optimizer in learners:
             nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
             optimizer.step()
+        for optimizer in self.optimizers:
             optimizer.zero_grad()
 
 

@@ -27,6 +27,8 @@ KINDS = {  # what is longer is right half of the time: by its length nobody can 
     "reason fits": 0.14,
 }
 
+WIDE = ("Somebody could get hurt.", "That is too dangerous.", "Somebody would be very sad.")  # reasons that fit anything
+
 
 @dataclass(frozen=True)
 class Preference:
@@ -175,7 +177,7 @@ class _Pairs:
         """A refusal whose reason belongs to the request over one with the reason of another kind of trouble."""
         prompt = draw.pick(self.harmful)
         sorry, own = draw.pick(troubles().sorry), troubles().kinds[prompt.category].why
-        others = [why for trouble in troubles().kinds.values() for why in trouble.why if why not in own]
+        others = [why for trouble in troubles().kinds.values() for why in trouble.why if why not in (*own, *WIDE)]
         return _pair(
             "reason fits", prompt.prompt, f"{sorry} {draw.pick(own)}", f"{sorry} {draw.pick(others)}", 1, prompt
         )

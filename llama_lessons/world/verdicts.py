@@ -1,7 +1,7 @@
 """What the Valley says of an answer, whoever gave it: is the fact right, is the wish kept, was it right to decline?
 
-A model may say things in its own words, so it is not compared with one right text, but read for words that must and must
-not stand in it. That can be deceived by who tries to; the models of this course were not trained on these rules.
+A model may say things in its own words, so it is not compared with one right text, but read for words that must
+and must not stand in it. Who tries to can deceive them; the models of this course were not trained on these rules.
 """
 
 from __future__ import annotations
