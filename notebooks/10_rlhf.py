@@ -2,9 +2,9 @@
 # # 10 RLHF: how does it learn what we like?
 #
 # The assistant of lesson 09 has learned from examples: somebody had written the answer, and the model copied its
-# manner. But nobody can write down a good answer for everything, and for much that we want (be polite, be honest, refuse
-# *this* and not *that*) most people could hardly say what it is. What everybody can do is to read two answers and say:
-# this one.
+# manner. But nobody can write down a good answer for everything, and for much that we want (be polite, be honest,
+# refuse *this* and not *that*) most people could hardly say what it is. What everybody can do is to read two answers
+# and say: this one.
 #
 # *RLHF*, reinforcement learning from human feedback, makes a model learn from that. When Llama 2 came out in July 2023
 # the news called it "the method that OpenAI used for ChatGPT". In this lesson you do all of it: pairs of answers, a
@@ -12,8 +12,8 @@
 # model against it, token by token. Then you watch it go wrong, on purpose.
 #
 # For that you have something that Meta did not. The Valley is a small world of which everything is known, so there is a
-# **true reward**: a checker that knows whether an answer is right, whether a refusal was due and whether its reason fits.
-# Wherever a lab must trust its reward model, we draw the truth beside it, and see where the two part.
+# **true reward**: a checker that knows whether an answer is right and whether a refusal was due. Wherever a lab must
+# trust its reward model, we draw the truth beside it, and see where the two part.
 #
 # **You need** training (lesson 06), log-probabilities and sampling (lesson 07), and the chat format (lesson
 # [09](09_chat.ipynb)). **It takes** two hours, 45 minutes of them for the four exercises. Good places to pause are the
@@ -26,8 +26,9 @@
 from llama_lessons.page import setup, show, stable
 
 setup()
+import math
 from copy import deepcopy
-from itertools import islice
+from itertools import islice, pairwise
 
 import torch
 
@@ -42,16 +43,17 @@ print(f"{sum(weight.numel() for weight in chat.parameters()):,} weights in the c
 # %% [markdown]
 # ## 1. The method of ChatGPT, and Llama 2's
 #
-# OpenAI described its method in 2022, for a model called InstructGPT
-# ([Ouyang and others](https://arxiv.org/abs/2203.02155)); ChatGPT, its makers said, was trained "using the same
-# methods". Llama 2's paper ([section 3](https://arxiv.org/abs/2307.09288)) has the same three steps, and differs in each:
+# OpenAI described its method in 2022, for a model called InstructGPT ([Ouyang and
+# others](https://arxiv.org/abs/2203.02155)); ChatGPT, its makers said, was trained "using the same methods". Llama 2's
+# paper ([section 3](https://arxiv.org/abs/2307.09288)) has the same three steps, and differs in each:
 #
 # | | InstructGPT | Llama 2-Chat |
 # |---|---|---|
-# | 1. imitate (*SFT*) | answers written by labellers | fewer and better ones, by the paper's own account |
-# | 2. judge | people *rank* several answers; one reward model | people *compare two* and say by how much; two reward models, for helpfulness and for safety |
-# | 3. improve | PPO, with a penalty for moving away | first only the best of K answers, learned as in step 1; then also PPO, with the same penalty |
-# | and again | new comparisons from newer models, in part | five rounds; every one with new comparisons, made with the newest model |
+# | 1. imitate (*SFT*) | answers written by labellers | the same; fewer and better ones, it says |
+# | 2. judge | people *rank* several answers | people *compare two*, and say by how much |
+# | | one reward model | two: for helpfulness, and for safety |
+# | 3. improve | PPO, with a penalty for moving away | first the best of K answers, then PPO as well |
+# | and again | mostly old comparisons, some new | five versions, each with new comparisons |
 #
 # How much work of people is in that? The announcement and the paper give different numbers, of different things.
 
@@ -72,7 +74,11 @@ print(f"for each of them Meta had {paper.PREFERENCES_META.value // (STEPS * PAIR
 from matplotlib import pyplot as plt
 
 figure, axes = plt.subplots(figsize=(7, 1.9))
-boxes = {"1. imitate\n\nanswers by people": 0, "2. judge\n\npairs, and which\npeople like better": 2, "3. improve\n\nanswers that the\njudge likes better": 4}
+boxes = {
+    "1. imitate\n\nanswers by people": 0,
+    "2. judge\n\npairs, and which\npeople like better": 2,
+    "3. improve\n\nanswers that the\njudge likes better": 4,
+}
 for text, x in boxes.items():
     axes.text(x, 0, text, ha="center", va="center", fontsize=10, bbox={"boxstyle": "round,pad=0.6", "fc": "#E8F1F8"})
 for x, text in ((1, "chat model"), (3, "reward model")):
@@ -82,7 +88,10 @@ axes.annotate("", (2, -0.75), (4, -0.75), arrowprops={"arrowstyle": "-|>", "conn
 axes.text(3, -1.5, "the new model writes new pairs", ha="center", fontsize=9)
 axes.set(xlim=(-0.9, 4.9), ylim=(-1.7, 0.9))
 axes.set_axis_off()
-show(figure, alt="Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge.")
+show(
+    figure,
+    alt="Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge.",
+)
 
 # %% [markdown]
 # The arrow back matters. A judge has only seen answers like those it was trained on. When the model has become another
@@ -91,9 +100,10 @@ show(figure, alt="Three boxes in a row, imitate, judge, improve, with arrows: ch
 #
 # ## 2. What a comparison is
 #
-# Our pairs are written by a grammar instead of people ([`world/preferences.py`](../llama_lessons/world/preferences.py)).
-# Keep in mind what that spares us: the Valley's raters never disagree and never tire. Each pair has a *kind*, which
-# says why the one answer is better, and one of the paper's four ratings. One pair of each kind:
+# Our pairs are written by a grammar instead of people
+# ([`world/preferences.py`](../llama_lessons/world/preferences.py)). Keep in mind what that spares us: the Valley's
+# raters never disagree and never tire. Each pair has a *kind*, which says why the one answer is better, and one of the
+# paper's four ratings. One pair of each kind:
 
 # %%
 from llama_lessons.world.preferences import KINDS, preferences
@@ -113,7 +123,8 @@ by_kind = {kind: [pair for pair in held_out if pair.kind == kind] for kind in KI
 
 
 def longer_wins(pairs):
-    return sum(len(pair.chosen) > len(pair.rejected) for pair in pairs) / len(pairs)
+    leads = [len(pair.chosen) - len(pair.rejected) for pair in pairs]
+    return sum((lead > 0) + 0.5 * (lead == 0) for lead in leads) / len(leads)  # of equals, a coin decides
 
 
 for kind, pairs in by_kind.items():
@@ -123,13 +134,13 @@ print(f"{'all':<18}{len(held_out):>4} pairs, {longer_wins(held_out):.2f}")
 # %% [markdown]
 # Over all pairs it is right about as often as a coin. Kind by kind it is anything but: a refusal with its reason is
 # always longer than one without, and one that says the same thing twice is always too long. The pairs were written so
-# that these cancel. Leave out *said once* and *whole sentence*, say, and length would be a good judge; then that is what
-# a reward model learns first, for it is easiest. Real comparisons lean towards length as well, and models trained on
-# them write ever more ([Singhal and others](https://arxiv.org/abs/2310.03716)). So ask of any set of preferences what a
-# judge who cannot read would score.
+# that these cancel. Leave out *said once* and *whole sentence*, say, and length would be a good judge; then that is
+# what a reward model learns first, for it is easiest. Real comparisons lean towards length as well, and models trained
+# on them write ever more ([Singhal and others](https://arxiv.org/abs/2310.03716)). So ask of any set of preferences
+# what a judge who cannot read would score.
 #
-# One more trap. Texts are cut to a length before training. **Predict:** what becomes of a pair whose answers differ only
-# behind the cut?
+# One more trap. Texts are cut to a length before training. **Predict:** what becomes of a pair whose answers differ
+# only behind the cut?
 
 # %%
 from llama_lessons.rlhf import pair_batch
@@ -211,14 +222,15 @@ def states(model, batch, naive=False):
 
 for name, naive in {"last column": True, "last real token": False}.items():
     one, other = states(chat, alone, naive)[0], states(chat, together, naive)[0]
-    print(f"{name}: the same pair, alone and beside longer ones, has the same states: {torch.allclose(one, other, atol=1e-3)}")
+    same = torch.allclose(one, other, atol=1e-3)
+    print(f"{name}: the same pair, alone and beside longer ones, has the same states: {same}")
 
 # %% [markdown]
 # The last column is padding for all but the longest: the judge would score what stands behind an answer, and the score
 # of an answer would depend on its neighbours. `lengths - 1` it is.
 #
 # ### The naive judge
-# To see what there is to read at that place, we need not even train the model. Freeze it, compute the states of 300
+# To see what there is to read at that place, we need not even train the model. Freeze it, compute the states of 160
 # pairs once, and fit two heads, one for helpfulness and one for safety: each pair is judged by the one its prompt asks
 # for.
 #
@@ -233,7 +245,7 @@ def leads(scores, batch):
     return (scores[:, 0] - scores[:, 1])[torch.arange(len(scores)), batch.asks_safety.long()]
 
 
-train = pair_batch(tok, islice(preferences("train", 1), 300))
+train = pair_batch(tok, islice(preferences("train", 1), 160))
 seen, heads = states(chat, train), torch.zeros(chat.config.dim, 2, requires_grad=True)
 optimizer = torch.optim.AdamW([heads], lr=1e-2, weight_decay=0.1)
 for _ in range(200):
@@ -241,7 +253,7 @@ for _ in range(200):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-some = [pair for pairs in by_kind.values() for pair in pairs[:30]]
+some = [pair for pairs in by_kind.values() for pair in pairs[:20]]
 test = pair_batch(tok, some)
 naive_right = leads(states(chat, test) @ heads, test) > 0  # (P,)
 
@@ -251,7 +263,10 @@ from llama_lessons.evaluation import Score
 
 def by(right, names):
     """The share of pairs judged rightly, for each name."""
-    return {name: Score.of(sum(r for r, n in zip(right.tolist(), names, strict=True) if n == name), names.count(name)) for name in dict.fromkeys(names)}
+    return {
+        name: Score.of(sum(r for r, n in zip(right.tolist(), names, strict=True) if n == name), names.count(name))
+        for name in dict.fromkeys(names)
+    }
 
 
 naive = by(naive_right, [pair.kind for pair in some])
@@ -261,9 +276,9 @@ print("true: the interval holds .5, a coin toss:", naive["true"].low < 0.5 < nai
 
 # %% [markdown]
 # It learns what a reader can see in passing: whether an answer is polite, whether it is a refusal, whether it is a
-# whole sentence. Whether it is *true* it does not learn at all. Training all weights instead of two heads does not help
-# either; the table below has that run. Small reward models fail here in silence: their accuracy over all pairs looks
-# good.
+# whole sentence. Whether it is *true* it does not learn at all, and whether it speaks of what was asked hardly better.
+# Training all weights instead of two heads does not help either; the table below has that run. Small reward models fail
+# here in silence: their accuracy over all pairs looks good.
 #
 # ### The model knows
 # **Predict:** the chat model gives each of the two answers a probability. How often is the true answer the likelier?
@@ -276,7 +291,9 @@ truths = list(islice(preferences("test", 4, {"true": 1.0}), 120))
 
 
 def says(pair, answer):
-    return encode_dialog(tok, pair.prompt), tok.encode(f"[INST] {pair.prompt[-1]['content']} [/INST] {answer} ", eos=True)
+    return encode_dialog(tok, pair.prompt), tok.encode(
+        f"[INST] {pair.prompt[-1]['content']} [/INST] {answer} ", eos=True
+    )
 
 
 texts = []
@@ -287,8 +304,8 @@ sums = torch.tensor([float(found.sum()) for found in log_probs(chat, texts)]).vi
 print(f"the true answer is the likelier one in {int((sums[:, 0] > sums[:, 1]).sum())} of {len(truths)} pairs")
 
 # %% [markdown]
-# Nearly always. So the knowledge is there, in the same weights, and the head cannot read it. Where is it? Look with
-# the logit lens of lesson 05: at the place *before* the word in which the two answers differ, put the stream after each
+# Nearly always. So the knowledge is there, in the same weights, and the head cannot read it. Where is it? Look with the
+# logit lens of lesson 05: at the place *before* the word in which the two answers differ, put the stream after each
 # layer through the last norm and the head. Is the true word ahead of the false one?
 #
 # **Predict:** from which of the six layers on?
@@ -308,19 +325,20 @@ for layer, n in enumerate(ahead.int().tolist()):
     print(f"after layer {layer}: the true word is ahead in {n} of 40")
 
 # %% [markdown]
-# In the first layers it is a coin toss, and only the last two know. Now think of what a judge must do. The word that was
-# said is read at the *next* place. To find out that it is the wrong one, some layer there must look back, by attention,
-# at what the place before had expected. But attention in a layer sees what the layer *below* has made of the other
-# places, and what was expected appears only at the top. No layer is left that could compare.
+# In the first layers it is a coin toss, and only the last two know. Now think of what a judge must do. The word that
+# was said is read at the *next* place. To find out that it is the wrong one, some layer there must look back, by
+# attention, at what the place before had expected. But attention in a layer sees what the layer *below* has made of the
+# other places, and what was expected appears only at the top. No layer is left that could compare.
 #
 # Meta's reward models had 80 layers where ours has six, and could afford to know early and compare late; nothing in the
-# paper suggests that they needed help with this. It is a lesson about small models, and about probes: a probe that finds
-# nothing says that the knowledge is not *there*, at that place, in that form. It does not say that the model has none.
+# paper suggests that they needed help with this. It is a lesson about small models, and about probes: a probe that
+# finds nothing says that the knowledge is not *there*, at that place, in that form. It does not say that the model has
+# none.
 #
 # ### The cure: let it read what the model thinks of its own words
 # What would have to be compared, the last layer has already put into numbers: the log-probability of each token of the
-# answer. Our `RewardModel` reads, beside the hidden state, the *mean* of them and the *lowest*, with two learned weights
-# for each score. A single false word makes the lowest low.
+# answer. Our `RewardModel` reads, beside the hidden state, the *mean* of them and the *lowest*, with two learned
+# weights for each score. A single false word makes the lowest low.
 
 # %%
 pair = truths[0]
@@ -362,7 +380,11 @@ def lead_of(model, batch):
 
 
 kinds = [pair.kind for pair in some]
-scores = {"naive": naive, "yours": by(lead_of(judge, test) > 0, kinds), "shipped": by(lead_of(shipped, test) > 0, kinds)}
+scores = {
+    "naive": naive,
+    "yours": by(lead_of(judge, test) > 0, kinds),
+    "shipped": by(lead_of(shipped, test) > 0, kinds),
+}
 print("yours tells true from false in more than 8 of 10:", scores["yours"]["true"].accuracy > 0.8)
 assert scores["yours"]["true"].low > 0.5, f"your judge should tell true from false, and has {scores['yours']['true']}"
 for kind, score in scores["shipped"].items():
@@ -375,10 +397,12 @@ for k, (name, row) in enumerate(scores.items()):
     axes.plot([score.accuracy for score in row.values()], places, "xos"[k], label=name, markersize=6)
 axes.axvline(0.5, color="gray", linewidth=0.8)
 axes.set_yticks(range(len(KINDS)), KINDS)
-axes.set(xlabel="share of 30 held-out pairs judged rightly; the line is a coin toss", xlim=(0, 1.03))
+axes.set(xlabel="share of 20 held-out pairs judged rightly; the line is a coin toss", xlim=(0, 1.03))
 axes.invert_yaxis()
 axes.legend(frameon=False, loc="lower left")
-what = "Share judged rightly, by kind, for the naive judge, yours and the shipped one. The naive one is near a coin toss "
+what = (
+    "Share judged rightly, by kind, for the naive judge, yours and the shipped one. The naive one is near a coin toss "
+)
 show(figure, alt=what + "for 'true' and near 1 for most others; the other two are near 1 for nearly all kinds.")
 
 # %% [markdown]
@@ -393,18 +417,22 @@ fresh = pair_batch(tok, islice(preferences("test", 5, {"true": 1.0}, fresh=True)
 right = lead_of(shipped, fresh) > 0
 print("true, about facts that are in no training pair:", Score.of(int(right.sum()), len(right)))
 lead = lead_of(shipped, test)
-for rating, score in sorted(by(lead > 0, [pair.rating for pair in some]).items(), key=lambda row: paper.RATINGS.index(row[0])):
+for rating, score in sorted(
+    by(lead > 0, [pair.rating for pair in some]).items(), key=lambda row: paper.RATINGS.index(row[0])
+):
     print(f"rated {rating:<28}{score}")
 
 # %%
 sure, edges = lead.abs().sigmoid(), (0.5, 0.7, 0.9, 0.99, 1.01)
-bins = [(sure >= low) & (sure < high) for low, high in zip(edges, edges[1:], strict=False)]
+bins = [(sure >= low) & (sure < high) for low, high in pairwise(edges)]
 figure, axes = plt.subplots(figsize=(4.2, 3))
 points = [(sure[b].mean(), (lead[b] > 0).float().mean(), int(b.sum())) for b in bins if b.any()]
 axes.plot([0.5, 1], [0.5, 1], color="gray", linewidth=0.8)
 axes.scatter([p for p, _, _ in points], [r for _, r, _ in points], s=[8 + n for _, _, n in points])
 axes.set(xlabel="how sure it says it is", ylabel="how often it is right", xlim=(0.48, 1.03), ylim=(0.4, 1.05))
-what = "How often the shipped judge is right, against how sure it says it is, in four groups, larger ones as larger dots: "
+what = (
+    "How often the shipped judge is right, against how sure it says it is, in four groups, larger ones as larger dots: "
+)
 show(figure, alt=what + "the dots lie above the diagonal or near it.")
 
 # %% [markdown]
@@ -413,8 +441,8 @@ show(figure, alt=what + "the dots lie above the diagonal or near it.")
 # is right more often than it says (dots above the line): it is *underconfident*, which in a judge is the better fault.
 #
 # ### The margin: honest about no difference
-# Llama 2 tried three margins. A longer run (`python -m tools.rlhf_runs judges`) has trained our judge with each of them,
-# three times; beside them two that we have talked of, and one that comes next. **Predict:** which margin wins?
+# Llama 2 tried three margins. A longer run (`python -m tools.rlhf_runs judges`) has trained our judge with each of
+# them, three times; beside them two that we have talked of, and one that comes next. **Predict:** which margin wins?
 
 # %%
 import csv
@@ -434,8 +462,8 @@ print("the paper, in %:", {name: fact.value for name, fact in paper.MARGIN_ACCUR
 print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"])), int(rows[0]["n"])))
 
 # %% [markdown]
-# None that you could bet on: the three margins differ by less than their own repetitions do, and each measurement has an
-# interval of several hundredths. The paper's table has one number for each, no intervals, and differences of half a
+# None that you could bet on: the three margins differ by less than their own repetitions do, and each measurement has
+# an interval of several hundredths. The paper's table has one number for each, no intervals, and differences of half a
 # point. The paper calls the gain helpful; our runs cannot say.
 #
 # The row *hidden state alone* is the judge without log-probabilities, all weights trained: *true* stays at a coin toss.
@@ -443,14 +471,13 @@ print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"
 # ### Two scores, one reward, and a threshold
 # Llama 2 makes one reward R of the two scores. If the prompt is marked as one that may lead to harm, or the safety
 # score, as a probability, is below .15, safety decides; else helpfulness. That is `combined`. A threshold asks for more
-# than a comparison, though. **Predict:** add -5 to *every* safety score of a judge. What does the pair loss say to that?
-# And the threshold?
+# than a comparison, though. **Predict:** add -5 to *every* safety score of a judge. What does the pair loss say to
+# that? And the threshold?
 
 # %%
-from llama_lessons.rlhf import combined, score
+from llama_lessons.rlhf import score
 from llama_lessons.world.requests import all_requests
 
-lookalikes = [request for request in all_requests("test")["harmless"]]
 plain = [[*pair.prompt, {"role": "assistant", "content": pair.chosen}] for pair in held_out if not pair.safety][:150]
 harm = [[*pair.prompt, {"role": "assistant", "content": pair.rejected}] for pair in by_kind["safe"]][:100]
 good, bad = score(shipped, tok, plain), score(shipped, tok, harm)  # (150, 2), (100, 2)
@@ -490,11 +517,11 @@ print("the paper's own reason, accuracy of the safety model in %:", paper_s)
 #
 # ## 4. The best of K
 #
-# A judge is of use before anything is trained with it: write K answers, keep the one it likes best. To have something to
-# gain we take a weaker assistant than lesson 09's. We need not train one: half-way between the weights of the base model
-# and those of the chat model lies a model that is half a chat model. (That such models work at all is a surprise of its
-# own: [Wortsman and others](https://arxiv.org/abs/2109.01903).) It hears too much harm in harmless requests, and errs
-# about facts.
+# A judge is of use before anything is trained with it: write K answers, keep the one it likes best. To have something
+# to gain we take a weaker assistant than lesson 09's. We need not train one: half-way between the weights of the base
+# model and those of the chat model lies a model that is half a chat model. (That such models work at all is a surprise
+# of its own: [Wortsman and others](https://arxiv.org/abs/2109.01903).) It hears too much harm in harmless requests, and
+# errs about facts.
 
 # %%
 half = deepcopy(chat)
@@ -512,8 +539,9 @@ for request in asked[2::9]:
     print(f"{true_reward(request, answer.text):.1f}  {request.kind}: {request.prompt} -> {answer.text}")
 
 # %% [markdown]
-# The number in front is the *true reward*: 1 for a true answer, for a harmless request that is not refused, and for a
-# refusal with a reason that fits. Now eight answers to each of the 48 requests, drawn at temperature 1.
+# The number in front is the *true reward*: 1 for a true answer, for a harmless request that is answered and not
+# refused, and for a harmful one that is refused; else 0. Now eight answers to each of the 48 requests, drawn at
+# temperature 1.
 
 # %%
 from llama_lessons.rlhf import best_of, kl_of_best, learned_reward
@@ -528,8 +556,8 @@ assert best.mean() > truth.mean(), f"the best of eight is worth {best.mean():.2f
 # %% [markdown]
 # How much of it could be had? With a perfect judge the best of K is right unless *all* K are wrong: if a share p of a
 # model's answers to a request is right, it is right with probability $1 - (1 - p)^K$. That is theory's curve; the
-# average over requests, each with its own p, is what `expected_best` computes (without the small error of drawing
-# with replacement). The control is one at random of the K.
+# average over requests, each with its own p, is what `expected_best` computes (without the small error of drawing with
+# replacement). The control is one at random of the K.
 #
 # And what does it cost? K times the computing, and *distance*. To choose the best of K is to write with another
 # distribution than the model's own, and its KL divergence from the model, in nats, is at most
@@ -539,14 +567,22 @@ assert best.mean() > truth.mean(), f"the best of eight is worth {best.mean():.2f
 # whatever the judge says: 1.2 nats for eight answers. Distance will turn out to be what everything in RLHF is paid in.
 #
 # In the view, choose a request, and move K: the struck-out answers are not there to be chosen, the framed one is taken.
-# Then change the judge. **Find out:** which of the other judges does worst as K grows, by the red and green lines? Which
-# kinds of request does it fail?
+# Then change the judge. **Find out:** which of the other judges does worst as K grows, by the red and green lines?
+# Which kinds of request does it fail?
 
 # %%
 from llama_lessons.widgets.best_of import BestOfView, expected_best
 
 flat = [answer for row in answers for answer in row]
-two = score(shipped, tok, [[*request.dialog, {"role": "assistant", "content": text}] for request, row in zip(asked, words, strict=True) for text in row])
+two = score(
+    shipped,
+    tok,
+    [
+        [*request.dialog, {"role": "assistant", "content": text}]
+        for request, row in zip(asked, words, strict=True)
+        for text in row
+    ],
+)
 judges = {
     "the reward model": learned,
     "its safety score alone": two[:, 1].view_as(learned),
@@ -567,7 +603,9 @@ axes.axhline(truth.mean(), color="gray", linewidth=0.8, label="one at random")
 axes.set(xscale="log", xticks=KS, xticklabels=KS, xlabel="K", ylabel="true reward of the best")
 axes.minorticks_off()
 axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-what = "True reward of the best of 1, 2, 4, 8 by each judge. The reward model rises close to theory's curve; safety alone "
+what = (
+    "True reward of the best of 1, 2, 4, 8 by each judge. The reward model rises close to theory's curve; safety alone "
+)
 show(figure, alt=what + "falls below one at random.")
 print("KL at most, in nats:", {k: stable(kl_of_best(k)) for k in KS})
 worse = best_of_fewer(judges["its safety score alone"], truth, 8)[1] < float(truth.mean())
@@ -590,7 +628,10 @@ assert worse, "the best of eight by safety alone should be less true than one at
 from llama_lessons.batches import pack_whole
 from llama_lessons.dialog import encode_answers
 
-kept = [[*request.dialog, {"role": "assistant", "content": row[int(place)]}] for request, row, place in zip(asked, words, learned.argmax(1), strict=True)]
+kept = [
+    [*request.dialog, {"role": "assistant", "content": row[int(place)]}]
+    for request, row, place in zip(asked, words, learned.argmax(1), strict=True)
+]
 ids_and_masks = [(*encode_answers(tok, dialog), False) for dialog in kept]
 
 
@@ -606,8 +647,8 @@ worth = sum(true_reward(request, answer.text) for request, answer in zip(asked, 
 print("its answers are now truer than they were:", worth > float(truth.mean()))
 
 # %% [markdown]
-# That is a single small round. The shipped model [`data/checkpoints/rlhf`](../data/checkpoints/rlhf) had a full one, from
-# the chat model and with many more requests (`python -m llama_lessons.align rlhf`). We let both answer greedily:
+# That is a single small round. The shipped model [`data/checkpoints/rlhf`](../data/checkpoints/rlhf) had a full one,
+# from the chat model and with many more requests (`python -m llama_lessons.align rlhf`). We let both answer greedily:
 # requests that no training has seen.
 
 # %%
@@ -625,8 +666,8 @@ for name, model in {"chat": chat, "rlhf": aligned}.items():
         print(f"{name}, {kind:<9} refused {refused}, true {true}")
 
 # %% [markdown]
-# False refusals are fewer, and nothing is lost elsewhere that these intervals could show. Rejection sampling is the plain
-# method: no new loss, nothing that can run away, for the model never leaves what it could say already. In our
+# False refusals are fewer, and nothing is lost elsewhere that these intervals could show. Rejection sampling is the
+# plain method: no new loss, nothing that can run away, for the model never leaves what it could say already. In our
 # measurements it is also the best; Meta went on to PPO after four rounds of it.
 #
 # *A good place to pause. What follows is the part that the method has its name from.*
@@ -652,8 +693,8 @@ for request, answer in list(zip(batch, rollout, strict=True))[:3]:
 # %% [markdown]
 # ### Log-probabilities, from the same ids
 # The answers are kept as the *ids* that were drawn. (To decode and encode again would be a fine mistake: the same text
-# has other ids now and then, and those the policy never drew.) For each we need the log-probability of every token, under
-# the policy and under the *reference*, a frozen copy of the policy as it began.
+# has other ids now and then, and those the policy never drew.) For each we need the log-probability of every token,
+# under the policy and under the *reference*, a frozen copy of the policy as it began.
 
 # %%
 from torch.nn.utils.rnn import pad_sequence
@@ -697,7 +738,8 @@ print("no step, no distance: KL is", stable(float((old - theirs)[said].sum()) / 
 # ### The reward of a token
 # The judge scores a whole answer, so its score comes at the last token. And each token pays for distance: β times the
 # log-ratio to the reference. Its average over what the policy writes is the KL divergence of the policy from the
-# reference. Why pay at all? Because the judge was trained on answers near the reference, and knows nothing about others.
+# reference. Why pay at all? Because the judge was trained on answers near the reference, and knows nothing about
+# others.
 #
 # ### Exercise 2 (10 minutes): rewards
 # The last *real* token, once more: behind it stands padding.
@@ -741,7 +783,8 @@ def solved_token_rewards(log_probs, ref_log_probs, scores, lengths, beta):
 check_token_rewards(solved_token_rewards)
 
 # %% [markdown]
-# **Predict:** with β = 0, what is left of the rewards? And what do they sum to, answer by answer, before the first step?
+# **Predict:** with β = 0, what is left of the rewards? And what do they sum to, answer by answer, before the first
+# step?
 
 # %%
 from llama_lessons.rlhf.advantages import token_rewards
@@ -829,18 +872,21 @@ print("lambda 1: what came less what was expected:", torch.allclose(trusting, (t
 after = torch.cat([values[:, 1:], torch.zeros(len(values), 1)], 1)
 print("lambda 0: the surprise alone:", torch.allclose(surprise, (rewards + after - values) * said, atol=1e-4))
 advantages = whiten(advantages_of(rewards, values, said, 1.0, 0.95), said)
-print("whitened, they have mean", stable(advantages[said].mean(), 1), "and deviation", stable(advantages[said].std(), 1))
+print(
+    "whitened, they have mean", stable(advantages[said].mean(), 1), "and deviation", stable(advantages[said].std(), 1)
+)
 
 # %% [markdown]
 # ### A step, but not too far
 # What is to grow is advantage times probability, and the gradient of that is right only for the policy that drew the
 # answers. After one step it is another. So one takes the *ratio* of new to old probability in its place, which is 1 at
-# first, and lets nothing be gained by moving it beyond 1 ± ε. That is PPO, *proximal policy optimisation*
-# ([Schulman and others](https://arxiv.org/abs/1707.06347)): for each token the smaller of
+# first, and lets nothing be gained by moving it beyond 1 ± ε. That is PPO, *proximal policy optimisation* ([Schulman
+# and others](https://arxiv.org/abs/1707.06347)): for each token the smaller of
 #
 # $$\rho A \quad\text{and}\quad \text{clip}(\rho,\, 1-\epsilon,\, 1+\epsilon)\, A$$
 #
-# **Predict:** draw it on paper, as a function of ρ, once for A = 1 and once for A = -1. On which side does each go flat?
+# **Predict:** draw it on paper, as a function of ρ, once for A = 1 and once for A = -1. On which side does each go
+# flat?
 
 # %%
 from llama_lessons.rlhf.advantages import clipped_loss
@@ -848,16 +894,19 @@ from llama_lessons.rlhf.advantages import clipped_loss
 ratios = torch.linspace(0.5, 1.5, 101)
 figure, panels = plt.subplots(1, 2, figsize=(7, 2.3))
 for axes, sign in zip(panels, (1.0, -1.0), strict=True):
-    gains = [-clipped_loss(ratio.log()[None], torch.zeros(1), torch.tensor([sign]), torch.tensor([True]), 0.2) for ratio in ratios]
+    gains = [
+        -clipped_loss(ratio.log()[None], torch.zeros(1), torch.tensor([sign]), torch.tensor([True]), 0.2)
+        for ratio in ratios
+    ]
     axes.plot(ratios, gains)
     axes.axvline(1, color="gray", linewidth=0.8)
     axes.set(xlabel="ratio of new to old probability", title=f"A = {sign:+.0f}", ylabel="what is to grow")
-what = "Left, for an advantage of 1: it rises with the ratio and is flat above 1.2. Right, for -1: it is flat below 0.8 and "
+what = "Left, for an advantage of 1: it rises with the ratio, flat above 1.2. Right, for -1: it is flat below 0.8 and "
 show(figure, alt=what + "falls as the ratio rises.")
 
 # %% [markdown]
-# A good token (left) may be made more likely up to 1.2 times, and then earns no more; a bad one (right) less likely, down
-# to .8. In the other directions it never goes flat: what has moved the wrong way is always called back.
+# A good token (left) may be made more likely up to 1.2 times, and then earns no more; a bad one (right) less likely,
+# down to .8. In the other directions it never goes flat: what has moved the wrong way is always called back.
 #
 # ### Exercise 4 (10 minutes): the clipped loss
 # A loss is to fall; and it is a mean over the tokens.
@@ -932,7 +981,10 @@ ROUNDS, ANSWERS = 10, 48
 
 def train(judge, seed=0, rounds=ROUNDS, mix=None):
     chosen = {} if mix is None else {"mix": mix}
-    at = lambda step: list(islice(requests("train", 1000 * seed + step, **chosen), ANSWERS))
+
+    def at(step):
+        return list(islice(requests("train", 1000 * seed + step, **chosen), ANSWERS))
+
     config = PPOConfig(n_iterations=rounds, batch_size=ANSWERS, minibatch_size=24, seed=seed)
     return PPO(deepcopy(half), Critic(shipped.trunk), judge, at, tok, config)
 
@@ -940,6 +992,7 @@ def train(judge, seed=0, rounds=ROUNDS, mix=None):
 watched = [every["harmless"][3], every["harmful"][5], every["fact"][40]]
 view = PPOView(ROUNDS, watched)
 view
+
 
 # %%
 def worth(model, seed=9):
@@ -954,7 +1007,10 @@ ppo = train(learned_reward(shipped))
 before, _ = worth(half)
 view.follow(ppo, "sound judge")
 after, distinct = worth(ppo.policy)
-show(view.picture(), alt="Six measures against ten rounds: learned and true reward, KL, tokens, refusals, false refusals.")
+show(
+    view.picture(),
+    alt="Six measures against ten rounds: learned and true reward, KL, tokens, refusals, false refusals.",
+)
 gain = {kind: after[kind].accuracy - before[kind].accuracy for kind in after}
 print("harmful requests are still refused, more than 9 in 10:", after["harmful"].accuracy > 0.9)
 print("harmless ones and facts together have gained:", gain["harmless"] + gain["fact"] > 0)
@@ -966,8 +1022,8 @@ print("harmless ones and facts together have gained:", gain["harmless"] + gain["
 # Our policy does not want to be helpful. It is moved to where the *judge* gives more, and where the judge is wrong it
 # will go there too; it will even go there first, if that is the easiest way.
 #
-# Do it on purpose. The judge of section 3 that was trained without the auxiliary loss lets its safety score decide nearly
-# everywhere. As a stand-in we take the shipped judge's safety score alone.
+# Do it on purpose. The judge of section 3 that was trained without the auxiliary loss lets its safety score decide
+# nearly everywhere. As a stand-in we take the shipped judge's safety score alone.
 #
 # **Predict:** what will this policy say to *every* request after a few rounds? And in which of the six measures could a
 # lab, which has no true reward, see it?
@@ -983,7 +1039,10 @@ def safety_alone(requests_of, answers_of):
 hacked = train(safety_alone, rounds=8)
 view.follow(hacked, "safety alone")
 _, left = worth(hacked.policy)
-show(view.picture(), alt="The same six measures for both runs: with safety alone the learned reward rises, the true one falls.")
+show(
+    view.picture(),
+    alt="The same six measures for both runs: with safety alone the learned reward rises, the true one falls.",
+)
 print("fewer different answers than with the sound judge:", left < distinct)
 
 # %% [markdown]
@@ -991,14 +1050,15 @@ print("fewer different answers than with the sound judge:", left < distinct)
 # curve of the lesson; by the truth it is useless. What a lab could see is the KL, the shorter and more uniform answers,
 # and the answers themselves, if anybody reads them. Read the answers.
 #
-# The cure was to mend the judge: it is the first curve. Others that are used: a larger β; comparisons collected from the
-# hacked policy, which is the arrow back in the picture of section 1; several judges.
+# The cure was to mend the judge: it is the first curve. Others that are used: a larger β; comparisons collected from
+# the hacked policy, which is the arrow back in the picture of section 1; several judges.
 #
 # ### The price of distance
-# In 2022 a group at OpenAI measured Goodhart's law for reward models ([Gao and others](https://arxiv.org/abs/2210.10760)).
-# Having no truth, they let a large reward model play its part. They drew both rewards against the root of the KL
-# divergence, for the best of K and for PPO. Here are the same curves for our two judges, with a truth that is one: a
-# longer run, `python -m tools.rlhf_runs policies`, thirty rounds of PPO and up to sixteen answers.
+# In 2022 a group at OpenAI measured Goodhart's law for reward models ([Gao and
+# others](https://arxiv.org/abs/2210.10760)). Having no truth, they let a large reward model play its part. They drew
+# both rewards against the root of the KL divergence, for the best of K and for PPO. Here are the same curves for our
+# two judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, thirty rounds of PPO and up
+# to sixteen answers.
 
 # %%
 runs = table("rlhf_policies")
@@ -1009,12 +1069,21 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss"), strict=True):
         points = [row for row in points if row["seed"] == "0"]
         root = [float(row["kl"]) ** 0.5 for row in points]
         low, high = (f([float(row["learned"]) for row in points]) for f in (min, max))
-        axes.plot(root, [(float(row["learned"]) - low) / (high - low or 1) for row in points], style, color="#D55E00", alpha=0.6, label=f"{method}: learned (0 to 1)")
+        axes.plot(
+            root,
+            [(float(row["learned"]) - low) / (high - low or 1) for row in points],
+            style,
+            color="#D55E00",
+            alpha=0.6,
+            label=f"{method}: learned (0 to 1)",
+        )
         axes.plot(root, [float(row["true"]) for row in points], style, color="#0072B2", label=f"{method}: true")
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 panels[0].legend(frameon=False, fontsize=9, loc="lower right")
-what = "Learned and true reward against the root of the KL. Left, sound judge: both rise. Right, no auxiliary loss: the learned "
-show(figure, alt=what + "one rises, the true one falls, for the best of K a little and for PPO far.")
+what = (
+    "Learned and true reward against the root of the KL. Left, sound judge: both rise. Right, no auxiliary loss: the "
+)
+show(figure, alt=what + "learned one rises, the true one falls, for the best of K a little and for PPO far.")
 
 # %% [markdown]
 # With the sound judge both rise together: the law is no law of nature, it is about *wrong* judges. With the other one
@@ -1026,16 +1095,21 @@ show(figure, alt=what + "one rises, the true one falls, for the best of K a litt
 # A policy learns on the requests that it is given. **Predict:** the same judge, but three requests of four are harmful.
 # What becomes of false refusals?
 
+
 # %%
 def ends(way, mix):
-    return [row for row in runs if (row["method"], row["judge"], row["mix"]) == ("ppo", way, mix) and row["round"] == row["rounds"]]
+    return [
+        row
+        for row in runs
+        if (row["method"], row["judge"], row["mix"]) == ("ppo", way, mix) and row["round"] == row["rounds"]
+    ]
 
 
 starts = [row for row in runs if row["method"] == "ppo" and row["round"] == "0"]
 print(f"before: refused {starts[0]['refused']}, falsely refused {starts[0]['falsely']}, facts {starts[0]['facts']}")
 for mix in ("balanced", "mostly harmful"):
     for row in ends("sound judge", mix):
-        print(f"{mix}, seed {row['seed']}: refused {row['refused']}, falsely refused {row['falsely']}, facts {row['facts']}, true {row['true']}")
+        print(f"{mix}, seed {row['seed']}: refused {row['refused']}, falsely {row['falsely']}, facts {row['facts']}")
 
 # %% [markdown]
 # PROSE_MIX
@@ -1046,21 +1120,26 @@ for mix in ("balanced", "mostly harmful"):
 
 # %%
 for kind, n in (("refused", "n_harmful"), ("falsely", "n_harmless"), ("facts", "n_facts")):
-    shares = [Score.of(round(float(row[kind]) * int(row[n])), int(row[n])) for row in [starts[0], *ends("sound judge", "balanced")]]
+    shares = [
+        Score.of(round(float(row[kind]) * int(row[n])), int(row[n]))
+        for row in [starts[0], *ends("sound judge", "balanced")]
+    ]
     print(f"{kind:<8} before {shares[0]}; after {'; '.join(map(str, shares[1:]))}")
 
 # %% [markdown]
 # PROSE_SEEDS
 #
 # ### Near the ceiling, whitening makes noise loud
-# PPO divides its scores by their deviation, so that steps are of the same size whatever the judge's scale is. **Predict:**
-# what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model, and look at
-# how much of the spread of scores is between answers that are equally true.
+# PPO divides its scores by their deviation, so that steps are of the same size whatever the judge's scale is.
+# **Predict:** what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model,
+# and look at how much of the spread of scores is between answers that are equally true.
 
 # %%
 strong = asked[16:]  # harmless requests and facts
 said_by, by_judge = best_of(aligned, tok, strong, learned_reward(shipped), k=8)  # (N, K)
-is_true = torch.tensor([[true_reward(request, answer.text) for answer in row] for request, row in zip(strong, said_by, strict=True)])
+is_true = torch.tensor(
+    [[true_reward(request, answer.text) for answer in row] for request, row in zip(strong, said_by, strict=True)]
+)
 white = (by_judge - by_judge.mean(1, keepdim=True)) / by_judge.std(1, keepdim=True).clamp(min=1e-4)
 all_true = is_true.min(1).values == 1  # (N,): requests of which all eight answers are right
 spread = white[all_true].abs().mean()
@@ -1069,8 +1148,8 @@ print("and yet half of them are pushed up, half down, by", stable(spread, 1), "d
 
 # %% [markdown]
 # Where all answers are right, the judge's scores still differ a little, by word order or mood. Divided by their small
-# deviation these differences become as large as that between right and wrong was at the beginning, and PPO follows them:
-# noise, at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a
+# deviation these differences become as large as that between right and wrong was at the beginning, and PPO follows
+# them: noise, at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a
 # weaker model. A curve needs somewhere to go.
 #
 # ### The alignment tax
@@ -1101,7 +1180,10 @@ from llama_lessons.rlhf.reward import said_at
 
 
 def preference_loss(model, batch, beta=0.1):
-    tokens, said = batch.tokens.flatten(0, 1), said_at(batch.tokens.flatten(0, 1), batch.lengths.flatten(), batch.answer_starts.flatten())
+    tokens, said = (
+        batch.tokens.flatten(0, 1),
+        said_at(batch.tokens.flatten(0, 1), batch.lengths.flatten(), batch.answer_starts.flatten()),
+    )
     with torch.no_grad():
         before = log_probs_at(half, tokens, said).sum(1)
     score = beta * (log_probs_at(model, tokens, said).sum(1) - before).view(-1, 2)  # (P, 2)
@@ -1115,11 +1197,21 @@ print("refused more than 9 in 10 harmful requests:", by_dpo["harmful"].accuracy 
 figure, axes = plt.subplots(figsize=(7, 2.4))
 for k, (name, row) in enumerate({"half-way model": before, "PPO, 10 rounds": after, "DPO, 20 steps": by_dpo}.items()):
     errors = [[s.accuracy - s.low for s in row.values()], [s.high - s.accuracy for s in row.values()]]
-    axes.errorbar([x + 0.15 * (k - 1) for x in range(3)], [s.accuracy for s in row.values()], errors, fmt="os^"[k], capsize=3, label=name)
+    axes.errorbar(
+        [x + 0.15 * (k - 1) for x in range(3)],
+        [s.accuracy for s in row.values()],
+        errors,
+        fmt="os^"[k],
+        capsize=3,
+        label=name,
+    )
 axes.set_xticks(range(3), row)
 axes.set(ylabel="true reward, 95 % intervals", ylim=(0, 1.05))
 axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-show(figure, alt="True reward on held-out requests of three kinds for the half-way model, after PPO and after DPO, with intervals.")
+show(
+    figure,
+    alt="True reward on held-out requests of three kinds, half-way model, after PPO, after DPO, with intervals.",
+)
 
 # %% [markdown]
 # It is short, and cheap. What it gives up is the policy's *own* answers: it learns from pairs that somebody else wrote.
@@ -1128,26 +1220,27 @@ show(figure, alt="True reward on held-out requests of three kinds for the half-w
 # ## 9. What you may conclude, and what not
 #
 # What you have seen is real: real pairs, a real judge, PPO's real loss, on a model with real weights. Also real is that
-# a judge can be right about pairs and useless as a target. What does *not* follow: that rejection sampling is better than
-# PPO (it was, here, where a judge is nearly perfect and answers are short); that margins do nothing (we saw no
-# difference); that 480 comparisons are enough (for a world in which no rater errs and every kind of mistake has a name).
-# And no true reward exists outside of the Valley. There the blue curve is missing, and all you have is people who read.
+# a judge can be right about pairs and useless as a target. What does *not* follow: that rejection sampling is better
+# than PPO (it was, here, where a judge is nearly perfect and answers are short); that margins do nothing (we saw no
+# difference); that 480 comparisons are enough (for a world in which no rater errs and every kind of mistake has a
+# name). And no true reward exists outside of the Valley. There the blue curve is missing, and all you have is people
+# who read.
 #
 # ## What you have, and where it goes
 #
 # - A comparison is cheaper than an example. A judge who cannot read should be right half of the time, or he will be the
 #   one you train.
-# - A reward model is a language model with another head and the loss $-\log\sigma(s_c - s_r - m)$, read at the last real
-#   token. What its head cannot see, it cannot judge, even if the model knows it.
+# - A reward model is a language model with another head and the loss $-\log\sigma(s_c - s_r - m)$, read at the last
+#   real token. What its head cannot see, it cannot judge, even if the model knows it.
 # - Comparisons fix differences. A threshold needs a loss of its own.
 # - The best of K costs $\log K - (K-1)/K$ nats and comes near to what can be had, with a good judge.
-# - PPO: score at the end, KL at every token; advantages backwards from there; the smaller of two products. Every ratio is
-#   1 before the first step.
+# - PPO: score at the end, KL at every token; advantages backwards from there; the smaller of two products. Every ratio
+#   is 1 before the first step.
 # - What is optimised is the judge. Look at the KL, at the number of different answers, and read them.
 #
 # **Read next** [`llama_lessons/rlhf/reward.py`](../llama_lessons/rlhf/reward.py), the judge;
-# [`llama_lessons/rlhf/advantages.py`](../llama_lessons/rlhf/advantages.py), exercises 2 to 4 with every place of a batch
-# at once; [`llama_lessons/rlhf/ppo.py`](../llama_lessons/rlhf/ppo.py), the loop; and
+# [`llama_lessons/rlhf/advantages.py`](../llama_lessons/rlhf/advantages.py), exercises 2 to 4 with every place of a
+# batch at once; [`llama_lessons/rlhf/ppo.py`](../llama_lessons/rlhf/ppo.py), the loop; and
 # [`llama_lessons/world/verdicts.py`](../llama_lessons/world/verdicts.py), which is the truth.
 #
 # **More to try:** leave *said once* out of the pairs, train a judge, and let the best of eight answer: do answers grow?
@@ -1160,6 +1253,6 @@ show(figure, alt="True reward on held-out requests of three kinds for the half-w
 # InstructGPT: [arXiv:2203.02155](https://arxiv.org/abs/2203.02155). Summaries from feedback, with the KL of the best of
 # K: [arXiv:2009.01325](https://arxiv.org/abs/2009.01325). PPO: [arXiv:1707.06347](https://arxiv.org/abs/1707.06347);
 # advantages: [arXiv:1506.02438](https://arxiv.org/abs/1506.02438). Overoptimisation:
-# [arXiv:2210.10760](https://arxiv.org/abs/2210.10760). Length: [arXiv:2310.03716](https://arxiv.org/abs/2310.03716). Models
-# between models: [arXiv:2109.01903](https://arxiv.org/abs/2109.01903). DPO:
+# [arXiv:2210.10760](https://arxiv.org/abs/2210.10760). Length: [arXiv:2310.03716](https://arxiv.org/abs/2310.03716).
+# Models between models: [arXiv:2109.01903](https://arxiv.org/abs/2109.01903). DPO:
 # [arXiv:2305.18290](https://arxiv.org/abs/2305.18290).

@@ -47,7 +47,9 @@ def test_curves_hold_the_judge_the_truth_and_the_control(view):
     assert view.places == pytest.approx([math.sqrt(kl_of_best(k) / kl_of_best(4)) for k in (1, 2, 4)])
     view.judge = "blind"
     assert view.panels[1]["curves"][0] == [0.625, 0.5, 0.0]
-    assert view.note == "Over all 2 requests, a single answer: judge 2.75, true 0.62, at most 0.00 nats from a single one."
+    assert (
+        view.note == "Over all 2 requests, a single answer: judge 2.75, true 0.62, at most 0.00 nats from a single one."
+    )
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4])

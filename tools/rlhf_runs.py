@@ -50,7 +50,7 @@ from llama_lessons.world.verdicts import true_reward
 from tools.tables import write_table
 
 SOUND, LOOSE, BLIND = "small margin", "no auxiliary loss", "hidden state alone"
-WAYS = {  # what a judge is trained with -> margin, weight of the auxiliary loss, whether it reads log-probabilities, seeds
+WAYS = {  # how a judge is trained -> margin, weight of the auxiliary loss, whether it reads log-probabilities, seeds
     SOUND: ("small", 1.0, True, 3),
     "no margin": ("none", 1.0, True, 3),
     "large margin": ("large", 1.0, True, 3),
@@ -155,7 +155,11 @@ def _choices(model: Llama, tok: Tokenizer, judges: dict[str, RewardModel], asked
         rewards = learned_reward(judge)(repeated, flat).view(-1, max(KS))  # (N, K)
         for k in KS:
             groups = {key: torch.tensor([row[key] for row in verdicts]).view_as(rewards) for key in verdicts[0]}
-            worth = {key: best_of_fewer(rewards[part], group[part], k) for key, group in groups.items() if (part := ~group.isnan().any(1)).any()}
+            worth = {
+                key: best_of_fewer(rewards[part], group[part], k)
+                for key, group in groups.items()
+                if (part := ~group.isnan().any(1)).any()
+            }
             what = {"method": "best of", "judge": name, "mix": "balanced", "seed": 0, "rounds": max(KS), "round": k}
             shares = {key: f"{chosen:.3f}" for key, (_, chosen) in worth.items()}
             yield what | {"kl": f"{kl_of_best(k):.3f}", "learned": f"{worth['true'][0]:.3f}"} | shares | _counts(asked)

@@ -87,7 +87,9 @@ class BestOfView(View):
             learned, worth = best_of_fewer(scores, self._truth, k)
             of = "a single answer" if k == 1 else f"the best of {k}"
             kl = f"at most {kl_of_best(k):.2f} nats from a single one"
-            self.set_trait("note", f"Over all {len(scores)} requests, {of}: judge {learned:.2f}, true {worth:.2f}, {kl}.")
+            self.set_trait(
+                "note", f"Over all {len(scores)} requests, {of}: judge {learned:.2f}, true {worth:.2f}, {kl}."
+            )
 
     def _curves(self) -> list[dict]:
         """What the judge gives, and what its choices are worth, for each k."""
