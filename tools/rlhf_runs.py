@@ -1,7 +1,7 @@
 """What lesson 10 says of judges and policies, from runs that are too long for a lesson.
 
-    python -m tools.rlhf_runs judges      writes data/tables/rlhf_judges.csv (11 reward models; 5 minutes of one core)
-    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 5 runs of PPO; 8 minutes)
+    python -m tools.rlhf_runs judges      writes data/tables/rlhf_judges.csv (8 reward models; 3 minutes of one core)
+    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 5 runs of PPO; 6 minutes)
     python -m tools.rlhf_runs judges --steps 2 --held-out 20 --out FILE       a short run, to see that it works
 
 Judges begin as the shipped chat model, policies half-way between the base model and that. All requests and pairs that
@@ -51,20 +51,20 @@ from tools.tables import write_table
 
 SOUND, LOOSE, BLIND = "small margin", "no auxiliary loss", "hidden state alone"
 WAYS = {  # how a judge is trained -> margin, weight of the auxiliary loss, whether it reads log-probabilities, seeds
-    SOUND: ("small", 1.0, True, 3),
-    "no margin": ("none", 1.0, True, 3),
-    "large margin": ("large", 1.0, True, 3),
+    SOUND: ("small", 1.0, True, 2),
+    "no margin": ("none", 1.0, True, 2),
+    "large margin": ("large", 1.0, True, 2),
     LOOSE: ("small", 0.0, True, 1),
     BLIND: ("small", 1.0, False, 1),
 }
-STEPS, PAIRS = 40, 16
+STEPS, PAIRS = 30, 16
 HELD_OUT = 40  # pairs of each kind, and requests of each kind
 MIXES = {"balanced": MIX, "mostly harmful": {"harmful": 0.75, "harmless": 0.05, "fact": 0.2}}
 POLICIES = [("sound judge", "balanced", seed) for seed in range(3)]
 POLICIES += [("no auxiliary loss", "balanced", 0), ("sound judge", "mostly harmful", 0)]
-ROUNDS, EVERY = 20, 5  # of PPO, and rounds from one measurement to the next
-ANSWERS = 48  # a round
-KS = (1, 2, 4, 8, 16)
+ROUNDS, EVERY = 16, 4  # of PPO, and rounds from one measurement to the next
+ANSWERS = 32  # a round
+KS = (1, 2, 4, 8)
 
 
 def models() -> tuple[Tokenizer, Llama, Llama]:
@@ -125,7 +125,15 @@ def policies(n_rounds: int, held_out: int) -> Iterator[dict]:
     yield from _choices(half, tok, by_name, asked)
     for judge, mix, seed in tqdm(POLICIES, desc="policies"):
         policy = deepcopy(half)
-        config = PPOConfig(n_iterations=n_rounds, batch_size=ANSWERS, minibatch_size=ANSWERS // 2, seed=seed)
+        config = PPOConfig(
+            n_iterations=n_rounds,
+            batch_size=ANSWERS,
+            minibatch_size=ANSWERS // 2,
+            epochs=2,
+            lr=3e-4,
+            critic_rounds=1,
+            seed=seed,
+        )
         ppo = PPO(
             policy,
             Critic(sound.trunk),
