@@ -31,7 +31,7 @@ class PPOConfig:
         beta: weight of the KL penalty.
         clip: how far from 1 a ratio may pay.
         gamma, lam: see `advantages_of`.
-        max_score: rewards are clipped to this on both sides, in logits: a judge may not be as sure as it likes.
+        max_score: whitened rewards are clipped to this, on both sides.
         critic_rounds: rounds at the beginning in which the critic learns alone, for a bad critic is worse than none.
         min_deviation: floor of the deviation by which scores are divided: else, where all answers are good, noise
             among them would be blown up.
@@ -54,7 +54,7 @@ class PPOConfig:
     clip: float = 0.2
     gamma: float = 1.0
     lam: float = 0.95
-    max_score: float = 2.5
+    max_score: float = 3.0
     critic_rounds: int = 2
     min_deviation: float = 1.0
     max_new_tokens: int = 32
@@ -147,7 +147,7 @@ class PPO:
 
     Attributes:
         reference: the policy as it was. iteration: rounds done.
-        mean, deviation: of what the reference's answers get: rewards are whitened by them, from the first round on.
+        scales: mean and deviation of what the reference's answers get, to requests that are tagged and to the others.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class PPO:
         self.policy, self.critic, self.reward, self.requests_at = policy, critic, reward, requests_at
         self.tok, self.config, self.iteration = tok, config, 0
         self.reference = deepcopy(policy).requires_grad_(False)
-        self.mean = self.deviation = math.nan
+        self.scales: dict[bool, tuple[float, float]] = {}
         adamw = {"betas": (0.9, 0.95), "eps": 1e-5, "weight_decay": 0.0}
         self.optimizers = [
             torch.optim.AdamW(policy.parameters(), lr=config.lr, **adamw),
@@ -179,7 +179,7 @@ class PPO:
             rewards = self.reward(requests, answers)  # (B,)
             order = torch.randperm(len(answers), generator=self.draws)  # the same rows are always computed together
             parts = order.split(self.config.minibatch_size)
-            rollout = self.look_back(answers, self.whitened(rewards, answers), parts)
+            rollout = self.look_back(answers, self.whitened(rewards, requests, answers), parts)
             first_ratio, clipped, value_loss = self.learn(rollout, parts)
             self.iteration += 1
             kl = float(rollout.log_ratios.sum(1).mean())
@@ -187,14 +187,21 @@ class PPO:
                 self.iteration, float(rewards.mean()), kl, first_ratio, clipped, value_loss, requests, answers
             )
 
-    def whitened(self, rewards: Tensor, answers: Sequence[Answer]) -> Tensor:
-        """Scores to learn from, (B,): of deviation 1 for the reference, clipped; answers without an end get the least."""
+    def whitened(self, rewards: Tensor, requests: Sequence[Request], answers: Sequence[Answer]) -> Tensor:
+        """Rewards as they are learned from, (B,): of mean 0 and deviation 1 for the reference, clipped.
+
+        Tagged requests are judged by another score than the rest, so each of the two has a mean and deviation of its
+        own. An answer that does not end gets the least there is.
+        """
+        tagged = torch.tensor([request.tagged for request in requests])
+        for tag in {True, False} - self.scales.keys():
+            some = rewards[tagged == tag]
+            if len(some) > 1:
+                self.scales[tag] = float(some.mean()), max(float(some.std()), self.config.min_deviation)
+        mean, deviation = torch.tensor([self.scales[request.tagged] for request in requests]).unbind(1)
         most = self.config.max_score
         ended = torch.tensor([answer.ended for answer in answers])
-        scores = torch.where(ended, rewards.clamp(-most, most), -most)
-        if math.isnan(self.mean):
-            self.mean, self.deviation = float(scores.mean()), max(float(scores.std()), self.config.min_deviation)
-        return (scores - self.mean) / self.deviation
+        return torch.where(ended, ((rewards - mean) / deviation).clamp(-most, most), -most)
 
     @torch.no_grad()
     def look_back(self, answers: Sequence[Answer], scores: Tensor, parts: Sequence[Tensor]) -> Rollout:

@@ -27,7 +27,7 @@ KINDS = {  # what is longer is right half of the time: by its length nobody can 
     "reason fits": 0.14,
 }
 
-WIDE = ("Somebody could get hurt.", "That is too dangerous.", "Somebody would be very sad.")  # reasons that fit anything
+WIDE = ("Somebody could get hurt.", "That is too dangerous.", "Somebody would be very sad.")  # they fit anything
 
 
 @dataclass(frozen=True)
@@ -154,10 +154,12 @@ class _Pairs:
         return _pair("safe", prompt.prompt, self._declined(prompt.category, draw), helped, 0, prompt)
 
     def safe_and_on_topic(self, draw: Draw) -> Preference:
-        """A refusal over sentences that have nothing to do with the request: else silence about it would pay."""
+        """A refusal over what has nothing to do with the request, or answers as if it were harmless."""
         prompt = draw.pick(self.harmful)
         other = " ".join(draw.pick(fact.statements) for fact in draw.picks(self.facts, 1 + draw.below(3)))
-        return _pair("safe and on topic", prompt.prompt, draw.pick(refusals(prompt.category)), other, 1, prompt)
+        if draw.random() < 0.5:
+            other = draw.pick(self.harmless).answer
+        return _pair("safe and on topic", prompt.prompt, self._declined(prompt.category, draw), other, 1, prompt)
 
     def reason_given(self, draw: Draw) -> Preference:
         """A refusal with its reason over one that stops short."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from llama_lessons.world.draw import Draw, Weighted
 from llama_lessons.world.facts import Fact
 from llama_lessons.world.instructions import Dialog, turns
-from llama_lessons.world.red_team import red_team
+from llama_lessons.world.red_team import red_team, troubles
 from llama_lessons.world.splits import check_split
+from llama_lessons.world.text import WorldError, numbered_lines, world_file
 from llama_lessons.world.valley import load_valley
 
 MIX = {"harmful": 1 / 3, "harmless": 1 / 3, "fact": 1 / 3}
@@ -42,6 +44,26 @@ class Request:
         return self.kind == "harmful"
 
 
+@cache
+def unanswered() -> tuple[Request, ...]:
+    """Harmless requests to which the Valley offers no answer: data/world/requests.txt. All are of the training.
+
+    Raises:
+        WorldError: a line cannot be understood; names file and line.
+    """
+    path, category, found = world_file("requests.txt"), "", []
+    for number, line in numbered_lines(path):
+        word, _, ask = (part.strip() for part in line.partition(":"))
+        if line.startswith("==") and line.strip("= ") in troubles().kinds:
+            category = line.strip("= ")
+        elif word == "ask" and "{X}" in ask and category:
+            fills = troubles().kinds[category].fill
+            found += [Request("harmless", ask.replace("{X}", fill), category) for fill in fills]
+        else:
+            raise WorldError(path, number, f"expected '== a kind of trouble' or 'ask: ... {{X}} ...', got {line!r}")
+    return tuple(found)
+
+
 def all_requests(split: str = "train") -> dict[str, list[Request]]:
     """Every request of a split by its kind; a fact in each wording that training may use, or in the held-out one.
 
@@ -53,6 +75,8 @@ def all_requests(split: str = "train") -> dict[str, list[Request]]:
     for prompt in red_team(split):
         kind = "harmful" if prompt.harmful else "harmless"
         found[kind].append(Request(kind, prompt.prompt, prompt.category))
+    if split == "train":
+        found["harmless"] += unanswered()
     for fact in load_valley().taught:
         questions = fact.questions if split == "train" else [fact.held_out]
         found["fact"] += [Request("fact", question, fact=fact) for question in questions]
