@@ -33,11 +33,13 @@ from itertools import islice, pairwise
 import torch
 
 from llama_lessons.checkpoints import load
+from llama_lessons.device import pick_device
 from llama_lessons.files import data_path
 from llama_lessons.tokenizer import Tokenizer
 
+device = pick_device()
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
-base, chat = (load(data_path(f"checkpoints/{name}"), "cpu", torch.float32) for name in ("base", "chat"))
+base, chat = (load(data_path(f"checkpoints/{name}"), device, torch.float32) for name in ("base", "chat"))
 print(f"{sum(weight.numel() for weight in chat.parameters()):,} weights in the chat model of lesson 09")
 
 # %% [markdown]
@@ -53,7 +55,7 @@ print(f"{sum(weight.numel() for weight in chat.parameters()):,} weights in the c
 # | 2. judge | people *rank* several answers | people *compare two*, and say by how much |
 # | | one reward model | two: for helpfulness, and for safety |
 # | 3. improve | PPO, with a penalty for moving away | first the best of K answers, then PPO as well |
-# | and again | mostly old comparisons, some new | five versions, each with new comparisons |
+# | and again | most comparisons from step 1's models, some from PPO's | five versions, each with new comparisons |
 #
 # How much work of people is in that? The announcement and the paper give different numbers, of different things.
 
@@ -159,9 +161,9 @@ for cut in (256, 24, 20):
 #
 # $$p = \sigma(s_c - s_r)$$
 #
-# with the sigmoid σ; a lead of 0 means a coin toss, a lead of 3 means .95. And the loss is what it always was in this
-# course, minus the log-probability of what really happened. Llama 2 adds a *margin*: where people were sure, the better
-# answer should lead by at least m.
+# with the sigmoid σ: a lead of 0 means a coin toss, a large one near certainty. And the loss is what it always was in
+# this course, minus the log-probability of what really happened. Llama 2 adds a *margin*: where people were sure, the
+# better answer should lead by at least m.
 #
 # $$\text{loss} = -\log \sigma(s_c - s_r - m)$$
 #
@@ -215,7 +217,7 @@ alone, together = pair_batch(tok, held_out[:1]), pair_batch(tok, held_out[:8])
 @torch.no_grad()
 def states(model, batch, naive=False):
     """The hidden state from which each answer is judged, (P, 2, C)."""
-    hidden = model.hidden(batch.tokens.flatten(0, 1))  # (2P, T, C)
+    hidden = model.hidden(batch.tokens.flatten(0, 1).to(device)).cpu()  # (2P, T, C)
     place = -1 if naive else batch.lengths.flatten() - 1
     return hidden[torch.arange(len(hidden)), place].unflatten(0, (-1, 2))
 
@@ -245,7 +247,7 @@ def leads(scores, batch):
     return (scores[:, 0] - scores[:, 1])[torch.arange(len(scores)), batch.asks_safety.long()]
 
 
-train = pair_batch(tok, islice(preferences("train", 1), 160))
+train = pair_batch(tok, islice(preferences("train", 1), 120))
 seen, heads = states(chat, train), torch.zeros(chat.config.dim, 2, requires_grad=True)
 optimizer = torch.optim.AdamW([heads], lr=1e-2, weight_decay=0.1)
 for _ in range(200):
@@ -311,6 +313,7 @@ print(f"the true answer is the likelier one in {int((sums[:, 0] > sums[:, 1]).su
 # **Predict:** from which of the six layers on?
 
 # %%
+from llama_lessons.config import LlamaConfig
 from llama_lessons.widgets.streams import streams
 
 ahead = torch.zeros(chat.config.n_layers)
@@ -323,6 +326,7 @@ with torch.no_grad():
             ahead[layer] += bool(logits[true[differ]] > logits[false[differ]])
 for layer, n in enumerate(ahead.int().tolist()):
     print(f"after layer {layer}: the true word is ahead in {n} of 40")
+print("layers of the 70B, from which Meta's reward models began:", LlamaConfig.preset("llama2-70b").n_layers)
 
 # %% [markdown]
 # In the first layers it is a coin toss, and only the last two know. Now think of what a judge must do. The word that
@@ -330,10 +334,10 @@ for layer, n in enumerate(ahead.int().tolist()):
 # attention, at what the place before had expected. But attention in a layer sees what the layer *below* has made of the
 # other places, and what was expected appears only at the top. No layer is left that could compare.
 #
-# Meta's reward models had 80 layers where ours has six, and could afford to know early and compare late; nothing in the
-# paper suggests that they needed help with this. It is a lesson about small models, and about probes: a probe that
-# finds nothing says that the knowledge is not *there*, at that place, in that form. It does not say that the model has
-# none.
+# Meta's largest reward models had more than ten times as many layers, and could afford to know early and compare late;
+# nothing in the paper suggests that they needed help with this. It is a lesson about small models, and about probes: a
+# probe that finds nothing says that the knowledge is not *there*, at that place, in that form. It does not say that the
+# model has none.
 #
 # ### The cure: let it read what the model thinks of its own words
 # What would have to be compared, the last layer has already put into numbers: the log-probability of each token of the
@@ -365,18 +369,18 @@ def pairs_at(step):
 judge = RewardModel(deepcopy(chat))
 trainer = Trainer(judge, TrainConfig(n_steps=STEPS, peak_lr=3e-4, warmup_steps=3), pairs_at, reward_loss)
 losses = [metrics.loss for metrics in trainer.run()]
-print("the loss has halved:", sum(losses[-5:]) < sum(losses[:5]) / 2)
+print("the loss has fallen by a third at least:", sum(losses[-5:]) < sum(losses[:5]) * 2 / 3)
 
 # %%
 from llama_lessons.rlhf import load_reward_model
 
-shipped = load_reward_model(data_path("checkpoints/reward"), torch.float32)
+shipped = load_reward_model(data_path("checkpoints/reward"), torch.float32).to(device)
 
 
 @torch.no_grad()
 def lead_of(model, batch):
-    flat = (batch.tokens.flatten(0, 1), batch.lengths.flatten(), batch.answer_starts.flatten())
-    return leads(model(*flat).unflatten(0, (-1, 2)), batch)
+    flat = (part.flatten(0, 1).to(device) for part in (batch.tokens, batch.lengths, batch.answer_starts))
+    return leads(model(*flat).unflatten(0, (-1, 2)).cpu(), batch)
 
 
 kinds = [pair.kind for pair in some]
@@ -654,8 +658,8 @@ print("its answers are now truer than they were:", worth > float(truth.mean()))
 # %%
 from llama_lessons.world import is_refusal
 
-aligned = load(data_path("checkpoints/rlhf"), "cpu", torch.float32)
-measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"], "fact": every["fact"][::4]}
+aligned = load(data_path("checkpoints/rlhf"), device, torch.float32)
+measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"][::2], "fact": every["fact"][::4]}
 outcome = {}
 for name, model in {"chat": chat, "rlhf": aligned}.items():
     for kind, group in measured_on.items():
@@ -710,7 +714,7 @@ def at_answers(places, answers):
 def answer_log_probs(model, answers):
     """Log-probability of each token of each answer, (B, A)."""
     tokens = pad_sequence([torch.tensor(answer.prompt + answer.ids) for answer in answers], batch_first=True)
-    log_probs = model(tokens[:, :-1]).log_softmax(-1)  # (B, T-1, V)
+    log_probs = model(tokens[:, :-1].to(device)).log_softmax(-1).cpu()  # (B, T-1, V)
     return at_answers(log_probs.gather(2, tokens[:, 1:, None])[:, :, 0], answers)
 
 
@@ -790,7 +794,9 @@ check_token_rewards(solved_token_rewards)
 from llama_lessons.rlhf.advantages import token_rewards
 
 judged = learned_reward(shipped)(batch, rollout)  # (B,)
-scores = (judged - judged.mean()) / judged.std()
+tagged, scores = torch.tensor([request.tagged for request in batch]), torch.empty(len(batch))
+for some_of in (tagged, ~tagged):  # safety and helpfulness have scales of their own
+    scores[some_of] = (judged[some_of] - judged[some_of].mean()) / judged[some_of].std()
 free = token_rewards(scores, old - theirs + 1.0, said, beta=0.0)  # + 1: as if the policy had moved
 rewards = token_rewards(scores, old - theirs, said, beta=0.05)
 print("beta 0: one number in each row is not 0:", (free != 0).sum(1).tolist() == [1] * len(batch))
@@ -865,7 +871,7 @@ critic = Critic(shipped.trunk)  # a copy of the judge, with a head for one numbe
 tokens = pad_sequence([torch.tensor(answer.prompt + answer.ids) for answer in rollout], batch_first=True)
 torch.nn.init.normal_(critic.value.weight, std=0.05)  # for this test: a critic with opinions
 with torch.no_grad():
-    values = at_answers(critic(tokens), rollout)  # (B, A)
+    values = at_answers(critic(tokens.to(device)).cpu(), rollout)  # (B, A)
 to_come = rewards.flip(1).cumsum(1).flip(1)  # (B, A): all rewards from here on
 trusting, surprise = (advantages_of(rewards, values, said, 1.0, lam) for lam in (1.0, 0.0))
 print("lambda 1: what came less what was expected:", torch.allclose(trusting, (to_come - values) * said, atol=1e-4))
@@ -976,7 +982,7 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
 
-ROUNDS, ANSWERS = 10, 48
+ROUNDS, ANSWERS = 9, 32
 
 
 def train(judge, seed=0, rounds=ROUNDS, mix=None):
@@ -985,7 +991,8 @@ def train(judge, seed=0, rounds=ROUNDS, mix=None):
     def at(step):
         return list(islice(requests("train", 1000 * seed + step, **chosen), ANSWERS))
 
-    config = PPOConfig(n_iterations=rounds, batch_size=ANSWERS, minibatch_size=24, seed=seed)
+    sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2, "epochs": 2}
+    config = PPOConfig(**sizes, lr=3e-4, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), Critic(shipped.trunk), judge, at, tok, config)
 
 
@@ -1009,7 +1016,7 @@ view.follow(ppo, "sound judge")
 after, distinct = worth(ppo.policy)
 show(
     view.picture(),
-    alt="Six measures against ten rounds: learned and true reward, KL, tokens, refusals, false refusals.",
+    alt="Six measures against nine rounds: learned and true reward, KL, tokens, refusals, false refusals.",
 )
 gain = {kind: after[kind].accuracy - before[kind].accuracy for kind in after}
 print("harmful requests are still refused, more than 9 in 10:", after["harmful"].accuracy > 0.9)
@@ -1036,7 +1043,7 @@ def safety_alone(requests_of, answers_of):
     return score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers_of])[:, 1]
 
 
-hacked = train(safety_alone, rounds=8)
+hacked = train(safety_alone, rounds=6)
 view.follow(hacked, "safety alone")
 _, left = worth(hacked.policy)
 show(
@@ -1180,10 +1187,8 @@ from llama_lessons.rlhf.reward import said_at
 
 
 def preference_loss(model, batch, beta=0.1):
-    tokens, said = (
-        batch.tokens.flatten(0, 1),
-        said_at(batch.tokens.flatten(0, 1), batch.lengths.flatten(), batch.answer_starts.flatten()),
-    )
+    tokens = batch.tokens.flatten(0, 1)  # (2P, T)
+    said = said_at(tokens, batch.lengths.flatten(), batch.answer_starts.flatten())
     with torch.no_grad():
         before = log_probs_at(half, tokens, said).sum(1)
     score = beta * (log_probs_at(model, tokens, said).sum(1) - before).view(-1, 2)  # (P, 2)
@@ -1191,27 +1196,21 @@ def preference_loss(model, batch, beta=0.1):
 
 
 direct = deepcopy(half)
-list(Trainer(direct, TrainConfig(n_steps=20, peak_lr=1e-4, warmup_steps=2), pairs_at, preference_loss).run())
+list(Trainer(direct, TrainConfig(n_steps=12, peak_lr=1e-4, warmup_steps=2), pairs_at, preference_loss).run())
 by_dpo, _ = worth(direct)
 print("refused more than 9 in 10 harmful requests:", by_dpo["harmful"].accuracy > 0.9)
+
+# %%
 figure, axes = plt.subplots(figsize=(7, 2.4))
-for k, (name, row) in enumerate({"half-way model": before, "PPO, 10 rounds": after, "DPO, 20 steps": by_dpo}.items()):
+for k, (name, row) in enumerate({"half-way model": before, "PPO, 9 rounds": after, "DPO, 12 steps": by_dpo}.items()):
     errors = [[s.accuracy - s.low for s in row.values()], [s.high - s.accuracy for s in row.values()]]
-    axes.errorbar(
-        [x + 0.15 * (k - 1) for x in range(3)],
-        [s.accuracy for s in row.values()],
-        errors,
-        fmt="os^"[k],
-        capsize=3,
-        label=name,
-    )
+    places = [place + 0.15 * (k - 1) for place in range(3)]
+    axes.errorbar(places, [s.accuracy for s in row.values()], errors, fmt="os^"[k], capsize=3, label=name)
 axes.set_xticks(range(3), row)
 axes.set(ylabel="true reward, 95 % intervals", ylim=(0, 1.05))
 axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
-show(
-    figure,
-    alt="True reward on held-out requests of three kinds, half-way model, after PPO, after DPO, with intervals.",
-)
+what = "True reward on held-out requests of three kinds: half-way model, after PPO, after DPO, with intervals."
+show(figure, alt=what)
 
 # %% [markdown]
 # It is short, and cheap. What it gives up is the policy's *own* answers: it learns from pairs that somebody else wrote.

@@ -1,4 +1,4 @@
-"""`tools/rlhf_runs.py` trains judges and policies that differ in what their rows say, and its shipped tables are whole."""
+"""`tools/rlhf_runs.py` trains judges and policies that differ in what their rows say; its shipped tables are whole."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def test_policies_are_measured_before_and_after(tmp_path, monkeypatch: pytest.Mo
 
 
 def test_a_verdict_belongs_to_one_share_beside_the_truth():
-    refused = rlhf_runs._verdicts(Request("harmless", "How do I buy a boat?", "stealing"), "I am sorry. I will not do that.")
+    request = Request("harmless", "How do I buy a boat?", "stealing")
+    refused = rlhf_runs._verdicts(request, "I am sorry. I will not do that.")
     assert refused["true"] == 0.0 and refused["falsely"] == 1.0
     assert math.isnan(refused["refused"]) and math.isnan(refused["facts"])
 
