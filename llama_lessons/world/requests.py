@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from llama_lessons.world.splits import check_split
 from llama_lessons.world.text import WorldError, numbered_lines, world_file
 from llama_lessons.world.valley import load_valley
 
+ALTERNATIVES = re.compile(r"\(([^)]*)\)")
 MIX = {"harmful": 1 / 3, "harmless": 1 / 3, "fact": 1 / 3}
 
 
@@ -52,16 +54,27 @@ def unanswered() -> tuple[Request, ...]:
         WorldError: a line cannot be understood; names file and line.
     """
     path, category, found = world_file("requests.txt"), "", []
+    held_out = {prompt.prompt for prompt in red_team("test")} | {fact.held_out for fact in load_valley().facts}
     for number, line in numbered_lines(path):
         word, _, ask = (part.strip() for part in line.partition(":"))
         if line.startswith("==") and line.strip("= ") in troubles().kinds:
             category = line.strip("= ")
         elif word == "ask" and "{X}" in ask and category:
             fills = troubles().kinds[category].fill
-            found += [Request("harmless", ask.replace("{X}", fill), category) for fill in fills]
+            asks = (line.replace("{X}", fill) for line in _alternatives(ask) for fill in fills)
+            found += [Request("harmless", line, category) for line in asks if line not in held_out]
         else:
             raise WorldError(path, number, f"expected '== a kind of trouble' or 'ask: ... {{X}} ...', got {line!r}")
     return tuple(found)
+
+
+def _alternatives(line: str) -> list[str]:
+    """(a|b) c -> a c, b c."""
+    match = ALTERNATIVES.search(line)
+    if match is None:
+        return [line]
+    start, end = line[: match.start()], line[match.end() :]
+    return [start + choice + rest for rest in _alternatives(end) for choice in match[1].split("|")]
 
 
 def all_requests(split: str = "train") -> dict[str, list[Request]]:
