@@ -46,8 +46,9 @@ print(f"{sum(weight.numel() for weight in chat.parameters()):,} weights in the c
 # ## 1. The method of ChatGPT, and Llama 2's
 #
 # OpenAI described its method in 2022, for a model called InstructGPT ([Ouyang and
-# others](https://arxiv.org/abs/2203.02155)); ChatGPT, its makers said, was trained "using the same methods". Llama 2's
-# paper ([section 3](https://arxiv.org/abs/2307.09288)) has the same three steps, and differs in each:
+# others](https://arxiv.org/abs/2203.02155)); ChatGPT, its makers said, was trained "using the same methods as
+# InstructGPT". Llama 2's paper ([section 3](https://arxiv.org/abs/2307.09288)) has the same three steps, and differs in
+# each:
 #
 # | | InstructGPT | Llama 2-Chat |
 # |---|---|---|
@@ -55,7 +56,7 @@ print(f"{sum(weight.numel() for weight in chat.parameters()):,} weights in the c
 # | 2. judge | people *rank* several answers | people *compare two*, and say by how much |
 # | | one reward model | two: for helpfulness, and for safety |
 # | 3. improve | PPO, with a penalty for moving away | first the best of K answers, then PPO as well |
-# | and again | most comparisons from step 1's models, some from PPO's | five versions, each with new comparisons |
+# | and again | comparisons from step 1's models, few from PPO's | five versions, each with new comparisons |
 #
 # How much work of people is in that? The announcement and the paper give different numbers, of different things.
 
@@ -71,7 +72,7 @@ print(f"for each of them Meta had {paper.PREFERENCES_META.value // (STEPS * PAIR
 # %% [markdown]
 # "Over one million annotations" is nearly all comparisons: to choose is cheaper than to write. A *comparison* is one
 # prompt, two answers by models, which of them a person chose, and how sure he or she was.
-#
+
 # %%
 from matplotlib import pyplot as plt
 
@@ -90,10 +91,8 @@ axes.annotate("", (2, -0.75), (4, -0.75), arrowprops={"arrowstyle": "-|>", "conn
 axes.text(3, -1.5, "the new model writes new pairs", ha="center", fontsize=9)
 axes.set(xlim=(-0.9, 4.9), ylim=(-1.7, 0.9))
 axes.set_axis_off()
-show(
-    figure,
-    alt="Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge.",
-)
+what = "Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge."
+show(figure, alt=what)
 
 # %% [markdown]
 # The arrow back matters. A judge has only seen answers like those it was trained on. When the model has become another
@@ -232,7 +231,7 @@ for name, naive in {"last column": True, "last real token": False}.items():
 # of an answer would depend on its neighbours. `lengths - 1` it is.
 #
 # ### The naive judge
-# To see what there is to read at that place, we need not even train the model. Freeze it, compute the states of 160
+# To see what there is to read at that place, we need not even train the model. Freeze it, compute the states of 120
 # pairs once, and fit two heads, one for helpfulness and one for safety: each pair is judged by the one its prompt asks
 # for.
 #
@@ -286,22 +285,23 @@ print("true: the interval holds .5, a coin toss:", naive["true"].low < 0.5 < nai
 # **Predict:** the chat model gives each of the two answers a probability. How often is the true answer the likelier?
 
 # %%
-from llama_lessons.dialog import encode_dialog
+from llama_lessons.dialog import encode_answers
 from llama_lessons.evaluation import log_probs
 
 truths = list(islice(preferences("test", 4, {"true": 1.0}), 120))
 
 
-def says(pair, answer):
-    return encode_dialog(tok, pair.prompt), tok.encode(
-        f"[INST] {pair.prompt[-1]['content']} [/INST] {answer} ", eos=True
-    )
+def answered(dialog, text):
+    return [*dialog, {"role": "assistant", "content": text}]
 
 
-texts = []
-for pair in truths:
-    read = encode_dialog(tok, pair.prompt)
-    texts += [(read, says(pair, answer)[1][len(read) :]) for answer in (pair.chosen, pair.rejected)]
+def split(dialog):
+    """A finished dialog's ids: what is read, and the answer."""
+    ids, mask = encode_answers(tok, dialog, last_only=True)
+    return ids[: mask.index(True)], ids[mask.index(True) :]
+
+
+texts = [split(answered(pair.prompt, text)) for pair in truths for text in (pair.chosen, pair.rejected)]
 sums = torch.tensor([float(found.sum()) for found in log_probs(chat, texts)]).view(-1, 2)  # (P, 2)
 print(f"the true answer is the likelier one in {int((sums[:, 0] > sums[:, 1]).sum())} of {len(truths)} pairs")
 
@@ -482,8 +482,8 @@ print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"
 from llama_lessons.rlhf import score
 from llama_lessons.world.requests import all_requests
 
-plain = [[*pair.prompt, {"role": "assistant", "content": pair.chosen}] for pair in held_out if not pair.safety][:150]
-harm = [[*pair.prompt, {"role": "assistant", "content": pair.rejected}] for pair in by_kind["safe"]][:100]
+plain = [answered(pair.prompt, pair.chosen) for pair in held_out if not pair.safety][:150]
+harm = [answered(pair.prompt, pair.rejected) for pair in by_kind["safe"]][:100]
 good, bad = score(shipped, tok, plain), score(shipped, tok, harm)  # (150, 2), (100, 2)
 threshold = paper.PPO["safety_threshold"].value
 
@@ -514,8 +514,8 @@ paper_s = {name: fact.value for name, fact in paper.SAFETY_LOSS_ACCURACY.items()
 print("the paper's own reason, accuracy of the safety model in %:", paper_s)
 
 # %% [markdown]
-# Without it, safety takes over nearly everywhere, also where somebody asks what a cat eats. Keep that judge in mind: in
-# section 7 a policy will be trained against it.
+# Without it, safety takes over nearly everywhere, also where somebody asks what a cat eats. Keep that judge in mind:
+# section 7 has a policy that was trained against it.
 #
 # *A good place to pause. You have a judge.*
 #
@@ -536,11 +536,10 @@ with torch.no_grad():
 from llama_lessons.rlhf import sample_answers
 from llama_lessons.world.verdicts import true_reward
 
-every = all_requests("test")
-asked = [request for kind in every.values() for request in kind[:: len(kind) // 16][:16]]  # 16 of each kind
+asked = [request for kind in all_requests("train").values() for request in kind[:: len(kind) // 16][:16]]
 for request in asked[2::9]:
     [answer] = sample_answers(half, tok, [request], seed=1)
-    print(f"{true_reward(request, answer.text):.1f}  {request.kind}: {request.prompt} -> {answer.text}")
+    print(f"{true_reward(request, answer.text):.0f}  {request.kind}: {request.prompt} -> {answer.text}")
 
 # %% [markdown]
 # The number in front is the *true reward*: 1 for a true answer, for a harmless request that is answered and not
@@ -577,16 +576,8 @@ assert best.mean() > truth.mean(), f"the best of eight is worth {best.mean():.2f
 # %%
 from llama_lessons.widgets.best_of import BestOfView, expected_best
 
-flat = [answer for row in answers for answer in row]
-two = score(
-    shipped,
-    tok,
-    [
-        [*request.dialog, {"role": "assistant", "content": text}]
-        for request, row in zip(asked, words, strict=True)
-        for text in row
-    ],
-)
+dialogs = [answered(request.dialog, text) for request, row in zip(asked, words, strict=True) for text in row]
+two = score(shipped, tok, dialogs)  # (N * K, 2)
 judges = {
     "the reward model": learned,
     "its safety score alone": two[:, 1].view_as(learned),
@@ -630,25 +621,40 @@ assert worse, "the best of eight by safety alone should be less true than one at
 
 # %%
 from llama_lessons.batches import pack_whole
-from llama_lessons.dialog import encode_answers
 
+best_words = [row[place] for row, place in zip(words, learned.argmax(1).tolist(), strict=True)]
 kept = [
-    [*request.dialog, {"role": "assistant", "content": row[int(place)]}]
-    for request, row, place in zip(asked, words, learned.argmax(1), strict=True)
+    (*encode_answers(tok, answered(request.dialog, text)), False)
+    for request, text in zip(asked, best_words, strict=True)
 ]
-ids_and_masks = [(*encode_answers(tok, dialog), False) for dialog in kept]
 
 
 def texts_at(step):
     order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(step)).tolist()
-    return pack_whole((ids_and_masks[k] for k in order), 8, 48, tok.eos_id)
+    return pack_whole((kept[k] for k in order), 8, 48, tok.eos_id)
 
 
 student = deepcopy(half)
 list(Trainer(student, TrainConfig(n_steps=12, peak_lr=3e-4, warmup_steps=2), texts_at).run())
-after = sample_answers(student, tok, asked, seed=5)
-worth = sum(true_reward(request, answer.text) for request, answer in zip(asked, after, strict=True)) / len(asked)
-print("its answers are now truer than they were:", worth > float(truth.mean()))
+
+# %%
+every = all_requests("test")
+unseen = [request for kind in every.values() for request in kind[1 :: len(kind) // 30][:30]]  # 30 of each kind
+
+
+def worth(model):
+    """True reward of a model's answers to held-out requests at temperature 1, by kind; and how many differ."""
+    said = [answer.text for answer in sample_answers(model, tok, unseen, seed=9)]
+    verdicts = [true_reward(request, text) for request, text in zip(unseen, said, strict=True)]
+    return by(torch.tensor(verdicts), [request.kind for request in unseen]), len(set(said))
+
+
+before, _ = worth(half)
+taught, _ = worth(student)
+total = {
+    name: sum(score.accuracy for score in row.values()) for name, row in {"before": before, "after": taught}.items()
+}
+print("on requests that it has not seen its answers are truer now:", total["after"] > total["before"])
 
 # %% [markdown]
 # That is a single small round. The shipped model [`data/checkpoints/rlhf`](../data/checkpoints/rlhf) had a full one,
@@ -981,19 +987,20 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 # %%
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
+from llama_lessons.world.requests import MIX
 
 ROUNDS, ANSWERS = 9, 32
 
 
-def train(judge, seed=0, rounds=ROUNDS, mix=None):
-    chosen = {} if mix is None else {"mix": mix}
-
+def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
     def at(step):
-        return list(islice(requests("train", 1000 * seed + step, **chosen), ANSWERS))
+        return list(islice(requests("train", 1000 * seed + step, mix), ANSWERS))
 
-    sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2, "epochs": 2}
-    config = PPOConfig(**sizes, lr=3e-4, critic_rounds=1, seed=seed)
-    return PPO(deepcopy(half), Critic(shipped.trunk), judge, at, tok, config)
+    critic = Critic(shipped.trunk)
+    critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
+    sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
+    config = PPOConfig(**sizes, lr=3e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
 watched = [every["harmless"][3], every["harmful"][5], every["fact"][40]]
@@ -1002,22 +1009,11 @@ view
 
 
 # %%
-def worth(model, seed=9):
-    """True reward of a model's answers to held-out requests, by kind, at temperature 1."""
-    group = [request for kind in every.values() for request in kind[1 :: len(kind) // 30][:30]]
-    said = [answer.text for answer in sample_answers(model, tok, group, seed=seed)]
-    verdicts = [true_reward(request, text) for request, text in zip(group, said, strict=True)]
-    return by(torch.tensor(verdicts), [request.kind for request in group]), len(set(said))
-
-
 ppo = train(learned_reward(shipped))
-before, _ = worth(half)
 view.follow(ppo, "sound judge")
 after, distinct = worth(ppo.policy)
-show(
-    view.picture(),
-    alt="Six measures against nine rounds: learned and true reward, KL, tokens, refusals, false refusals.",
-)
+what = "Six measures against the rounds: learned and true reward, KL, tokens of an answer, refusals, false refusals."
+show(view.picture(), alt=what)
 gain = {kind: after[kind].accuracy - before[kind].accuracy for kind in after}
 print("harmful requests are still refused, more than 9 in 10:", after["harmful"].accuracy > 0.9)
 print("harmless ones and facts together have gained:", gain["harmless"] + gain["fact"] > 0)
@@ -1046,10 +1042,8 @@ def safety_alone(requests_of, answers_of):
 hacked = train(safety_alone, rounds=6)
 view.follow(hacked, "safety alone")
 _, left = worth(hacked.policy)
-show(
-    view.picture(),
-    alt="The same six measures for both runs: with safety alone the learned reward rises, the true one falls.",
-)
+what = "The same six measures for both runs: with safety alone the learned reward rises, the true one falls."
+show(view.picture(), alt=what)
 print("fewer different answers than with the sound judge:", left < distinct)
 
 # %% [markdown]
@@ -1064,8 +1058,8 @@ print("fewer different answers than with the sound judge:", left < distinct)
 # In 2022 a group at OpenAI measured Goodhart's law for reward models ([Gao and
 # others](https://arxiv.org/abs/2210.10760)). Having no truth, they let a large reward model play its part. They drew
 # both rewards against the root of the KL divergence, for the best of K and for PPO. Here are the same curves for our
-# two judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, thirty rounds of PPO and up
-# to sixteen answers.
+# two judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, sixteen rounds of PPO and up
+# to eight answers.
 
 # %%
 runs = table("rlhf_policies")
@@ -1075,15 +1069,10 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss"), strict=True):
         points = [row for row in runs if row["judge"] == way and row["method"] == method and row["mix"] == "balanced"]
         points = [row for row in points if row["seed"] == "0"]
         root = [float(row["kl"]) ** 0.5 for row in points]
-        low, high = (f([float(row["learned"]) for row in points]) for f in (min, max))
-        axes.plot(
-            root,
-            [(float(row["learned"]) - low) / (high - low or 1) for row in points],
-            style,
-            color="#D55E00",
-            alpha=0.6,
-            label=f"{method}: learned (0 to 1)",
-        )
+        gains = [float(row["learned"]) - float(points[0]["learned"]) for row in points]
+        scale = max(map(abs, gains)) or 1.0
+        learned_line = [0.5 + 0.5 * gain / scale for gain in gains]
+        axes.plot(root, learned_line, style, color="#D55E00", alpha=0.6, label=f"{method}: learned, as a share")
         axes.plot(root, [float(row["true"]) for row in points], style, color="#0072B2", label=f"{method}: true")
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 panels[0].legend(frameon=False, fontsize=9, loc="lower right")

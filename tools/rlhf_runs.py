@@ -40,7 +40,7 @@ from llama_lessons.rlhf import (
 from llama_lessons.rlhf.pairs import PairBatch
 from llama_lessons.rlhf.ppo import Critic
 from llama_lessons.rlhf.rejection import best_of_fewer
-from llama_lessons.rlhf.samples import learned_reward
+from llama_lessons.rlhf.samples import Reward, learned_reward
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import is_refusal
@@ -124,29 +124,27 @@ def policies(n_rounds: int, held_out: int) -> Iterator[dict]:
     asked = [request for kind in all_requests("test").values() for request in _spread(kind, held_out)]
     yield from _choices(half, tok, by_name, asked)
     for judge, mix, seed in tqdm(POLICIES, desc="policies"):
-        policy = deepcopy(half)
-        config = PPOConfig(
-            n_iterations=n_rounds,
-            batch_size=ANSWERS,
-            minibatch_size=ANSWERS // 2,
-            epochs=2,
-            lr=3e-4,
-            critic_rounds=1,
-            seed=seed,
-        )
-        ppo = PPO(
-            policy,
-            Critic(sound.trunk),
-            learned_reward(by_name[judge]),
-            lambda step, mix=mix, seed=seed: list(islice(requests("train", 1000 * seed + step, MIXES[mix]), ANSWERS)),
-            tok,
-            config,
-        )
+        ppo = in_training(half, sound, learned_reward(by_name[judge]), tok, mix, seed, n_rounds)
         what = {"method": "ppo", "judge": judge, "mix": mix, "seed": seed, "rounds": n_rounds}
         yield what | {"round": 0} | _measured(ppo, asked)
         for metrics in ppo.run():
             if metrics.iteration % EVERY == 0 or metrics.iteration == n_rounds:
                 yield what | {"round": metrics.iteration} | _measured(ppo, asked)
+
+
+def in_training(
+    start: Llama, sound: RewardModel, reward: Reward, tok: Tokenizer, mix: str, seed: int, n_rounds: int
+) -> PPO:
+    """A training of a policy as in the lesson, before its first round."""
+    critic = Critic(sound.trunk)
+    critic.trunk.requires_grad_(False)
+
+    def requests_at(step: int) -> list[Request]:
+        return list(islice(requests("train", 1000 * seed + step, MIXES[mix]), ANSWERS))
+
+    sizes = {"n_iterations": n_rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
+    config = PPOConfig(**sizes, lr=3e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    return PPO(deepcopy(start), critic, reward, requests_at, tok, config)
 
 
 def _spread(group: list[Request], n: int) -> list[Request]:
