@@ -73,6 +73,49 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
     raise ValueError(f"texts hold {len(ids)} tokens, and {batch_size} rows of {seq_len} take {needed}")
 
 
+def pack_whole(
+    texts: Iterable[tuple[list[int], list[bool], bool]], batch_size: int, seq_len: int, pad_id: int
+) -> Batch:
+    """Put whole texts into rows: none is cut, and what no text fills is padding that asks for nothing.
+
+    So many texts are taken as would fill the rows if they could be cut. Then each, the longest first, goes to the first
+    row with room for it; what finds none is left out. A dialog with a standing wish must close its row: where the next
+    text begins, a model sees what it sees between two turns of one dialog, and would learn that wishes are forgotten.
+
+    Args:
+        texts: the ids of each text, its loss mask (for each id whether the model is asked to predict it), and whether
+            it closes its row: then it stands last, only padding behind it. No more texts are taken than are needed.
+        batch_size: rows (B).
+        seq_len: tokens a row (T).
+        pad_id: fills what is left; any id does, since no target asks for it and no real token looks at it.
+
+    Returns:
+        The batch, shape (B, T); targets are the tokens moved one to the left. A text's first id is no target: what
+        stands before it says nothing about it.
+
+    Raises:
+        ValueError: there is no text, or one that is longer than a row or asks for nothing.
+    """
+    taken, room = [], batch_size * (seq_len + 1)
+    for ids, loss_mask, closes_row in texts:
+        if len(ids) > seq_len + 1 or not any(loss_mask[1:]):
+            raise ValueError(f"texts must ask for something and fit a row of {seq_len} tokens, got one of {len(ids)}")
+        goals = [token if asked else IGNORE for token, asked in zip(ids, loss_mask, strict=True)]
+        taken.append((list(zip(ids, [IGNORE, *goals[1:]], strict=True)), closes_row))
+        if (room := room - len(ids)) <= 0:
+            break
+    if not taken:
+        raise ValueError("texts must hold at least one text, got none")
+    rows = [([], []) for _ in range(batch_size)]  # of each row: what is in it, and what closes it
+    for text, closes_row in sorted(taken, key=lambda pair: -len(pair[0])):
+        fits = (row for row in rows if len(row[0]) + len(row[1]) + len(text) <= seq_len + 1)
+        if (row := next((row for row in fits if not (closes_row and row[1])), None)) is not None:
+            row[closes_row].extend(text)
+    padding = [(pad_id, IGNORE)] * (seq_len + 1)
+    both = torch.tensor([(free + closing + padding)[: seq_len + 1] for free, closing in rows])  # (B, T + 1, 2)
+    return Batch(both[:, :-1, 0].contiguous(), both[:, 1:, 1].contiguous())
+
+
 def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Sum of the cross-entropies at all positions that ask for something, in nats.
 

@@ -94,6 +94,21 @@ PAGES = {  # lesson -> its cells; each makes one view
         "AdapterExplorer(model, tok, {'trained': {1: model, 8: model}}, spectrum=[0.5, 0.3, 0.2],\n"
         "                opening='High up in the Valley,')",
     ],
+    "10_rlhf": [
+        "from llama_lessons.widgets.best_of import BestOfView\n"
+        "from llama_lessons.world.requests import all_requests\n"
+        "asked = [kind[0] for kind in all_requests('test').values()]\n"
+        "dice = torch.Generator().manual_seed(0)\n"
+        "truth, judge = torch.randint(2, (3, 8), generator=dice), torch.rand(3, 8, generator=dice)\n"
+        "texts = [[f'Answer {k}, which is of a usual length.' for k in range(8)]] * 3\n"
+        "BestOfView(asked, texts, truth, {'the reward model': judge, 'the dice': judge.flip(1)})",
+        "from llama_lessons.widgets.ppo import PPOView\n"
+        "view = PPOView(8, asked)\n"
+        "said = [{'request': request.prompt, 'answer': 'I am sorry.', 'right': False} for request in asked]\n"
+        "values = {panel['key']: [0.1 * k for k in range(8)] for panel in view.panels}\n"
+        "view.set_trait('runs', [{'name': name, 'values': values, 'said': [said] * 8} for name in ('one', 'two')])\n"
+        "view",
+    ],
 }
 
 

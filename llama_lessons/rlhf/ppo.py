@@ -1,0 +1,252 @@
+"""PPO: the model writes, is judged, and is moved a little towards what was judged better than expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from llama_lessons.model import Llama
+from llama_lessons.rlhf.advantages import advantages_of, clipped_loss, token_rewards, whiten
+from llama_lessons.rlhf.pairs import padded
+from llama_lessons.rlhf.reward import log_probs_where, said_at
+from llama_lessons.rlhf.samples import Answer, Request, Reward, sample_answers
+from llama_lessons.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOConfig:
+    """How a policy is trained.
+
+    Args:
+        n_iterations: rounds of writing, judging and learning.
+        batch_size: answers in a round.
+        minibatch_size: answers in a step of the optimizers.
+        epochs: how often a round's answers are learned from.
+        lr, critic_lr: learning rates, constant, of policy and critic.
+        beta: weight of the KL penalty.
+        clip: how far from 1 a ratio may pay.
+        gamma, lam: see `advantages_of`.
+        max_score: whitened rewards are clipped to this, on both sides.
+        critic_rounds: rounds at the beginning in which the critic learns alone, for a bad critic is worse than none.
+        min_deviation: floor of the deviation by which scores are divided: else, where all answers are good, noise
+            among them would be blown up.
+        max_new_tokens: of an answer.
+        seed: of all draws.
+
+    Raises:
+        ValueError: a number is out of its range.
+
+    Source: Llama 2, arXiv:2307.09288, section 3.2.3: clip 0.2, beta 0.01, a rate of 1e-6 and 512 answers at 7B.
+    """
+
+    n_iterations: int = 20
+    batch_size: int = 64
+    minibatch_size: int = 32
+    epochs: int = 1
+    lr: float = 1e-4
+    critic_lr: float = 3e-4
+    beta: float = 0.05
+    clip: float = 0.2
+    gamma: float = 1.0
+    lam: float = 0.95
+    max_score: float = 3.0
+    critic_rounds: int = 2
+    min_deviation: float = 1.0
+    max_new_tokens: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_iterations", "batch_size", "minibatch_size", "epochs", "max_new_tokens"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("beta", "gamma", "lam", "lr", "critic_lr", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
+        if self.batch_size % self.minibatch_size:
+            raise ValueError(f"minibatch_size must divide batch_size = {self.batch_size}, got {self.minibatch_size}")
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A round's answers, and what was thought of each of their tokens before anything was learned from them.
+
+    Args:
+        tokens: requests and answers, padded, int64, shape (B, T).
+        said: which places a token was written after, bool, shape (B, T-1).
+        log_probs: of those tokens under the policy, shape (B, T-1).
+        log_ratios: less those under the reference, shape (B, T-1).
+        advantages: whitened, shape (B, T-1).
+        returns: what the critic should have expected, shape (B, T-1).
+    """
+
+    tokens: Tensor
+    said: Tensor
+    log_probs: Tensor
+    log_ratios: Tensor
+    advantages: Tensor
+    returns: Tensor
+
+
+@dataclass(frozen=True)
+class PPOMetrics:
+    """What one iteration was like.
+
+    Args:
+        iteration: counted from 1.
+        reward: mean of the answers' rewards, as the judge gave them.
+        kl: mean log-ratio of whole answers to the reference, in nats.
+        first_ratio: largest distance of a ratio from 1 before the first step.
+        clipped: share of ratios that were clipped in the last epoch.
+        value_loss: mean squared error of the critic.
+        requests, answers: what was asked, and what the policy wrote before it learned from it.
+    """
+
+    iteration: int
+    reward: float
+    kl: float
+    first_ratio: float
+    clipped: float
+    value_loss: float
+    requests: Sequence[Request]
+    answers: Sequence[Answer]
+
+
+class Critic(nn.Module):
+    """Expects, after every token, what reward is still to come.
+
+    Args:
+        trunk: of the reward model, which is copied: it knows most of what a critic must know.
+    """
+
+    def __init__(self, trunk: Llama) -> None:
+        super().__init__()
+        self.trunk = deepcopy(trunk).requires_grad_(True)
+        self.value = nn.Linear(trunk.config.dim, 1, bias=False).to(trunk.embedding.weight)
+        nn.init.zeros_(self.value.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, T) -> values after all tokens but the last, (B, T-1)."""
+        return self.value(self.trunk.hidden(tokens)[:, :-1])[:, :, 0]
+
+
+class PPO:
+    """A policy in training.
+
+    Args:
+        policy: the model, trained in place; what it is now is kept as the reference.
+        critic: trained with it.
+        reward: judges answers.
+        requests_at: the requests of an iteration, counted from 0: `batch_size` of them.
+        tok: the tokenizer.
+        config: how.
+
+    Attributes:
+        reference: the policy as it was. iteration: rounds done.
+        scales: mean and deviation of what the reference's answers get, to requests that are tagged and to the others.
+    """
+
+    def __init__(
+        self,
+        policy: Llama,
+        critic: Critic,
+        reward: Reward,
+        requests_at: Callable[[int], Sequence[Request]],
+        tok: Tokenizer,
+        config: PPOConfig,
+    ) -> None:
+        self.policy, self.critic, self.reward, self.requests_at = policy, critic, reward, requests_at
+        self.tok, self.config, self.iteration = tok, config, 0
+        self.reference = deepcopy(policy).requires_grad_(False)
+        self.scales: dict[bool, tuple[float, float]] = {}
+        adamw = {"betas": (0.9, 0.95), "eps": 1e-5, "weight_decay": 0.0}
+        self.optimizers = [
+            torch.optim.AdamW(policy.parameters(), lr=config.lr, **adamw),
+            torch.optim.AdamW(critic.parameters(), lr=config.critic_lr, **adamw),
+        ]
+        self.draws = torch.Generator().manual_seed(config.seed)
+
+    def run(self) -> Iterator[PPOMetrics]:
+        """Train to the end of the config, handing out each iteration's metrics."""
+        while self.iteration < self.config.n_iterations:
+            requests = self.requests_at(self.iteration)
+            seed = self.config.seed * 100_000 + self.iteration
+            answers = sample_answers(self.policy, self.tok, requests, self.config.max_new_tokens, 1.0, seed)
+            rewards = self.reward(requests, answers)  # (B,)
+            order = torch.randperm(len(answers), generator=self.draws)  # the same rows are always computed together
+            parts = order.split(self.config.minibatch_size)
+            rollout = self.look_back(answers, self.whitened(rewards, requests, answers), parts)
+            first_ratio, clipped, value_loss = self.learn(rollout, parts)
+            self.iteration += 1
+            kl = float(rollout.log_ratios.sum(1).mean())
+            yield PPOMetrics(
+                self.iteration, float(rewards.mean()), kl, first_ratio, clipped, value_loss, requests, answers
+            )
+
+    def whitened(self, rewards: Tensor, requests: Sequence[Request], answers: Sequence[Answer]) -> Tensor:
+        """Rewards as they are learned from, (B,): of mean 0 and deviation 1 for the reference, clipped.
+
+        Tagged requests are judged by another score than the rest, so each of the two has a mean and deviation of its
+        own. An answer that does not end gets the least there is.
+        """
+        tagged = torch.tensor([request.tagged for request in requests])
+        for tag in {True, False} - self.scales.keys():
+            some = rewards[tagged == tag]
+            if len(some) > 1:
+                self.scales[tag] = float(some.mean()), max(float(some.std()), self.config.min_deviation)
+        mean, deviation = torch.tensor([self.scales[request.tagged] for request in requests]).unbind(1)
+        most = self.config.max_score
+        ended = torch.tensor([answer.ended for answer in answers])
+        return torch.where(ended, ((rewards - mean) / deviation).clamp(-most, most), -most)
+
+    @torch.no_grad()
+    def look_back(self, answers: Sequence[Answer], scores: Tensor, parts: Sequence[Tensor]) -> Rollout:
+        """What policy, reference and critic think of answers with these scores, (B,)."""
+        batch = padded([(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers])
+        tokens, lengths, starts = (part.to(self.policy.embedding.weight.device) for part in batch)
+        said = said_at(tokens, lengths, starts)  # (B, T-1)
+        log_probs, theirs, values = (torch.zeros(said.shape, device=tokens.device) for _ in range(3))
+        for rows in parts:
+            log_probs[rows] = answer_log_probs(self.policy, tokens[rows], said[rows])
+            theirs[rows] = answer_log_probs(self.reference, tokens[rows], said[rows])
+            values[rows] = self.critic(tokens[rows]) * said[rows]
+        log_ratios = log_probs - theirs
+        rewards = token_rewards(scores.to(tokens.device), log_ratios, said, self.config.beta)
+        advantages = advantages_of(rewards, values, said, self.config.gamma, self.config.lam)
+        return Rollout(tokens, said, log_probs, log_ratios, whiten(advantages, said), advantages + values)
+
+    def learn(self, rollout: Rollout, parts: Sequence[Tensor]) -> tuple[float, float, float]:
+        """Take a step on every minibatch, `epochs` times: first ratio's distance, share clipped, critic's loss."""
+        first_ratio, clipped, errors = math.nan, [], []
+        for _ in range(self.config.epochs):
+            clipped, errors = [], []
+            for rows in parts:
+                tokens, said, old = rollout.tokens[rows], rollout.said[rows], rollout.log_probs[rows]
+                log_probs = answer_log_probs(self.policy, tokens, said)
+                distance = ((log_probs.detach() - old).exp() - 1).abs()[said]
+                first_ratio = float(distance.max()) if math.isnan(first_ratio) else first_ratio
+                clipped.append(float((distance > self.config.clip).float().mean()))
+                loss = clipped_loss(log_probs, old, rollout.advantages[rows], said, self.config.clip)
+                error = (self.critic(tokens) - rollout.returns[rows])[said].pow(2).mean()
+                errors.append(float(error.detach()))
+                self._step(loss + error)
+        return first_ratio, sum(clipped) / len(clipped), sum(errors) / len(errors)
+
+    def _step(self, loss: Tensor) -> None:
+        """Policy and critic share no weight: one backward pass serves both."""
+        loss.backward()
+        learners = self.optimizers if self.iteration >= self.config.critic_rounds else self.optimizers[1:]
+        for optimizer in learners:
+            nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], 1.0)
+            optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+
+
+def answer_log_probs(model: Llama, tokens: Tensor, said: Tensor) -> Tensor:
+    """Log-probabilities of the tokens after the places that count: (B, T), (B, T-1) -> nats, (B, T-1)."""
+    return log_probs_where(model, model.hidden(tokens), tokens, said)
