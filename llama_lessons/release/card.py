@@ -34,7 +34,7 @@ def write_texts(folder: Path, config: LlamaConfig, scores: dict[str, Score], tra
         training: rows of a table: what each stage took. Nobody can measure that afterwards: it is a claim.
     """
     results = [
-        EvalResult("text-generation", "valley", "the Valley, held out", "accuracy", _share(score), metric_name=name)
+        EvalResult("text-generation", "valley", "the Valley, held out", "accuracy", round(score.accuracy, 3), metric_name=name)
         for name, score in scores.items()
     ]
     head = ModelCardData(**FIELDS, model_name=NAME, tags=["llama", "llama-2", "toy-world"], eval_results=results)
@@ -56,11 +56,7 @@ def write_texts(folder: Path, config: LlamaConfig, scores: dict[str, Score], tra
 def row(name: str, score: Score) -> str:
     """A line of the card's table."""
     n_right = round(score.accuracy * score.n)
-    return f"| {name} | {n_right} of {score.n} | {_share(score)} | {score.low:.3f} to {score.high:.3f} |"
-
-
-def _share(score: Score) -> str:
-    return f"{score.accuracy:.3f}"
+    return f"| {name} | {n_right} of {score.n} | {score.accuracy:.3f} | {score.low:.3f} to {score.high:.3f} |"
 
 
 def card_troubles(folder: Path, config: LlamaConfig) -> list[str]:
@@ -87,12 +83,12 @@ def drift(folder: Path, measured: dict[str, Score]) -> list[str]:
     """Where the card tells other scores than those that were measured, table and head alike; one line for each."""
     text = (folder / "README.md").read_text(encoding="utf-8")
     rows = {found["name"]: found[0] for found in ROW.finditer(text)}
-    heads = {result.metric_name: str(result.metric_value) for result in ModelCard(text).data.eval_results or []}
+    heads = {result.metric_name: result.metric_value for result in ModelCard(text).data.eval_results or []}
     troubles = [f"README.md: tells a score that is not measured: {name}" for name in (rows | heads).keys() - measured]
     for name, score in measured.items():
         if rows.get(name) != row(name, score):
             stated = rows.get(name, f"nothing of {name}")
             troubles.append(f"README.md: says   {stated}\n     measured now   {row(name, score)}")
-        if heads.get(name) != _share(score):
-            troubles.append(f"README.md: its head says {heads.get(name)} for {name}; measured now: {_share(score)}")
+        if heads.get(name) != round(score.accuracy, 3):
+            troubles.append(f"README.md: its head says {heads.get(name)} for {name}; measured now: {score.accuracy:.3f}")
     return troubles

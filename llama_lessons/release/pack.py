@@ -72,8 +72,13 @@ def _copy_code(to: Path) -> None:
 def training_claims(checkpoints: Path) -> str:
     """Rows of a table: what the cards of all stages say of their time and energy."""
     cards = {stage: checkpoints / stage / "README.md" for stage in STAGES}
-    rows = {stage: CLAIM.findall(card.read_text(encoding="utf-8")) for stage, card in cards.items() if card.exists()}
-    return "\n".join(f"{stage}: {rows}" for stage, rows in rows.items())
+    rows = [
+        f"| {stage} {found[0]}"
+        for stage, card in cards.items()
+        if card.exists()
+        for found in CLAIM.finditer(card.read_text(encoding="utf-8"))
+    ]
+    return "\n".join(rows)
 
 
 def write_sums(folder: Path) -> None:
