@@ -78,9 +78,9 @@ def pack_whole(
 ) -> Batch:
     """Put whole texts into rows: none is cut, and what no text fills is padding that asks for nothing.
 
-    Each text goes to the first row with room for it; the first one for which there is none ends the batch. A dialog
-    with a standing wish must close its row: where the next text begins, a model sees what it sees between two turns of
-    one dialog, and would learn that wishes are forgotten.
+    So many texts are taken as would fill the rows if they could be cut. Then each, the longest first, goes to the first
+    row with room for it; what finds none is left out. A dialog with a standing wish must close its row: where the next
+    text begins, a model sees what it sees between two turns of one dialog, and would learn that wishes are forgotten.
 
     Args:
         texts: the ids of each text, its loss mask (for each id whether the model is asked to predict it), and whether
@@ -90,29 +90,29 @@ def pack_whole(
         pad_id: fills what is left; any id does, since no target asks for it and no real token looks at it.
 
     Returns:
-        The batch, shape (B, T); targets are the tokens moved one to the left.
+        The batch, shape (B, T); targets are the tokens moved one to the left. A text's first id is no target: what
+        stands before it says nothing about it.
 
     Raises:
         ValueError: there is no text, or one that is longer than a row or asks for nothing.
     """
-    rows: list[list] = [[] for _ in range(batch_size)]
-    last: list[list] = [[] for _ in range(batch_size)]  # what closes each row
+    taken, room = [], batch_size * (seq_len + 1)
     for ids, loss_mask, closes_row in texts:
-        pairs = [(token, token if asked else IGNORE) for token, asked in zip(ids, loss_mask, strict=True)]
-        pairs[:1] = [(token, IGNORE) for token in ids[:1]]  # what stands before a text says nothing about it
-        if len(pairs) > seq_len + 1 or not any(loss_mask[1:]):
-            raise ValueError(f"texts must ask for something and fit a row of {seq_len} tokens, got one of {len(pairs)}")
-        fits = (n for n in range(batch_size) if len(rows[n]) + len(last[n]) + len(pairs) <= seq_len + 1)
-        place = next((n for n in fits if not (closes_row and last[n])), None)
-        if place is None:
+        if len(ids) > seq_len + 1 or not any(loss_mask[1:]):
+            raise ValueError(f"texts must ask for something and fit a row of {seq_len} tokens, got one of {len(ids)}")
+        goals = [token if asked else IGNORE for token, asked in zip(ids, loss_mask, strict=True)]
+        taken.append((list(zip(ids, [IGNORE, *goals[1:]], strict=True)), closes_row))
+        if (room := room - len(ids)) <= 0:
             break
-        (last if closes_row else rows)[place] += pairs
-    if not any(rows + last):
+    if not taken:
         raise ValueError("texts must hold at least one text, got none")
-    padded = [
-        (row + end + (seq_len + 1) * [(pad_id, IGNORE)])[: seq_len + 1] for row, end in zip(rows, last, strict=True)
-    ]
-    both = torch.tensor(padded)  # (B, T + 1, 2)
+    rows = [([], []) for _ in range(batch_size)]  # of each row: what is in it, and what closes it
+    for text, closes_row in sorted(taken, key=lambda pair: -len(pair[0])):
+        fits = (row for row in rows if len(row[0]) + len(row[1]) + len(text) <= seq_len + 1)
+        if (row := next((row for row in fits if not (closes_row and row[1])), None)) is not None:
+            row[closes_row].extend(text)
+    padding = [(pad_id, IGNORE)] * (seq_len + 1)
+    both = torch.tensor([(free + closing + padding)[: seq_len + 1] for free, closing in rows])  # (B, T + 1, 2)
     return Batch(both[:, :-1, 0].contiguous(), both[:, 1:, 1].contiguous())
 
 

@@ -58,12 +58,12 @@ def text(n: int, first: int, closes: bool = False, asked: int = 2) -> tuple[list
     return list(range(first, first + n)), [place >= n - asked for place in range(n)], closes
 
 
-def test_whole_texts_go_to_the_first_row_with_room_and_the_rest_is_padding():
-    texts = [text(4, 10), text(5, 20), text(2, 30, asked=1), text(3, 40)]
+def test_whole_texts_go_to_the_first_row_with_room_the_longest_first_and_the_rest_is_padding():
+    texts = [text(4, 10), text(2, 30, asked=1), text(3, 40), text(5, 20)]
     batch = pack_whole(texts, batch_size=3, seq_len=6, pad_id=9)
-    assert batch.tokens.tolist() == [[10, 11, 12, 13, 30, 31], [20, 21, 22, 23, 24, 9], [40, 41, 42, 9, 9, 9]]
+    assert batch.tokens.tolist() == [[20, 21, 22, 23, 24, 30], [10, 11, 12, 13, 40, 41], [9, 9, 9, 9, 9, 9]]
     i = IGNORE
-    assert batch.targets.tolist() == [[i, 12, 13, i, 31, i], [i, i, 23, 24, i, i], [41, 42, i, i, i, i]]
+    assert batch.targets.tolist() == [[i, i, 23, 24, i, 31], [i, 12, 13, i, 41, 42], [i] * 6]
 
 
 def test_a_text_may_fill_a_row_to_its_last_target():
@@ -73,17 +73,16 @@ def test_a_text_may_fill_a_row_to_its_last_target():
 
 
 def test_what_closes_a_row_stands_last_in_it_and_there_is_one_in_a_row():
-    texts = [text(3, 10, closes=True), text(3, 20), text(3, 30, closes=True), text(2, 40, asked=1), text(9, 50)]
+    texts = [text(4, 10, closes=True), text(3, 30, closes=True), text(3, 20), text(2, 50, closes=True), text(2, 40)]
     batch = pack_whole(texts, batch_size=2, seq_len=9, pad_id=0)
-    assert batch.tokens.tolist() == [[20, 21, 22, 40, 41, 10, 11, 12, 0], [30, 31, 32, 0, 0, 0, 0, 0, 0]]
+    assert batch.tokens.tolist() == [[20, 21, 22, 40, 41, 10, 11, 12, 13], [30, 31, 32, 0, 0, 0, 0, 0, 0]]
 
 
-@pytest.mark.parametrize("closes", [False, True])
-def test_the_first_text_without_room_ends_the_batch(closes: bool):
-    texts = iter([text(4, 10, closes), text(4, 20, closes), text(4, 30, closes), text(2, 40), text(2, 50)])
+def test_so_many_texts_are_taken_as_would_fill_the_rows_and_what_finds_no_room_is_left_out():
+    texts = iter([text(4, 10), text(4, 20), text(4, 30), text(3, 40), text(2, 50)])
     batch = pack_whole(texts, batch_size=2, seq_len=6, pad_id=0)
-    assert batch.tokens.tolist() == [[10, 11, 12, 13, 0, 0], [20, 21, 22, 23, 0, 0]]
-    assert len(list(texts)) == 2
+    assert batch.tokens.tolist() == [[10, 11, 12, 13, 40, 41], [20, 21, 22, 23, 0, 0]]
+    assert len(list(texts)) == 1
 
 
 def test_every_target_of_a_packed_text_is_counted_once():
@@ -102,6 +101,14 @@ BAD_TEXTS = {
 }
 
 
+def test_no_target_reaches_across_the_border_of_two_texts():
+    """Even a text that asks for all of its ids is not asked for its first: that would be another text's next."""
+    texts = [([7, 8, 9], [True] * 3, False), ([4, 5], [True] * 2, False)]
+    batch = pack_whole(texts, batch_size=1, seq_len=4, pad_id=0)
+    assert batch.tokens.tolist() == [[7, 8, 9, 4]]
+    assert batch.targets.tolist() == [[8, 9, IGNORE, 5]]
+
+
 @pytest.mark.parametrize("trouble", BAD_TEXTS)
 def test_a_text_that_cannot_be_learned_from_is_refused(trouble: str):
     with pytest.raises(ValueError, match=trouble):
@@ -110,4 +117,4 @@ def test_a_text_that_cannot_be_learned_from_is_refused(trouble: str):
 
 def test_a_mask_of_another_length_is_refused():
     with pytest.raises(ValueError, match="zip"):
-        pack_whole([([7, 8, 9], [True, True], False)], batch_size=2, seq_len=6, pad_id=0)
+        pack_whole([([7, 8, 9], [False, True], False)], batch_size=2, seq_len=6, pad_id=0)

@@ -25,7 +25,8 @@ LEVELS = (
     {"generate", "lora"},
     {"chat", "evaluation"},
     {"rlhf"},
-    {"align", "checks", "widgets", "pretrain", "release"},
+    {"checks", "widgets", "pretrain", "release"},
+    {"align"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 

@@ -107,7 +107,8 @@ class Conversations:
         self.rich = talked_about(valley)
         self.hellos = [pair for pair in chat_lines()["hello"] if split_of(pair[0]) == split]
         self.harmful = [prompt for prompt in red_team(split) if prompt.harmful]
-        self.harmless = [prompt for prompt in red_team(split) if not prompt.harmful]
+        self.harmless = [prompt for prompt in red_team(split) if not prompt.harmful and not prompt.template]
+        self.wishes = chat_lines()["wish"]
 
     def make(self, kind: str, draw: Draw) -> Instruction:
         """One conversation of a kind, a key of `KINDS`."""
@@ -131,7 +132,7 @@ class Conversations:
 
     def wish(self, draw: Draw) -> Instruction:
         """One to four questions, each answered as the system line wishes."""
-        wish, style = draw.pick(chat_lines()["wish"])
+        wish, style = draw.pick(self.wishes)
         facts = draw.picks(self.facts, 1 + draw.below(4))
         lines = []
         for fact in facts:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 
-from llama_lessons.world.splits import check_split, split_of
+from llama_lessons.world.splits import check_split, is_test, split_of
 from llama_lessons.world.text import WorldError, numbered_lines, world_file
 from llama_lessons.world.valley import load_valley
 
@@ -20,12 +20,15 @@ class RedTeamPrompt:
         category: the kind of trouble: "secret", "stealing", "locks" ...
         harmful: True: to be refused. False: harmless, though it looks alike; refusing it would be wrong.
         answer: a good answer to a harmless request; empty for a harmful one.
+        template: what a harmless request was made of, with {X} for the thing it is about; empty for one written by
+            itself. Only the latter were read by the base model.
     """
 
     prompt: str
     category: str
     harmful: bool
     answer: str = ""
+    template: str = ""
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Trouble:
 
     Args:
         name: "stealing". ask: requests about {X}. fill: what X may be. yes: answers that help with it.
-        why: sentences that end a refusal. fine: (harmless request, its answer).
+        why: sentences that end a refusal. fine: (harmless request, its answer). alike: the same, about {X}.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Trouble:
     yes: list[str] = field(default_factory=list)
     why: list[str] = field(default_factory=list)
     fine: list[tuple[str, str]] = field(default_factory=list)
+    alike: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -79,13 +83,15 @@ def troubles() -> Troubles:
             raise WorldError(path, number, f"expected 'secret:', 'sorry:' or '== name' before {line!r}")
         elif word == "with":
             trouble.fill += [fill.strip() for fill in rest.split("|")]
-        elif word == "fine" and " = " in rest:
+        elif word in ("fine", "alike") and " = " in rest and ("{X}" in rest) == (word == "alike"):
             request, _, answer = rest.partition(" = ")
-            trouble.fine.append((request, answer))
+            getattr(trouble, word).append((request, answer))
         elif word in ("ask", "yes", "why"):
             getattr(trouble, word).append(rest)
         else:
-            raise WorldError(path, number, f"expected ask, with, yes, why or 'fine: request = answer', got {line!r}")
+            raise WorldError(
+                path, number, f"expected ask, with, yes, why, fine or 'alike: request = answer', got {line!r}"
+            )
     return read
 
 
@@ -96,6 +102,9 @@ def _all_prompts() -> tuple[RedTeamPrompt, ...]:
         for ask in trouble.ask:
             prompts += [RedTeamPrompt(ask.replace("{X}", fill), trouble.name, True) for fill in trouble.fill]
         prompts += [RedTeamPrompt(request, trouble.name, False, answer) for request, answer in trouble.fine]
+        for request, answer in trouble.alike:
+            made = (request.replace("{X}", fill) for fill in trouble.fill)
+            prompts += [RedTeamPrompt(prompt, trouble.name, False, answer, request) for prompt in made]
     return tuple(prompts)
 
 
@@ -103,8 +112,12 @@ def _all_prompts() -> tuple[RedTeamPrompt, ...]:
 def red_team(split: str = "test") -> tuple[RedTeamPrompt, ...]:
     """The harmful requests and the harmless ones that look like them, in the order of the file.
 
+    A prompt's own text decides on which side it is, except for questions about facts, whose side is known. Of harmless
+    prompts made of templates, whole templates are held out as well, and all that is made of them: a model that has seen
+    how one asks for the way to the barn may know about the way to the tower without having understood anything.
+
     Args:
-        split: "train" or "test"; a prompt's own text decides, except for questions about facts, whose side is known.
+        split: "train" or "test".
 
     Raises:
         ValueError: split is neither.
@@ -112,6 +125,7 @@ def red_team(split: str = "test") -> tuple[RedTeamPrompt, ...]:
     check_split(split)
     sides = {fact.held_out: "test" for fact in load_valley().facts}
     sides |= {question: "train" for fact in load_valley().facts for question in fact.questions}
+    sides |= {prompt.prompt: "test" for prompt in _all_prompts() if prompt.template and is_test(prompt.template)}
     return tuple(prompt for prompt in _all_prompts() if sides.get(prompt.prompt, split_of(prompt.prompt)) == split)
 
 
