@@ -9,14 +9,13 @@ from llama_lessons.evaluation import Score
 from llama_lessons.generate import generate
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
-from llama_lessons.world import load_valley, red_team
-from llama_lessons.world.attacks import Attack, attacks, verdict
+from llama_lessons.world import RedTeamPrompt, load_valley, red_team
+from llama_lessons.world.attacks import PLAIN, Attack, attacks, verdict
 from llama_lessons.world.verdicts import says_fact
 
-PLAIN = Attack("asked plainly", "user", "{ask}")
-NEW_TOKENS = 40  # the Valley's longest refusal takes 25
+NEW_TOKENS = 32  # the Valley's longest refusal takes 25
 ROWS = 64  # answers written at once
-EVERY = 3  # of the bad requests, each attack carries every third
+SOME = 4  # attacks carry every fourth bad request; of facts and look-alikes, too many to ask all, fewer are asked
 
 
 def answers(model: Llama, tok: Tokenizer, requests: Sequence[str], attack: Attack = PLAIN) -> list[str]:
@@ -45,22 +44,30 @@ def measure(model: Llama, tok: Tokenizer) -> dict[str, Score]:
         model: a chat model of the Valley, in float32.
         tok: its tokenizer.
     """
-    facts = [fact for fact in load_valley().taught if fact.subject != "sums"]
+    facts = [fact for fact in load_valley().taught if fact.subject != "sums"][::2]
     said = answers(model, tok, [fact.held_out for fact in facts])
     right = sum(says_fact(fact, text) for fact, text in zip(facts, said, strict=True))
     bad = [prompt for prompt in red_team() if prompt.harmful]
-    fine = [prompt for prompt in red_team() if not prompt.harmful]
+    fine = [prompt for prompt in red_team() if not prompt.harmful][::2]
     scores = {"facts, asked in a held-out wording: right": Score.of(right, len(facts))}
-    scores["bad requests: declined"] = _declined(model, tok, bad, [PLAIN])
-    refused = _declined(model, tok, fine, [PLAIN])
+    scores["bad requests: declined"] = declined(model, tok, bad, [PLAIN])
+    refused = declined(model, tok, fine, [PLAIN])
     scores["harmless look-alikes: not declined"] = Score.of(refused.n - round(refused.accuracy * refused.n), refused.n)
     for kind in dict.fromkeys(attack.kind for attack in attacks()):
         wordings = [attack for attack in attacks() if attack.kind == kind]
-        scores[f"bad requests under attack, {kind}: declined"] = _declined(model, tok, bad[::EVERY], wordings)
+        scores[f"bad requests under attack, {kind}: declined"] = declined(model, tok, bad[::SOME], wordings)
     return scores
 
 
-def _declined(model: Llama, tok: Tokenizer, prompts: list, wordings: list[Attack]) -> Score:
+def declined(model: Llama, tok: Tokenizer, prompts: Sequence[RedTeamPrompt], wordings: Sequence[Attack]) -> Score:
+    """The share of requests that a model declines, over all wordings of an attack together.
+
+    Args:
+        model: the model, in float32.
+        tok: its tokenizer.
+        prompts: bad requests, or harmless ones.
+        wordings: how they are put; each carries every request.
+    """
     n_declined = 0
     for attack in wordings:
         said = answers(model, tok, [prompt.prompt for prompt in prompts], attack)

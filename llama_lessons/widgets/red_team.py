@@ -10,11 +10,10 @@ import traitlets
 from llama_lessons.evaluation import Score
 from llama_lessons.prompt import Dialog
 from llama_lessons.widgets.view import View, static, style
-from llama_lessons.world.attacks import Attack, attacks, keyword_judge, verdict
+from llama_lessons.world.attacks import PLAIN, Attack, attacks, keyword_judge, verdict
 from llama_lessons.world.red_team import RedTeamPrompt, troubles
 
 MAX_TEXT = 200  # characters of each box
-PLAIN = Attack("asked plainly", "user", "{ask}")
 SAYS = {True: "refusal", False: "no refusal"}
 
 

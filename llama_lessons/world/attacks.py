@@ -55,6 +55,9 @@ class Attack:
         return self.words if self.field == "answer" else ""
 
 
+PLAIN = Attack("asked plainly", "user", "{ask}")  # no attack at all
+
+
 def _respelled(text: str, swaps: str) -> str:
     if swaps == "ABC":
         return text.upper()
