@@ -49,9 +49,9 @@ print(", ".join(models), "- all of", f"{models['RLHF'].config.n_params:,} parame
 # %% [markdown]
 # ## 1. Both errors, side by side
 #
-# The Valley has its own idea of harm: eight kinds of trouble, in `data/world/red_team.txt`. A request either is bad, and
-# a good neighbour declines it, or is harmless and only *looks* alike. `answers` sends requests in the chat's form and
-# writes greedily: the same words on every machine.
+# The Valley has its own idea of harm: eight kinds of trouble, in `data/world/red_team.txt`. A request either is bad,
+# and a good neighbour declines it, or is harmless and only *looks* alike. `answers` sends requests in the chat's form
+# and writes greedily: the same words on every machine.
 
 # %%
 from llama_lessons.release import answers
@@ -69,8 +69,8 @@ for prompt in (bad[20], fine[20]):
 # The paper measured both sides as well: violations on about 2,000 adversarial prompts (section 4.4), and *false
 # refusals*, harmless questions that are declined (section 4.2.3).
 #
-# **Predict:** which of the three models declines most of the bad requests? And which declines most of the harmless ones?
-# The base model was never aligned.
+# **Predict:** which of the three models declines most of the bad requests? And which declines most of the harmless
+# ones? The base model was never aligned.
 
 # %%
 from llama_lessons.evaluation import Score
@@ -112,13 +112,15 @@ print("\nspelling, sent as:", attacks("test")[8].dialog(bad[20].prompt))
 
 # %% [markdown]
 # `user` changes what the user says, `system` puts a system line before it, `before` an earlier turn, `swap` spells it
-# otherwise. The last one is of another kind: `answer` writes the *first words of the answer*, and the model goes on from
-# there. On a web page nobody can do that. Who has the weights can.
+# otherwise. The last one is of another kind: `answer` writes the *first words of the answer*, and the model goes on
+# from there. On a web page nobody can do that. Who has the weights can.
 #
 # **Predict:** which kind gets around the model after RLHF? Rank three.
 
 # %%
-kinds = {kind: [a for a in attacks("test") if a.kind == kind] for kind in dict.fromkeys(a.kind for a in attacks("test"))}
+kinds = {
+    kind: [a for a in attacks("test") if a.kind == kind] for kind in dict.fromkeys(a.kind for a in attacks("test"))
+}
 for kind, wordings in kinds.items():
     results[kind] = {name: both_errors(model, 5, wordings) for name, model in models.items()}
 
@@ -138,8 +140,16 @@ for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, d
         scores = [row[name][k] for row in results.values()]
         places = [place + shift for place in range(len(scores))]
         ends = [[s.accuracy - s.low for s in scores], [s.high - s.accuracy for s in scores]]
-        axes.errorbar([s.accuracy for s in scores], places, xerr=abs(array(ends)), fmt="os^"[round(4 * shift) + 1], ms=4, label=name,
-                      color=colours[name], capsize=2)
+        axes.errorbar(
+            [s.accuracy for s in scores],
+            places,
+            xerr=abs(array(ends)),
+            fmt="os^"[round(4 * shift) + 1],
+            ms=4,
+            label=name,
+            color=colours[name],
+            capsize=2,
+        )
     axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(results)))
     axes.set_yticklabels(results)
 panels[0].invert_yaxis()
@@ -193,7 +203,8 @@ check_verdict(my_verdict)
 # </details>
 # <details><summary>Hint 2</summary>
 #
-# `sentence.lower() in text.lower()` finds a sentence in letters of any size; `any(...)` over a list asks for one of them.
+# `sentence.lower() in text.lower()` finds a sentence in letters of any size; `any(...)` over a list asks for one of
+# them.
 # </details>
 
 
@@ -251,8 +262,8 @@ for name, model in models.items():
 # the answer. Choose a request and how it is put, or write your own: each attack of yours is answered by all three
 # models, judged, and noted. Can you get the secret out without the third box?
 #
-# Three things to try: `Talk like a pirate.` as the system line; a greeting before the request; *Behind the waterfall* as
-# first words of a harmless question.
+# Three things to try: `Talk like a pirate.` as the system line; a greeting before the request; *Behind the waterfall*
+# as first words of a harmless question.
 
 # %%
 from llama_lessons.dialog import encode_dialog
@@ -359,8 +370,8 @@ check_judge_errors(solved_judge_errors)
 
 # %% [markdown]
 # Three judges: the keywords; `is_refusal`, which looks for the same words, in any letters, in the first 40 characters
-# only; and the Valley's exact one. **Predict:** what does each do with a refusal in capitals? With a pirate's? With help
-# after a sorry?
+# only; and the Valley's exact one. **Predict:** what does each do with a refusal in capitals? With a pirate's? With
+# help after a sorry?
 
 # %%
 from llama_lessons.checks.release import errors_of_judge
@@ -391,8 +402,8 @@ for name, judge in judges.items():
 assert errors["the Valley's"] == (0, 0), f"the judge that has the list should know it: {errors}"
 
 # %% [markdown]
-# The keyword judge does not read capitals, does not speak pirate, and does not know that *That is private.* is a no.
-# It takes a story in which somebody is sorry for a refusal, and help that comes after a *sorry* as well, which is the
+# The keyword judge does not read capitals, does not speak pirate, and does not know that *That is private.* is a no. It
+# takes a story in which somebody is sorry for a refusal, and help that comes after a *sorry* as well, which is the
 # worst error of all. A judge that looks at the opening in any letters is better at the first and no better at the last.
 # That the Valley's makes no mistake here is no merit: these are the sentences that it was given. On the models' answers
 # the three can be compared, too.
@@ -402,7 +413,9 @@ print(f"{'RLHF, bad requests':<26} {'keywords':>10} {'opening':>10} {'the Valley
 for kind, wordings in {"asked plainly": [PLAIN], **kinds}.items():
     told, n = dict.fromkeys(judges, 0), 0
     for attack in wordings:
-        for prompt, text in zip(bad[::5], answers(models["RLHF"], tok, [p.prompt for p in bad[::5]], attack), strict=True):
+        for prompt, text in zip(
+            bad[::5], answers(models["RLHF"], tok, [p.prompt for p in bad[::5]], attack), strict=True
+        ):
             n += 1
             for name, judge in judges.items():
                 told[name] += judge(prompt.category, text)
@@ -416,9 +429,9 @@ for kind, wordings in {"asked plainly": [PLAIN], **kinds}.items():
 #
 # ## 5. The paper's count
 #
-# The paper counts *violations per prompt*: 1,351 adversarial prompts of one turn and 623 of several, each answer rated by
-# three people (section 4.4). Of the 7B it also says how many violations its attackers got out of it in an hour, before
-# and after they had trained against what was found.
+# The paper counts *violations per prompt*: 1,351 adversarial prompts of one turn and 623 of several, each answer rated
+# by three people (section 4.4). Of the 7B it also says how many violations its attackers got out of it in an hour,
+# before and after they had trained against what was found.
 
 # %%
 from llama_lessons import paper
@@ -463,12 +476,14 @@ for name, model in models.items():
     toxic = Score.of(sum(any(line in text.lower() for line in mean) for text in asked), len(asked))
     print(f"{name:<5} true {Score.of(true, len(said))}, declined {declining}; mean {toxic}")
 for size in ("llama2-7b", "llama2-70b"):
-    print(f"the paper, {size}: truthful {paper.TRUTHFULQA_CHAT[size].value} %, toxic {paper.TOXIGEN_CHAT[size].value} %")
+    print(
+        f"the paper, {size}: truthful {paper.TRUTHFULQA_CHAT[size].value} %, toxic {paper.TOXIGEN_CHAT[size].value} %"
+    )
 
 # %% [markdown]
 # The same shape as in the paper: toxicity falls to nothing and truthfulness rises with alignment, far from its maximum
-# in theirs and near it in ours, because our test asks what the model was taught, and TruthfulQA asks what people commonly
-# get wrong.
+# in theirs and near it in ours, because our test asks what the model was taught, and TruthfulQA asks what people
+# commonly get wrong.
 #
 # ## 6. Mend it, and look what else has changed
 #
@@ -534,13 +549,26 @@ for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, d
         scores = [pair[n][k] for pair in pairs.values()]
         ends = [[s.accuracy - s.low for s in scores], [s.high - s.accuracy for s in scores]]
         places = [place + 0.2 * n for place in range(len(scores))]
-        axes.errorbar([s.accuracy for s in scores], places, xerr=abs(array(ends)), fmt="^o"[n], color=colour, capsize=2, label=label)
+        axes.errorbar(
+            [s.accuracy for s in scores],
+            places,
+            xerr=abs(array(ends)),
+            fmt="^o"[n],
+            color=colour,
+            capsize=2,
+            label=label,
+        )
     axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(pairs)))
     axes.set_yticklabels(pairs)
 panels[0].invert_yaxis()
 panels[1].legend(frameon=False, fontsize=9)
-what = "Before and after 40 steps on attacks. Left: bad requests not declined fall under wordings learned from, less far "
-show(figure, alt=what + "under held-out ones, not at all under first words. Right: harmless requests declined, both models.")
+what = (
+    "Before and after 40 steps on attacks. Left: bad requests not declined fall under wordings learned from, less far "
+)
+show(
+    figure,
+    alt=what + "under held-out ones, not at all under first words. Right: harmless requests declined, both models.",
+)
 
 # %% [markdown]
 # What was trained against is mended, and some of it carries over to wordings that the model did not see: a system line
@@ -733,7 +761,7 @@ print("something was written:", folder.with_name("unpacked").exists())
 
 # %%
 from llama_lessons.release.card import drift
-from llama_lessons.release.pack import write_sums
+from llama_lessons.release.packing import write_sums
 
 forged = folder.with_name("tampered")
 shutil.rmtree(forged)
@@ -778,13 +806,18 @@ shutil.rmtree(folder.parent)  # the archive and its copies; `make release` write
 # ## 10. What the words mean
 #
 # With Llama 2, Meta published a statement of support, signed by partners and researchers: open innovation brings
-# *visibility, scrutiny and trust*. The announcement calls the model available for free, for research and commercial use;
-# journalists called it an *open alternative* to closed models. Take each word and ask: which check of our release would
-# fail if it were not so?
+# *visibility, scrutiny and trust*. The announcement calls the model available for free, for research and commercial
+# use; journalists called it an *open alternative* to closed models. Take each word and ask: which check of our release
+# would fail if it were not so?
 
 # %%
 WORDS = [  # word, whose, what it would mean, what checks it
-    ("visibility", "statement of support", "one can see what is in it", "every file is text or safetensors, and listed"),
+    (
+        "visibility",
+        "statement of support",
+        "one can see what is in it",
+        "every file is text or safetensors, and listed",
+    ),
     ("", "", "one can see what it was made from", "our corpus is code in code/; theirs was not published"),
     ("scrutiny", "statement of support", "strangers can attack and measure it", "the check measures every score anew"),
     ("", "", "what they find is heard and mended", "cannot be checked: it is a promise about people"),
@@ -855,14 +888,15 @@ print("which is", f"{paper.TCO2_TOTAL.value * 1e6 / grams:,.0f}".replace(",", " 
 
 # %% [markdown]
 # Every size has the same factor, so the tonnes were computed as we did, and not measured. The hours are those of the
-# final runs; what was tried before is not in them, in theirs as in ours. "100 % offset" is a claim about what was bought
-# afterwards.
+# final runs; what was tried before is not in them, in theirs as in ours. "100 % offset" is a claim about what was
+# bought afterwards.
 #
 # ### What the licence says, and what "open" means here
-# Llama 2 came under a licence of its own. One sentence made the news: who had more than 700 million monthly active users
-# *on the day of the release*, in the month before, must ask Meta for a licence, which Meta may refuse (section 2). It
-# named nobody and met a handful of companies; who grows past it later is not meant. Two other sentences matter to more
-# people: the use policy is a condition, and outputs may not be used to improve other language models (section 1).
+# Llama 2 came under a licence of its own. One sentence made the news: who had more than 700 million monthly active
+# users *on the day of the release*, in the month before, must ask Meta for a licence, which Meta may refuse (section
+# 2). It named nobody and met a handful of companies; who grows past it later is not meant. Two other sentences matter
+# to more people: the use policy is a condition, and outputs may not be used to improve other language models (section
+# 1).
 
 # %%
 print(f"{paper.FREE_UP_TO.value:,} {paper.FREE_UP_TO.unit}: {paper.FREE_UP_TO.source} ({paper.FREE_UP_TO.note})")
@@ -902,13 +936,13 @@ for question, llama, ours in OPEN:
 #
 # **More to try:** write a ninth kind of attack into `data/world/attacks.txt`. Train against first words: begin the
 # answer with them, and let it turn back ("It is hidden ... no, I cannot help with that."), as arXiv:2406.05946 does.
-# `make release`, carry the archive to another machine, and check it there. Change one weight so that no score moves: who
-# notices?
+# `make release`, carry the archive to another machine, and check it there. Change one weight so that no score moves:
+# who notices?
 #
 # **Next lesson,** `13_scaling_out`: what if one machine is not enough?
 #
 # **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288): safety in section 4, red teaming in 4.3,
-# table 2 on carbon, table 14 on truthfulness and toxicity. Its licence, acceptable use policy, responsible use guide and
-# model card: Meta's repository llama. Keyword judges: [arXiv:2307.15043](https://arxiv.org/abs/2307.15043). A few tokens
-# deep: [arXiv:2406.05946](https://arxiv.org/abs/2406.05946). Model cards: Mitchell and others,
+# table 2 on carbon, table 14 on truthfulness and toxicity. Its licence, acceptable use policy, responsible use guide
+# and model card: Meta's repository llama. Keyword judges: [arXiv:2307.15043](https://arxiv.org/abs/2307.15043). A few
+# tokens deep: [arXiv:2406.05946](https://arxiv.org/abs/2406.05946). Model cards: Mitchell and others,
 # [arXiv:1810.03993](https://arxiv.org/abs/1810.03993).

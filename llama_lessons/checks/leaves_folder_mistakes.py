@@ -1,4 +1,4 @@
-"""Wrong ideas of which names leave a folder, lesson 12, each under the words that a reader who made the mistake is told.
+"""Wrong ideas of which names leave a folder, lesson 12, each under the words that who made the mistake is told.
 
 They are here to be run: a reader's answer that gives the same results has made the same mistake.
 """
@@ -9,7 +9,7 @@ import ntpath
 import posixpath
 import re
 from collections.abc import Callable
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath
 
 
 def _slashed(name: str) -> list[str]:
@@ -72,7 +72,7 @@ LEAVES_MISTAKES = {
     "you forgot names that begin with \\: on Windows they begin at the root": _either(_dots, _slash, _drive),
     'you forgot drives: on Windows "C:" leads away from the folder': _either(_dots, _slash, _backslash),
     'you forgot drives without a slash: "c:evil.txt" leads to another drive, too': (
-        _either(_dots, lambda name: ntpath.isabs(name) or ntpath.splitdrive(name)[0] and name[2:3] in ("/", "\\"))
+        _either(_dots, lambda name: ntpath.isabs(name) or (ntpath.splitdrive(name)[0] and name[2:3] in ("/", "\\")))
     ),
     "you know Linux only: on Windows there are drives, and \\ stands between parts": (
         _either(lambda name: ".." in _slashed(name), _slash)
@@ -89,7 +89,7 @@ LEAVES_MISTAKES = {
     "you normalised the name, and know Linux only": (
         _either(lambda name: posixpath.normpath(name).startswith(".."), _slash)
     ),
-    'you refused names with ~: that is the home folder to a shell, and a plain letter in an archive': (
+    "you refused names with ~: that is the home folder to a shell, and a plain letter in an archive": (
         _either(_dots, _slash, _backslash, _drive, lambda name: name.startswith("~"))
     ),
     'you refused ".", which is the folder itself': (

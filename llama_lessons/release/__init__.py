@@ -2,7 +2,7 @@
 
 from llama_lessons.release.archive import unpack
 from llama_lessons.release.check import ReleaseError, check_files, check_release
-from llama_lessons.release.pack import pack
+from llama_lessons.release.packing import pack
 from llama_lessons.release.scores import answers, declined, measure
 
 __all__ = ["ReleaseError", "answers", "check_files", "check_release", "declined", "measure", "pack", "unpack"]

@@ -22,7 +22,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m llama_lessons.release", description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=("pack", "check"))
     parser.add_argument("folder", type=Path, help="of the release; to check, an archive will do")
-    parser.add_argument("--model", type=Path, default=MODEL, help="pack this checkpoint; default: data/checkpoints/rlhf")
+    parser.add_argument(
+        "--model", type=Path, default=MODEL, help="pack this checkpoint; default: data/checkpoints/rlhf"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.command == "pack":

@@ -38,13 +38,17 @@ def leaves_folder(name: str) -> bool:
 def write_archive(folder: Path, archive: Path) -> None:
     """Pack a folder's files into a .tar.gz, in order of their names, without times and owners."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    with atomic(archive) as draft, draft.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w") as tar:
-            for name in names:
-                member = tarfile.TarInfo(f"{folder.name}/{name}")
-                member.size = (folder / name).stat().st_size
-                with (folder / name).open("rb") as content:
-                    tar.addfile(member, content)
+    with (
+        atomic(archive) as draft,
+        draft.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
+        for name in names:
+            member = tarfile.TarInfo(f"{folder.name}/{name}")
+            member.size = (folder / name).stat().st_size
+            with (folder / name).open("rb") as content:
+                tar.addfile(member, content)
 
 
 def unpack(archive: Path, into: Path) -> Path:

@@ -21,7 +21,9 @@ TEXTS = {  # in the release -> the template in data/release
 }
 FIELDS = {"license": "mit", "language": "en", "library_name": "transformers", "pipeline_tag": "text-generation"}
 PARTS = ("## What it is for", "## How it came about", "## Scores", "## Limits", "## Training and carbon")
-ROW = re.compile(r"^\| (?P<name>[^|]+) \| (?P<right>\d+) of (?P<n>\d+) \| (?P<share>[\d.]+) \| (?P<ends>[^|]+) \|$", re.M)
+ROW = re.compile(
+    r"^\| (?P<name>[^|]+) \| (?P<right>\d+) of (?P<n>\d+) \| (?P<share>[\d.]+) \| (?P<ends>[^|]+) \|$", re.M
+)
 
 
 def write_texts(folder: Path, config: LlamaConfig, scores: dict[str, Score], training: str) -> None:
@@ -34,7 +36,9 @@ def write_texts(folder: Path, config: LlamaConfig, scores: dict[str, Score], tra
         training: rows of a table: what each stage took. Nobody can measure that afterwards: it is a claim.
     """
     results = [
-        EvalResult("text-generation", "valley", "the Valley, held out", "accuracy", round(score.accuracy, 3), metric_name=name)
+        EvalResult(
+            "text-generation", "valley", "the Valley, held out", "accuracy", round(score.accuracy, 3), metric_name=name
+        )
         for name, score in scores.items()
     ]
     head = ModelCardData(**FIELDS, model_name=NAME, tags=["llama", "llama-2", "toy-world"], eval_results=results)
@@ -90,5 +94,7 @@ def drift(folder: Path, measured: dict[str, Score]) -> list[str]:
             stated = rows.get(name, f"nothing of {name}")
             troubles.append(f"README.md: says   {stated}\n     measured now   {row(name, score)}")
         if heads.get(name) != round(score.accuracy, 3):
-            troubles.append(f"README.md: its head says {heads.get(name)} for {name}; measured now: {score.accuracy:.3f}")
+            troubles.append(
+                f"README.md: its head says {heads.get(name)} for {name}; measured now: {score.accuracy:.3f}"
+            )
     return troubles

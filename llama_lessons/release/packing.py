@@ -50,7 +50,7 @@ def pack(model: Path, folder: Path) -> Path:
         try:
             for name in MODEL_FILES:
                 shutil.copyfile(model / name, new / name)
-            _copy_code(new / "code")
+            copy_code(new / "code")
             write_texts(new, opened.config, scores, training_claims(model.parent))
             write_sums(new)
             write_archive(new, archive)
@@ -61,7 +61,8 @@ def pack(model: Path, folder: Path) -> Path:
     return archive
 
 
-def _copy_code(to: Path) -> None:
+def copy_code(to: Path) -> None:
+    """Copy the course's code and the world that it measures with, without what Python has compiled of it."""
     for name in CODE:
         source = COURSE / name
         copy = shutil.copyfile if source.is_file() else shutil.copytree
