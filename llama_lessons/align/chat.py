@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -78,7 +79,8 @@ def fine_tune(config: TrainConfig, folder: Path, seed: int, wanted: Wanted | Non
 def card(trainer: Trainer, seed: int) -> str:
     """The model card: what the model is, how it came about, what it is not; `make scores SAVE=1` adds the scores."""
     how, n_cores = trainer.config, torch.get_num_threads()
-    minutes = sum(metrics.seconds for metrics in trainer.history) / 60
+    seconds = median(metrics.seconds for metrics in trainer.history)  # of a step; pauses of the machine do not count
+    minutes = trainer.step * seconds / 60
     mix = ", ".join(f"{kind} {share:.0%}" for kind, share in CHAT_MIX.items())
     return f"""# Valley chat
 
