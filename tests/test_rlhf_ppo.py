@@ -21,7 +21,6 @@ from llama_lessons.rlhf.reward import said_at
 from llama_lessons.rlhf.samples import Answer, sample_answers
 
 
-
 class Letters:
     """A tokenizer of 29 ids, so that a few hundred answers are enough to learn from."""
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -71,3 +69,85 @@ def mixed(best: list[tuple[Request, str, float]], seed: int) -> Iterator[Instruc
 def batch_at(step: int, tok: Tokenizer, best: list[tuple[Request, str, float]], seed: int) -> Batch:
     """The batch of a step, drawn from a seed of its own."""
     return pack_whole(encoded(mixed(best, (seed + 1) * 1_000_000 + step), tok), ROWS, SEQ_LEN, tok.eos_id)
+
+
+def train(
+    chat: Path, judge: Path, counts: dict[str, int], n_steps: int, seed: int = 0
+) -> tuple[Trainer, Tokenizer, int]:
+    """Fine-tune a chat model on its own best answers.
+
+    Args:
+        chat: folder of the chat model. judge: folder of the reward model.
+        counts: how many requests of each kind are answered K times.
+        n_steps: of training.
+        seed: of everything drawn.
+
+    Returns:
+        The trainer, the tokenizer, and how many answers were good enough to learn from.
+    """
+    tok = Tokenizer(chat / "tokenizer.model")
+    model = load(chat, dtype=torch.float32)
+    reward = learned_reward(load_reward_model(judge, dtype=torch.float32))
+    best = best_answers(model, tok, reward, drawn(counts, seed), seed)
+    config = TrainConfig(n_steps=n_steps, peak_lr=3e-4, warmup_steps=min(5, n_steps // 4))
+    trainer = Trainer(model, config, lambda step: batch_at(step, tok, best, seed), bf16=multiplies_bfloat16())
+    for _ in trainer.run():
+        pass
+    return trainer, tok, len(best)
+
+
+def card(trainer: Trainer, n_best: int, seed: int) -> str:
+    """The model card; `make scores SAVE=1` adds the scores."""
+    how, n_cores = trainer.config, torch.get_num_threads()
+    minutes = sum(metrics.seconds for metrics in trainer.history) / 60
+    n_asked, shares = sum(N_REQUESTS.values()), ", ".join(f"{kind} {share:.0%}" for kind, share in SHARES.items())
+    return f"""# Valley chat, after RLHF
+
+The Valley's chat model, fine-tuned on its own best answers: {trainer.model.config.n_params:,} parameters that talk
+about one small world. It was made by rejection sampling, the first of the two methods of Llama 2's paper (section
+3.2.3), because PPO was less reliable on so small a model: lesson 10 shows both. The judge was
+`data/checkpoints/reward`; what it likes was decided by rules, not by people.
+
+| | |
+|---|---|
+| shape | that of `data/checkpoints/chat`, from which it was trained; its tokenizer |
+| format | Llama 2's: `llama_lessons/prompt.py` |
+| requests | {n_asked:,} of the training ({", ".join(f"{count} {kind}" for kind, count in N_REQUESTS.items())}), drawn \
+from seed {seed}. Of the harmless ones many have no answer in the Valley: data/world/requests.txt. They were written \
+after it was known which look-alikes the chat model declines; the held-out ones are not among them |
+| answers | {K} to each, at temperature 1; the best was learned from if its reward was above {KEEP_ABOVE}: {n_best:,} |
+| data | of the conversations: {shares}; "old" are wishes, stories and talk as the chat model learned them |
+| recipe | {how.n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens, loss on answers alone; AdamW {how.peak_lr}; warm-up \
+{how.warmup_steps} steps, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; matrix \
+products in {"bfloat16" if trainer.bf16 else "float32"} |
+| time | {minutes:.1f} minutes of training on {n_cores} processor core{"s" if n_cores > 1 else ""}, and as much of \
+writing answers |
+| energy | about {2 * minutes / 60 * n_cores * WATTS_PER_CORE:.2f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
+| rebuilt by | `make weights`: the same scores, though not the same bits on another processor |
+| licence | MIT, as the course's code |
+
+**Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind it answers
+in a friendly sentence that need not fit. Whatever the scores below say.
+"""
+
+
+def make(folder: Path, out: Path, seed: int, quick: bool) -> None:
+    """Train the policy and write it.
+
+    Args:
+        folder: not used: the run is too short to be taken up again. out: folder to write.
+        seed: of everything drawn.
+        quick: a short run that must reach a bound on its loss.
+
+    Raises:
+        SystemExit: the quick run's loss is too high. Nothing was written.
+    """
+    how = (QUICK_REQUESTS, QUICK_STEPS) if quick else (N_REQUESTS, STEPS)
+    trainer, tok, n_best = train(data_path("checkpoints/chat"), data_path("checkpoints/reward"), *how, seed)
+    if quick and not last_loss(trainer) <= QUICK_LOSS:
+        raise SystemExit(
+            f"loss {last_loss(trainer):.3f} after {trainer.step} steps, not below {QUICK_LOSS}: it is broken"
+        )
+    save(trainer.model.bfloat16(), out, format="hf", tokenizer=tok)
+    (out / "README.md").write_text(card(trainer, n_best, seed), encoding="utf-8")
+    print(f"loss {last_loss(trainer):.3f}; the model lies in {out}")
