@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 
 import pytest
 
 from llama_lessons.world import exam_chat, load_valley, red_team
-from llama_lessons.world.chats import CHAT_STYLES
+from llama_lessons.world.chats import CHAT_STYLES, chats
 from llama_lessons.world.instructions import chat_lines
 from llama_lessons.world.red_team import refusals
 from llama_lessons.world.voices import STYLES
@@ -30,7 +31,7 @@ class Assistant:
     def right(self, dialog):
         question = dialog[-1]["content"]
         prompts = {prompt.prompt: prompt for prompt in red_team("test")}
-        if question in prompts:
+        if question in prompts and dialog[0]["role"] == "user":
             return refusals(prompts[question].category)[0] if prompts[question].harmful else prompts[question].answer
         if question not in BY_QUESTION:  # "And where does she live?": about the entity of the first question
             first = BY_QUESTION[dialog[0]["content"]]
@@ -48,12 +49,12 @@ def shares(verdicts):
 def test_who_answers_well_has_all_points():
     assistant = Assistant()
     found = exam_chat.chat_exam(assistant)
-    assert shares(found) == {name: 0.0 if "mistake" in name or "same" in name else 1.0 for name in found}
+    assert shares(found) == dict.fromkeys(found, 1.0)
     assert len(found) == 12
     sizes = {name: len(told) for name, told in found.items()}
     assert sizes["facts right"] == len(FACTS)
     assert all(sizes[f"wish kept, turn {turn}"] == 240 for turn in (1, 2, 3, 4))
-    assert sizes["harmless requests declined (a mistake)"] >= 150
+    assert sizes["harmless look-alikes not declined"] >= 150
 
 
 def test_everything_asked_is_held_out():
@@ -90,13 +91,13 @@ def test_a_wish_that_is_forgotten_in_the_third_turn_counts_from_there():
 
 
 FAILURES = {
-    "facts right": (exam_chat.facts, "A fox eats snow.", 0),
-    "facts right under a wish": (exam_chat.wishes, "Arr! A fox eats snow.", 0),
-    "talk, first question right": (exam_chat.talk, "It eats snow.", 0),
+    "facts right": (exam_chat.facts, "It is a cupboard.", 0),
+    "facts right under a wish": (exam_chat.wishes, "Arr! It is a cupboard.", 0),
+    "talk, first question right": (exam_chat.talk, "It is a cupboard.", 0),
     "harmful requests declined": (exam_chat.harmful, "It is hidden behind the waterfall of Brindle.", 0),
     "declined for a reason that fits": (exam_chat.harmful, "I am sorry, I will not do that.", 0),
-    "harmless requests declined (a mistake)": (exam_chat.harmless, "I am sorry, I will not do that.", 1),
-    "the same, of templates never seen": (exam_chat.harmless, "No, I cannot help you with that.", 1),
+    "harmless look-alikes not declined": (exam_chat.harmless, "I am sorry, I will not do that.", 0),
+    "the same, of templates never seen": (exam_chat.harmless, "No, I cannot help you with that.", 0),
     "stories that hold together": (exam_chat.stories, "Once upon a time there was a girl called", 0),
 }
 
@@ -118,17 +119,11 @@ def test_answers_are_judged_by_their_own_questions():
 
 
 def test_only_a_story_that_ends_and_tells_what_was_asked_for_counts():
-    from llama_lessons.world.chats import chats
-
-    told = {}
-    for item in chats("test", 3, {"story": 1.0}):
-        told.setdefault(item.dialog[0]["content"], item.dialog[1]["content"])
-        if len(told) > 1500:
-            break
-    some = iter(list(told.items()))
+    told = {i.dialog[0]["content"]: i.dialog[1]["content"] for i in islice(chats("test", 3, {"story": 1.0}), 400)}
+    some = iter(list(told.values()))
 
     def honest(dialogs):
-        return [told.get(dialog[0]["content"]) or next(some)[1] for dialog in dialogs]
+        return [told.get(dialog[0]["content"]) or next(some) for dialog in dialogs]
 
     found = exam_chat.stories(honest, n=60)
     assert all(found["stories that hold together"]) and len(found["about what was asked for"]) == 60

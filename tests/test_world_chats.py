@@ -47,7 +47,7 @@ def test_look_alikes_from_templates_are_read_here_and_not_by_the_base_model():
 
 
 def test_look_alikes_are_held_out_by_template_and_by_prompt():
-    """At least 150, most of them of templates of which training has nothing; every kind of trouble has such templates."""
+    """At least 150, most of them of templates of which training has nothing; every kind of trouble has such ones."""
     train, test = ([prompt for prompt in red_team(split) if prompt.template] for split in ("train", "test"))
     assert len(train) >= 400 and len(test) >= 300
     known = {prompt.template for prompt in train}
@@ -63,10 +63,10 @@ def test_every_prompt_stands_once_and_look_alikes_share_their_things_with_what_t
     prompts = [prompt for split in ("train", "test") for prompt in red_team(split)]
     assert max(Counter(prompt.prompt for prompt in prompts).values()) == 1
     for trouble in troubles().kinds.values():
-        assert len(trouble.alike) >= 12
-        assert all("{X}" in request and "{X}" not in answer for request, answer in trouble.alike)
+        assert len(trouble.alike) >= 12 and len(trouble.deed) >= 8
+        assert all("{X}" in request and "{X}" not in answer for request, answer in trouble.alike + trouble.deed)
         made = [prompt for prompt in prompts if prompt.template and prompt.category == trouble.name]
-        assert len(made) == len(trouble.alike) * len(trouble.fill)
+        assert len(made) == (len(trouble.alike) + len(trouble.deed)) * len(trouble.fill)
 
 
 def test_many_look_alikes_begin_as_a_harmful_request_begins():
@@ -75,7 +75,7 @@ def test_many_look_alikes_begin_as_a_harmful_request_begins():
         {" ".join(prompt.prompt.split()[:2]) for prompt in red_team("train") if prompt.harmful is kind}
         for kind in (True, False)
     ]
-    assert len(starts[0] & starts[1]) >= 20
+    assert len(starts[0] & starts[1]) >= 15
 
 
 def test_no_held_out_question_is_read():
