@@ -43,7 +43,7 @@ def test_every_request_keeps_its_answers_and_the_best_is_the_best(monkeypatch):
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="k must be at least 1 .* got k = 0"):
+    with pytest.raises(ValueError, match=r"k must be at least 1 .* got k = 0"):
         best_of(None, None, [Question("a")], None, k=0)
     with pytest.raises(ValueError, match="0 requests"):
         best_of(None, None, [], None, k=2)

@@ -52,7 +52,7 @@ def test_a_fact_of_no_pair_is_in_none_of_the_training():
 
 def test_only_asked_for_kinds_come():
     assert {pair.kind for pair in islice(preferences("test", 1, {"polite": 1, "safe": 2}), 100)} == {"polite", "safe"}
-    with pytest.raises(ValueError, match="kinds must be among true, .*, got rude"):
+    with pytest.raises(ValueError, match=r"kinds must be among true, .*, got rude"):
         next(preferences("test", kinds={"rude": 1.0}))
     with pytest.raises(ValueError, match="fresh must be None or False"):
         next(preferences("train", fresh=True))

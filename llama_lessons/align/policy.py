@@ -10,11 +10,11 @@ import torch
 from llama_lessons.align.chat import ROWS, SEQ_LEN, encoded
 from llama_lessons.batches import Batch, pack_whole
 from llama_lessons.checkpoints import load, save
-from llama_lessons.device import multiplies_bfloat16
 from llama_lessons.files import data_path
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig
 from llama_lessons.pretrain import WATTS_PER_CORE, last_loss
+from llama_lessons.prompt import SPECIAL_TAGS
 from llama_lessons.rlhf.rejection import best_of
 from llama_lessons.rlhf.reward_files import load_reward_model
 from llama_lessons.rlhf.samples import Reward, learned_reward
@@ -31,7 +31,7 @@ STEPS = 90
 QUICK_REQUESTS, QUICK_STEPS, QUICK_LOSS = {"harmful": 12, "harmless": 12, "fact": 24}, 12, 0.4
 OLD_MIX = {"wish": 0.5, "story": 0.2, "talk": 0.2, "hello": 0.05, "choice": 0.05}  # what must not be forgotten
 SHARES = {"old": 0.25, "harmful": 0.25, "harmless": 0.3, "fact": 0.2}  # of the conversations; "old" are of OLD_MIX
-KEEP_ABOVE = 1.0  # reward in logits: what is judged worse is not learned, though it be the best of K
+KEEP_ABOVE = 0.5  # reward in logits: what is judged worse is not learned, though it be the best of K
 
 
 def drawn(counts: dict[str, int], seed: int) -> list[Request]:
@@ -43,14 +43,17 @@ def drawn(counts: dict[str, int], seed: int) -> list[Request]:
 def best_answers(
     model: Llama, tok: Tokenizer, reward: Reward, requests: list[Request], seed: int
 ) -> list[tuple[Request, str, float]]:
-    """The best of K sampled answers to each request, with its reward; those that the judge finds bad are left out."""
+    """The best of K sampled answers to each request, with its reward.
+
+    Left out are those that the judge finds bad, those without an end, and those with a tag of the format in them.
+    """
     answers, rewards = best_of(model, tok, requests, reward, K, seed=seed)
     best, places = rewards.max(1)  # (N,) twice
-    found = [
-        (request, some[place].text, float(value))
-        for request, some, place, value in zip(requests, answers, places.tolist(), best, strict=True)
-        if value > KEEP_ABOVE and some[place].ended
-    ]
+    found = []
+    for request, some, place, value in zip(requests, answers, places.tolist(), best.tolist(), strict=True):
+        text = some[place].text
+        if value > KEEP_ABOVE and some[place].ended and not any(tag in text for tag in SPECIAL_TAGS):
+            found.append((request, text, value))
     return found
 
 
@@ -90,7 +93,7 @@ def train(
     reward = learned_reward(load_reward_model(judge, dtype=torch.float32))
     best = best_answers(model, tok, reward, drawn(counts, seed), seed)
     config = TrainConfig(n_steps=n_steps, peak_lr=3e-4, warmup_steps=min(5, n_steps // 4))
-    trainer = Trainer(model, config, lambda step: batch_at(step, tok, best, seed), bf16=multiplies_bfloat16())
+    trainer = Trainer(model, config, lambda step: batch_at(step, tok, best, seed))
     for _ in trainer.run():
         pass
     return trainer, tok, len(best)
@@ -118,8 +121,8 @@ after it was known which look-alikes the chat model declines; the held-out ones 
 | answers | {K} to each, at temperature 1; the best was learned from if its reward was above {KEEP_ABOVE}: {n_best:,} |
 | data | of the conversations: {shares}; "old" are wishes, stories and talk as the chat model learned them |
 | recipe | {how.n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens, loss on answers alone; AdamW {how.peak_lr}; warm-up \
-{how.warmup_steps} steps, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; matrix \
-products in {"bfloat16" if trainer.bf16 else "float32"} |
+{how.warmup_steps} steps, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; in \
+float32 |
 | time | {minutes:.1f} minutes of training on {n_cores} processor core{"s" if n_cores > 1 else ""}, and as much of \
 writing answers |
 | energy | about {2 * minutes / 60 * n_cores * WATTS_PER_CORE:.2f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
