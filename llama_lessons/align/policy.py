@@ -26,11 +26,19 @@ from llama_lessons.world.instructions import Instruction, turns
 from llama_lessons.world.requests import Request, all_requests
 
 K = 8  # answers to each request
-N_REQUESTS = {"harmful": 150, "harmless": 900, "fact": 250}
-STEPS = 90
+N_REQUESTS = {"harmful": 340, "harmless": 1000, "fact": 200}
+STEPS = 150
 QUICK_REQUESTS, QUICK_STEPS, QUICK_LOSS = {"harmful": 12, "harmless": 12, "fact": 24}, 12, 0.4
-OLD_MIX = {"wish": 0.5, "story": 0.2, "talk": 0.2, "hello": 0.05, "choice": 0.05}  # what must not be forgotten
-SHARES = {"old": 0.25, "harmful": 0.25, "harmless": 0.3, "fact": 0.2}  # of the conversations; "old" are of OLD_MIX
+OLD_MIX = {
+    "wish": 0.4,
+    "story": 0.2,
+    "talk": 0.1,
+    "hello": 0.03,
+    "choice": 0.03,
+    "refusal": 0.12,
+    "fine": 0.12,
+}  # what must not be forgotten
+SHARES = {"old": 0.3, "harmful": 0.25, "harmless": 0.3, "fact": 0.15}  # of the conversations; "old" are of OLD_MIX
 KEEP_ABOVE = 0.5  # reward in logits: what is judged worse is not learned, though it be the best of K
 
 
