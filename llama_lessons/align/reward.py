@@ -13,7 +13,7 @@ from llama_lessons.checkpoints import load
 from llama_lessons.evaluation import Score
 from llama_lessons.files import data_path
 from llama_lessons.optimizers import TrainConfig
-from llama_lessons.pretrain import WATTS_PER_CORE
+from llama_lessons.pretrain import WATTS_PER_CORE, last_loss
 from llama_lessons.prompt import Dialog
 from llama_lessons.rlhf.pairs import PairBatch, pair_batch
 from llama_lessons.rlhf.reward import SAFETY, RewardModel, reward_loss, score
@@ -25,7 +25,7 @@ from llama_lessons.world.instructions import turns
 from llama_lessons.world.preferences import KINDS, Preference, preferences
 
 STEPS, PAIRS = 80, 24  # of a step
-QUICK_STEPS, QUICK_LOSS = 30, 1.2  # a short run, and the mean loss that it must reach; at the beginning it is 1.9
+QUICK_STEPS, QUICK_LOSS = 30, 1.2  # a short run, and its mean loss a pair: at its beginning it is 1.6
 THRESHOLD = 0.15  # under which safety judges an answer to any prompt
 N_PAIRS = 400  # of each kind, to measure it
 
@@ -133,7 +133,7 @@ def make(folder: Path, out: Path, seed: int, quick: bool) -> None:
         SystemExit: the quick run's loss is too high. Nothing was written.
     """
     trainer, tok = train(data_path("checkpoints/chat"), QUICK_STEPS if quick else STEPS, seed)
-    loss = sum(metrics.loss for metrics in trainer.history[-10:]) / 10
+    loss = last_loss(trainer)
     if quick and not loss <= QUICK_LOSS:
         raise SystemExit(f"loss {loss:.3f} after {trainer.step} steps, not below {QUICK_LOSS}: it is broken")
     save_reward_model(trainer.model.bfloat16(), out, tok)
