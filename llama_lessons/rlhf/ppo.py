@@ -44,18 +44,18 @@ class PPOConfig:
     Source: Llama 2, arXiv:2307.09288, section 3.2.3: clip 0.2, beta 0.01, a rate of 1e-6 and 512 answers at 7B.
     """
 
-    n_iterations: int = 20
+    n_iterations: int = 18
     batch_size: int = 64
     minibatch_size: int = 32
     epochs: int = 1
-    lr: float = 1e-4
-    critic_lr: float = 3e-4
+    lr: float = 2e-4
+    critic_lr: float = 1e-3
     beta: float = 0.05
     clip: float = 0.2
     gamma: float = 1.0
     lam: float = 0.95
     max_score: float = 3.0
-    critic_rounds: int = 2
+    critic_rounds: int = 1
     min_deviation: float = 1.0
     max_new_tokens: int = 32
     seed: int = 0
@@ -120,18 +120,21 @@ class Critic(nn.Module):
     """Expects, after every token, what reward is still to come.
 
     Args:
-        trunk: of the reward model, which is copied: it knows most of what a critic must know.
+        trunk: the reward model's: what it reads in a text is what decides about the reward. It stays as it is; only a
+            head on it is trained.
     """
 
     def __init__(self, trunk: Llama) -> None:
         super().__init__()
-        self.trunk = deepcopy(trunk).requires_grad_(True)
+        self.trunk = trunk
         self.value = nn.Linear(trunk.config.dim, 1, bias=False).to(trunk.embedding.weight)
         nn.init.zeros_(self.value.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T) -> values after all tokens but the last, (B, T-1)."""
-        return self.value(self.trunk.hidden(tokens)[:, :-1])[:, :, 0]
+        with torch.no_grad():
+            hidden = self.trunk.hidden(tokens)[:, :-1]  # (B, T-1, C)
+        return self.value(hidden)[:, :, 0]
 
 
 class PPO:
@@ -139,7 +142,7 @@ class PPO:
 
     Args:
         policy: the model, trained in place; what it is now is kept as the reference.
-        critic: trained with it.
+        critic: its head is trained with it.
         reward: judges answers.
         requests_at: the requests of an iteration, counted from 0: `batch_size` of them.
         tok: the tokenizer.
@@ -166,7 +169,7 @@ class PPO:
         adamw = {"betas": (0.9, 0.95), "eps": 1e-5, "weight_decay": 0.0}
         self.optimizers = [
             torch.optim.AdamW(policy.parameters(), lr=config.lr, **adamw),
-            torch.optim.AdamW(critic.parameters(), lr=config.critic_lr, **adamw),
+            torch.optim.AdamW(critic.value.parameters(), lr=config.critic_lr, **adamw),
         ]
         self.draws = torch.Generator().manual_seed(config.seed)
 
