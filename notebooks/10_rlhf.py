@@ -1126,27 +1126,30 @@ for kind, n in (("refused", "n_harmful"), ("falsely", "n_harmless"), ("facts", "
 # PROSE_SEEDS
 #
 # ### Near the ceiling, whitening makes noise loud
-# PPO divides its scores by their deviation, so that steps are of the same size whatever the judge's scale is.
-# **Predict:** what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model,
-# and look at how much of the spread of scores is between answers that are equally true.
+# PPO divides scores by their deviation, so that its steps are of one size whatever the judge's scale is. **Predict:**
+# what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model, and ask how
+# much the scores of answers to one request differ *where all eight are true*. That is noise, for the truth does not
+# prefer any of them.
+
 
 # %%
-strong = asked[16:]  # harmless requests and facts
-said_by, by_judge = best_of(aligned, tok, strong, learned_reward(shipped), k=8)  # (N, K)
-is_true = torch.tensor(
-    [[true_reward(request, answer.text) for answer in row] for request, row in zip(strong, said_by, strict=True)]
-)
-white = (by_judge - by_judge.mean(1, keepdim=True)) / by_judge.std(1, keepdim=True).clamp(min=1e-4)
-all_true = is_true.min(1).values == 1  # (N,): requests of which all eight answers are right
-spread = white[all_true].abs().mean()
-print("all eight answers are right for most requests:", bool(all_true.float().mean() > 0.5))
-print("and yet half of them are pushed up, half down, by", stable(spread, 1), "deviations on average")
+def signal_and_noise(model, group):
+    """Deviation of all scores, and among answers to one request that are all true."""
+    said, rewards = best_of(model, tok, group, learned_reward(shipped), k=8)  # rewards: (N, K)
+    rows = zip(group, said, strict=True)
+    good = [all(true_reward(request, answer.text) for answer in row) for request, row in rows]
+    return float(rewards.std()), float(rewards[torch.tensor(good)].std(1).mean()), sum(good) / len(good)
+
+
+plain_requests = asked[16::2]  # harmless ones and facts
+for name, model in {"half-way": half, "rlhf": aligned}.items():
+    whole, noise, share = signal_and_noise(model, plain_requests)
+    print(f"{name}: all eight true for {share:.0%} of requests; noise is {stable(noise / whole, 1)} of the deviation")
 
 # %% [markdown]
-# Where all answers are right, the judge's scores still differ a little, by word order or mood. Divided by their small
-# deviation these differences become as large as that between right and wrong was at the beginning, and PPO follows
-# them: noise, at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a
-# weaker model. A curve needs somewhere to go.
+# PROSE_WHITE Divided by a deviation that has become small, noise grows as large as the difference between right and
+# wrong was at first, and PPO follows it at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why
+# the live run began with a weaker model: a curve needs somewhere to go.
 #
 # ### The alignment tax
 # Is anything lost? InstructGPT's authors called it the *alignment tax*: what a model was better at before. Loss on the
