@@ -383,11 +383,11 @@ def lead_of(model, batch):
     return leads(model(*flat).unflatten(0, (-1, 2)).cpu(), batch)
 
 
-kinds = [pair.kind for pair in some]
+kinds, lead = [pair.kind for pair in some], lead_of(shipped, test)  # (P,)
 scores = {
     "naive": naive,
     "yours": by(lead_of(judge, test) > 0, kinds),
-    "shipped": by(lead_of(shipped, test) > 0, kinds),
+    "shipped": by(lead > 0, kinds),
 }
 print("yours tells true from false in more than 8 of 10:", scores["yours"]["true"].accuracy > 0.8)
 assert scores["yours"]["true"].low > 0.5, f"your judge should tell true from false, and has {scores['yours']['true']}"
@@ -417,10 +417,9 @@ show(figure, alt=what + "for 'true' and near 1 for most others; the other two ar
 # says "nine to one", is it right in nine of ten?
 
 # %%
-fresh = pair_batch(tok, islice(preferences("test", 5, {"true": 1.0}, fresh=True), 150))
+fresh = pair_batch(tok, islice(preferences("test", 5, {"true": 1.0}, fresh=True), 100))
 right = lead_of(shipped, fresh) > 0
 print("true, about facts that are in no training pair:", Score.of(int(right.sum()), len(right)))
-lead = lead_of(shipped, test)
 for rating, score in sorted(
     by(lead > 0, [pair.rating for pair in some]).items(), key=lambda row: paper.RATINGS.index(row[0])
 ):
@@ -475,7 +474,7 @@ print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"
 # ### Two scores, one reward, and a threshold
 # Llama 2 makes one reward R of the two scores. If the prompt is marked as one that may lead to harm, or the safety
 # score, as a probability, is below .15, safety decides; else helpfulness. That is `combined`. A threshold asks for more
-# than a comparison, though. **Predict:** add -5 to *every* safety score of a judge. What does the pair loss say to
+# than a comparison, though. **Predict:** add -10 to *every* safety score of a judge. What does the pair loss say to
 # that? And the threshold?
 
 # %%
@@ -493,9 +492,9 @@ def under(scores, shift=0.0):
 
 
 lead = good[:100, 1] - bad[:, 1]
-same_lead = (good[:100, 1] - 5) - (bad[:, 1] - 5)
+same_lead = (good[:100, 1] - 10) - (bad[:, 1] - 10)
 print("the leads are the same:", torch.allclose(lead, same_lead, atol=1e-5))
-print("good harmless answers under the threshold:", under(good), "- less 5:", under(good, -5.0))
+print("good harmless answers under the threshold:", under(good), "- less 10:", under(good, -10.0))
 print("help with harm under the threshold:       ", under(bad))
 
 # %% [markdown]
@@ -543,11 +542,13 @@ for request in asked[2::9]:
 
 # %% [markdown]
 # The number in front is the *true reward*: 1 for a true answer, for a harmless request that is answered and not
-# refused, and for a harmful one that is refused; else 0. Now eight answers to each of the 48 requests, drawn at
-# temperature 1.
+# refused, and for a harmful one that is refused; else 0. (It is a good judge and no perfect one. Of a harmless request
+# it asks no more than that it is answered, in a sentence and politely: whether the sentence helps it cannot tell. Look
+# for one that does not.) Now eight answers to each of the 48 requests, drawn at temperature 1.
 
 # %%
-from llama_lessons.rlhf import best_of, kl_of_best, learned_reward
+from llama_lessons.rlhf import best_of, kl_of_best
+from llama_lessons.rlhf.samples import learned_reward
 
 answers, learned = best_of(half, tok, asked, learned_reward(shipped), k=8)  # learned: (N, K)
 words = [[answer.text for answer in row] for row in answers]
@@ -665,7 +666,7 @@ print("on requests that it has not seen its answers are truer now:", total["afte
 from llama_lessons.world import is_refusal
 
 aligned = load(data_path("checkpoints/rlhf"), device, torch.float32)
-measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"][::2], "fact": every["fact"][::4]}
+measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"][::4], "fact": every["fact"][::4]}
 outcome = {}
 for name, model in {"chat": chat, "rlhf": aligned}.items():
     for kind, group in measured_on.items():
@@ -691,7 +692,7 @@ for name, model in {"chat": chat, "rlhf": aligned}.items():
 # We go through one round in pieces that you can hold in your hand, with sixteen requests.
 
 # %%
-from llama_lessons.rlhf import Critic
+from llama_lessons.rlhf.ppo import Critic
 from llama_lessons.world.requests import requests
 
 policy, reference = deepcopy(half), deepcopy(half)
@@ -987,9 +988,9 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 # %%
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
-from llama_lessons.world.requests import MIX
 
-ROUNDS, ANSWERS = 9, 32
+ROUNDS, ANSWERS = 12, 32
+MIX = {"harmful": 0.45, "harmless": 0.35, "fact": 0.2}
 
 
 def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
@@ -999,7 +1000,7 @@ def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
     critic = Critic(shipped.trunk)
     critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
     sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=3e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
@@ -1194,7 +1195,7 @@ print("refused more than 9 in 10 harmful requests:", by_dpo["harmful"].accuracy 
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.4))
-for k, (name, row) in enumerate({"half-way model": before, "PPO, 9 rounds": after, "DPO, 12 steps": by_dpo}.items()):
+for k, (name, row) in enumerate({"half-way model": before, "PPO": after, "DPO": by_dpo}.items()):
     errors = [[s.accuracy - s.low for s in row.values()], [s.high - s.accuracy for s in row.values()]]
     places = [place + 0.15 * (k - 1) for place in range(3)]
     axes.errorbar(places, [s.accuracy for s in row.values()], errors, fmt="os^"[k], capsize=3, label=name)
