@@ -88,8 +88,8 @@ for x, text in ((1, "chat model"), (3, "reward model")):
     axes.annotate("", (x + 0.25, 0), (x - 0.25, 0), arrowprops={"arrowstyle": "-|>"})
     axes.text(x, 0.25, text, ha="center", fontsize=9)
 axes.annotate("", (2, -0.75), (4, -0.75), arrowprops={"arrowstyle": "-|>", "connectionstyle": "arc3,rad=-0.35"})
-axes.text(3, -1.5, "the new model writes new pairs", ha="center", fontsize=9)
-axes.set(xlim=(-0.9, 4.9), ylim=(-1.7, 0.9))
+axes.text(3, -1.85, "the new model writes new pairs", ha="center", fontsize=9)
+axes.set(xlim=(-0.9, 4.9), ylim=(-2, 0.9))
 axes.set_axis_off()
 what = "Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge."
 show(figure, alt=what)
@@ -407,7 +407,7 @@ axes.legend(frameon=False, loc="lower left")
 what = (
     "Share judged rightly, by kind, for the naive judge, yours and the shipped one. The naive one is near a coin toss "
 )
-show(figure, alt=what + "for 'true' and near 1 for most others; the other two are near 1 for nearly all kinds.")
+show(figure, alt=what + "for 'true' and 'on topic' and better for most others; the other two are near 1 for all kinds.")
 
 # %% [markdown]
 # The shipped judge is the same, trained for longer (`python -m llama_lessons.align reward`). Three more questions to
