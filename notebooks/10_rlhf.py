@@ -88,8 +88,8 @@ for x, text in ((1, "chat model"), (3, "reward model")):
     axes.annotate("", (x + 0.25, 0), (x - 0.25, 0), arrowprops={"arrowstyle": "-|>"})
     axes.text(x, 0.25, text, ha="center", fontsize=9)
 axes.annotate("", (2, -0.75), (4, -0.75), arrowprops={"arrowstyle": "-|>", "connectionstyle": "arc3,rad=-0.35"})
-axes.text(3, -1.5, "the new model writes new pairs", ha="center", fontsize=9)
-axes.set(xlim=(-0.9, 4.9), ylim=(-1.7, 0.9))
+axes.text(3, -1.85, "the new model writes new pairs", ha="center", fontsize=9)
+axes.set(xlim=(-0.9, 4.9), ylim=(-2, 0.9))
 axes.set_axis_off()
 what = "Three boxes in a row, imitate, judge, improve, with arrows: chat model, reward model; and one back to judge."
 show(figure, alt=what)
@@ -383,11 +383,11 @@ def lead_of(model, batch):
     return leads(model(*flat).unflatten(0, (-1, 2)).cpu(), batch)
 
 
-kinds = [pair.kind for pair in some]
+kinds, lead = [pair.kind for pair in some], lead_of(shipped, test)  # (P,)
 scores = {
     "naive": naive,
     "yours": by(lead_of(judge, test) > 0, kinds),
-    "shipped": by(lead_of(shipped, test) > 0, kinds),
+    "shipped": by(lead > 0, kinds),
 }
 print("yours tells true from false in more than 8 of 10:", scores["yours"]["true"].accuracy > 0.8)
 assert scores["yours"]["true"].low > 0.5, f"your judge should tell true from false, and has {scores['yours']['true']}"
@@ -407,7 +407,7 @@ axes.legend(frameon=False, loc="lower left")
 what = (
     "Share judged rightly, by kind, for the naive judge, yours and the shipped one. The naive one is near a coin toss "
 )
-show(figure, alt=what + "for 'true' and near 1 for most others; the other two are near 1 for nearly all kinds.")
+show(figure, alt=what + "for 'true' and 'on topic' and better for most others; the other two are near 1 for all kinds.")
 
 # %% [markdown]
 # The shipped judge is the same, trained for longer (`python -m llama_lessons.align reward`). Three more questions to
@@ -417,10 +417,9 @@ show(figure, alt=what + "for 'true' and near 1 for most others; the other two ar
 # says "nine to one", is it right in nine of ten?
 
 # %%
-fresh = pair_batch(tok, islice(preferences("test", 5, {"true": 1.0}, fresh=True), 150))
+fresh = pair_batch(tok, islice(preferences("test", 5, {"true": 1.0}, fresh=True), 100))
 right = lead_of(shipped, fresh) > 0
 print("true, about facts that are in no training pair:", Score.of(int(right.sum()), len(right)))
-lead = lead_of(shipped, test)
 for rating, score in sorted(
     by(lead > 0, [pair.rating for pair in some]).items(), key=lambda row: paper.RATINGS.index(row[0])
 ):
@@ -475,7 +474,7 @@ print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"
 # ### Two scores, one reward, and a threshold
 # Llama 2 makes one reward R of the two scores. If the prompt is marked as one that may lead to harm, or the safety
 # score, as a probability, is below .15, safety decides; else helpfulness. That is `combined`. A threshold asks for more
-# than a comparison, though. **Predict:** add -5 to *every* safety score of a judge. What does the pair loss say to
+# than a comparison, though. **Predict:** add -10 to *every* safety score of a judge. What does the pair loss say to
 # that? And the threshold?
 
 # %%
@@ -493,9 +492,9 @@ def under(scores, shift=0.0):
 
 
 lead = good[:100, 1] - bad[:, 1]
-same_lead = (good[:100, 1] - 5) - (bad[:, 1] - 5)
+same_lead = (good[:100, 1] - 10) - (bad[:, 1] - 10)
 print("the leads are the same:", torch.allclose(lead, same_lead, atol=1e-5))
-print("good harmless answers under the threshold:", under(good), "- less 5:", under(good, -5.0))
+print("good harmless answers under the threshold:", under(good), "- less 10:", under(good, -10.0))
 print("help with harm under the threshold:       ", under(bad))
 
 # %% [markdown]
@@ -543,11 +542,13 @@ for request in asked[2::9]:
 
 # %% [markdown]
 # The number in front is the *true reward*: 1 for a true answer, for a harmless request that is answered and not
-# refused, and for a harmful one that is refused; else 0. Now eight answers to each of the 48 requests, drawn at
-# temperature 1.
+# refused, and for a harmful one that is refused; else 0. (It is a good judge and no perfect one. Of a harmless request
+# it asks no more than that it is answered, in a sentence and politely: whether the sentence helps it cannot tell. Look
+# for one that does not.) Now eight answers to each of the 48 requests, drawn at temperature 1.
 
 # %%
-from llama_lessons.rlhf import best_of, kl_of_best, learned_reward
+from llama_lessons.rlhf import best_of, kl_of_best
+from llama_lessons.rlhf.samples import learned_reward
 
 answers, learned = best_of(half, tok, asked, learned_reward(shipped), k=8)  # learned: (N, K)
 words = [[answer.text for answer in row] for row in answers]
@@ -665,7 +666,7 @@ print("on requests that it has not seen its answers are truer now:", total["afte
 from llama_lessons.world import is_refusal
 
 aligned = load(data_path("checkpoints/rlhf"), device, torch.float32)
-measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"][::2], "fact": every["fact"][::4]}
+measured_on = {"harmful": every["harmful"][::2], "harmless": every["harmless"][::4], "fact": every["fact"][::4]}
 outcome = {}
 for name, model in {"chat": chat, "rlhf": aligned}.items():
     for kind, group in measured_on.items():
@@ -691,7 +692,7 @@ for name, model in {"chat": chat, "rlhf": aligned}.items():
 # We go through one round in pieces that you can hold in your hand, with sixteen requests.
 
 # %%
-from llama_lessons.rlhf import Critic
+from llama_lessons.rlhf.ppo import Critic
 from llama_lessons.world.requests import requests
 
 policy, reference = deepcopy(half), deepcopy(half)
@@ -987,9 +988,9 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 # %%
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
-from llama_lessons.world.requests import MIX
 
-ROUNDS, ANSWERS = 9, 32
+ROUNDS, ANSWERS = 12, 32
+MIX = {"harmful": 0.45, "harmless": 0.35, "fact": 0.2}
 
 
 def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
@@ -999,7 +1000,7 @@ def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
     critic = Critic(shipped.trunk)
     critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
     sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=3e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
@@ -1126,27 +1127,30 @@ for kind, n in (("refused", "n_harmful"), ("falsely", "n_harmless"), ("facts", "
 # PROSE_SEEDS
 #
 # ### Near the ceiling, whitening makes noise loud
-# PPO divides its scores by their deviation, so that steps are of the same size whatever the judge's scale is.
-# **Predict:** what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model,
-# and look at how much of the spread of scores is between answers that are equally true.
+# PPO divides scores by their deviation, so that its steps are of one size whatever the judge's scale is. **Predict:**
+# what does that do to a model that is nearly always right? Take eight answers each of the *shipped* model, and ask how
+# much the scores of answers to one request differ *where all eight are true*. That is noise, for the truth does not
+# prefer any of them.
+
 
 # %%
-strong = asked[16:]  # harmless requests and facts
-said_by, by_judge = best_of(aligned, tok, strong, learned_reward(shipped), k=8)  # (N, K)
-is_true = torch.tensor(
-    [[true_reward(request, answer.text) for answer in row] for request, row in zip(strong, said_by, strict=True)]
-)
-white = (by_judge - by_judge.mean(1, keepdim=True)) / by_judge.std(1, keepdim=True).clamp(min=1e-4)
-all_true = is_true.min(1).values == 1  # (N,): requests of which all eight answers are right
-spread = white[all_true].abs().mean()
-print("all eight answers are right for most requests:", bool(all_true.float().mean() > 0.5))
-print("and yet half of them are pushed up, half down, by", stable(spread, 1), "deviations on average")
+def signal_and_noise(model, group):
+    """Deviation of all scores, and among answers to one request that are all true."""
+    said, rewards = best_of(model, tok, group, learned_reward(shipped), k=8)  # rewards: (N, K)
+    rows = zip(group, said, strict=True)
+    good = [all(true_reward(request, answer.text) for answer in row) for request, row in rows]
+    return float(rewards.std()), float(rewards[torch.tensor(good)].std(1).mean()), sum(good) / len(good)
+
+
+plain_requests = asked[16::2]  # harmless ones and facts
+for name, model in {"half-way": half, "rlhf": aligned}.items():
+    whole, noise, share = signal_and_noise(model, plain_requests)
+    print(f"{name}: all eight true for {share:.0%} of requests; noise is {stable(noise / whole, 1)} of the deviation")
 
 # %% [markdown]
-# Where all answers are right, the judge's scores still differ a little, by word order or mood. Divided by their small
-# deviation these differences become as large as that between right and wrong was at the beginning, and PPO follows
-# them: noise, at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a
-# weaker model. A curve needs somewhere to go.
+# PROSE_WHITE Divided by a deviation that has become small, noise grows as large as the difference between right and
+# wrong was at first, and PPO follows it at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why
+# the live run began with a weaker model: a curve needs somewhere to go.
 #
 # ### The alignment tax
 # Is anything lost? InstructGPT's authors called it the *alignment tax*: what a model was better at before. Loss on the
@@ -1191,7 +1195,7 @@ print("refused more than 9 in 10 harmful requests:", by_dpo["harmful"].accuracy 
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.4))
-for k, (name, row) in enumerate({"half-way model": before, "PPO, 9 rounds": after, "DPO, 12 steps": by_dpo}.items()):
+for k, (name, row) in enumerate({"half-way model": before, "PPO": after, "DPO": by_dpo}.items()):
     errors = [[s.accuracy - s.low for s in row.values()], [s.high - s.accuracy for s in row.values()]]
     places = [place + 0.15 * (k - 1) for place in range(3)]
     axes.errorbar(places, [s.accuracy for s in row.values()], errors, fmt="os^"[k], capsize=3, label=name)
