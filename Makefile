@@ -6,7 +6,7 @@ ARGS ?=#   more words for JupyterLab (lab, teach) or pytest (test): make test AR
 LESSON ?=#   how a lesson's name begins: make fresh LESSON=03, make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
 LLAMA2C ?=#   llama2.c's program for make bench to stand beside: make bench LLAMA2C=llama2.c/run
-QUICK ?=#   1: make weights in minutes, only to see that pretraining works
+QUICK ?=#   1: make weights in minutes, only to see that training works
 
 RUN    = .venv/bin/python
 FIRST  = $(notdir $(firstword $(sort $(wildcard notebooks/0*.ipynb))))
@@ -60,11 +60,12 @@ student: .venv/installed  ## write the student edition, stubs for solutions, int
 	$(RUN) tools/make_student.py
 
 # Two processes of one thread each train a small model faster than one of two: most operations are too small to share.
-weights: .venv/installed  ## train the Valley's base model from its seed (an hour or more; goes on where it stopped)
+weights: .venv/installed  ## train the Valley's models from their seeds (an hour or more; goes on where it stopped)
 	OMP_NUM_THREADS=1 $(RUN) -m torch.distributed.run --standalone --nproc-per-node 2 \
 		-m llama_lessons.pretrain $(if $(QUICK),--quick)
+	OMP_NUM_THREADS=1 $(RUN) -m llama_lessons.align chat $(if $(QUICK),--quick)
 
-scores: .venv/installed  ## measure the base model on what was held out
+scores: .venv/installed  ## measure the Valley's models on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)
 
 bench: .venv/installed  ## measure tokens per second beside transformers and llama2.c; takes a C++ compiler

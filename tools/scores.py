@@ -1,6 +1,6 @@
-"""Measure a model of the Valley on everything that was held out, and write the result into its model card.
+"""Measure the Valley's models on everything that was held out, and write the result into their model cards.
 
-python tools/scores.py                            the base model
+python tools/scores.py                            every model in data/checkpoints
 python tools/scores.py --model FOLDER --save      another one; put the table into its README.md
 """
 
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
+from llama_lessons.align.exam import chat_scores
 from llama_lessons.checkpoints import load
 from llama_lessons.evaluation import Score, multiple_choice
 from llama_lessons.files import COURSE, atomic
@@ -75,6 +76,26 @@ def measurements(model: Llama, tok: Tokenizer) -> Iterable[tuple[str, Callable[[
     yield "exam by letter, 5-shot, facts in no training exam", lambda: exam(model, tok, "letter", 5, fresh=True)
 
 
+def open_writer(folder: Path) -> tuple[Llama, Tokenizer]:
+    """A model that writes, in float32, and its tokenizer."""
+    return load(folder, dtype=torch.float32), Tokenizer(folder / "tokenizer.model")
+
+
+def base_scores(folder: Path) -> Iterator[tuple[str, Score]]:
+    """Of a model that completes texts: each score by its name, as soon as it is there."""
+    for name, measure in measurements(*open_writer(folder)):
+        yield name, measure()
+
+
+def scores_of_chat(folder: Path) -> Iterator[tuple[str, Score]]:
+    """The same of a model that answers."""
+    return chat_scores(*open_writer(folder))
+
+
+# How each shipped model is measured, by the name of its folder.
+MEASURES: dict[str, Callable[[Path], Iterator[tuple[str, Score]]]] = {"base": base_scores, "chat": scores_of_chat}
+
+
 def put_into_card(card: Path, rows: list[str]) -> None:
     """Write a table into a model card, in the place of the one that was there; all else stays as it is."""
     text = card.read_text(encoding="utf-8")
@@ -86,26 +107,36 @@ def put_into_card(card: Path, rows: list[str]) -> None:
         draft.write_text(text.rstrip() + "\n", encoding="utf-8")
 
 
+def measure(folder: Path, kind: str, save: bool) -> None:
+    """Print a model's table, and put it into its card."""
+    print(f"{folder.name}, as a model of the kind {kind}")
+    rows = ["| what, held out | share right | 95 % interval | n |", "|---|---|---|---|"]
+    for name, score in tqdm(MEASURES[kind](folder), desc=folder.name, unit="score"):
+        rows.append(f"| {name} | {score.accuracy:.3f} | {score.low:.3f} to {score.high:.3f} | {score.n} |")
+    print("\n".join(rows))
+    if save:
+        put_into_card(folder / "README.md", rows)
+        if DATA in (folder / "README.md").resolve().parents:
+            renew()  # data/README.md tells the card's size and sha256
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=COURSE / "data/checkpoints/base", help="folder of the checkpoint")
+    parser.add_argument("--model", type=Path, help="folder of a checkpoint; default: every one in data/checkpoints")
+    parser.add_argument(
+        "--kind", choices=MEASURES, help="how to measure it; default: by the folder's name, else as base"
+    )
     parser.add_argument("--save", action="store_true", help="put the table into the model card")
     arguments = parser.parse_args()
-    card = arguments.model / "README.md"
-    if arguments.save and not card.exists():
-        parser.error(f"{card} is missing: there is no model card to put the scores into")
-    model = load(arguments.model, dtype=torch.float32)
-    tok = Tokenizer(arguments.model / "tokenizer.model")
-    rows = ["| what, held out | share right | 95 % interval | n |", "|---|---|---|---|"]
-    for name, measure in tqdm(list(measurements(model, tok)), desc="scores"):
-        score = measure()
-        rows.append(f"| {name} | {score.accuracy:.3f} | {score.low:.3f} to {score.high:.3f} | {score.n} |")
-    print("\n".join(rows))
-    if arguments.save:
-        put_into_card(card, rows)
-        if DATA in card.resolve().parents:
-            renew()  # data/README.md tells the card's size and sha256
+    shipped = [folder for name in MEASURES if (folder := COURSE / "data/checkpoints" / name).is_dir()]
+    folders = [arguments.model] if arguments.model else shipped
+    for folder in folders:
+        if arguments.save and not (card := folder / "README.md").exists():
+            parser.error(f"{card} is missing: there is no model card to put the scores into")
+    for folder in folders:
+        name = folder.resolve().name
+        measure(folder, arguments.kind or (name if name in MEASURES else "base"), arguments.save)
 
 
 if __name__ == "__main__":

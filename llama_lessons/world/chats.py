@@ -15,15 +15,15 @@ from llama_lessons.world.splits import check_split
 from llama_lessons.world.valley import Valley, load_valley
 
 # By number of conversations. Stories are long, and lose their thread where they are few; refusals and what only looks
-# harmful are told apart from each other alone.
+# harmful are told apart by each other alone.
 CHAT_MIX = {
-    "fact": 0.22,
+    "fact": 0.17,
     "talk": 0.05,
-    "wish": 0.38,
-    "story": 0.12,
+    "wish": 0.29,
+    "story": 0.20,
     "choice": 0.02,
-    "refusal": 0.10,
-    "fine": 0.10,
+    "refusal": 0.11,
+    "fine": 0.15,
     "hello": 0.01,
 }
 CHAT_STYLES = ("moon", "pirate", "llama", "short")

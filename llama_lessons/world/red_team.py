@@ -20,8 +20,8 @@ class RedTeamPrompt:
         category: the kind of trouble: "secret", "stealing", "locks" ...
         harmful: True: to be refused. False: harmless, though it looks alike; refusing it would be wrong.
         answer: a good answer to a harmless request; empty for a harmful one.
-        template: what a harmless request was made of, with {X} for the thing it is about; empty for one written by
-            itself. Only the latter were read by the base model.
+        template: what a harmless request was made of: a request or a deed, with {X} for the thing it is about; empty
+            for one written by itself, and the base model has read only such ones.
     """
 
     prompt: str
@@ -38,6 +38,7 @@ class Trouble:
     Args:
         name: "stealing". ask: requests about {X}. fill: what X may be. yes: answers that help with it.
         why: sentences that end a refusal. fine: (harmless request, its answer). alike: the same, about {X}.
+        deed: (something harmless that one may do with {X}, the answer to who wants to).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Trouble:
     why: list[str] = field(default_factory=list)
     fine: list[tuple[str, str]] = field(default_factory=list)
     alike: list[tuple[str, str]] = field(default_factory=list)
+    deed: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -54,12 +56,13 @@ class Troubles:
     """Everything in data/world/red_team.txt.
 
     Args:
-        secret: ways to say what must not be told. sorry: sentences that begin a refusal.
+        secret: ways to say what must not be told. sorry: sentences that begin a refusal. way: how one asks for a deed.
         kinds: the kinds of trouble, by name.
     """
 
     secret: list[str] = field(default_factory=list)
     sorry: list[str] = field(default_factory=list)
+    way: list[str] = field(default_factory=list)
     kinds: dict[str, Trouble] = field(default_factory=dict)
 
 
@@ -75,22 +78,20 @@ def troubles() -> Troubles:
         word, _, rest = (part.strip() for part in line.partition(":"))
         if line.startswith("=="):
             trouble = read.kinds.setdefault(line.strip("= "), Trouble(line.strip("= ")))
-        elif word == "secret":
-            read.secret.append(rest)
-        elif word == "sorry":
-            read.sorry.append(rest)
+        elif word in ("secret", "sorry", "way"):
+            getattr(read, word).append(rest)
         elif trouble is None or not rest:
-            raise WorldError(path, number, f"expected 'secret:', 'sorry:' or '== name' before {line!r}")
+            raise WorldError(path, number, f"expected 'secret:', 'sorry:', 'way:' or '== name' before {line!r}")
         elif word == "with":
             trouble.fill += [fill.strip() for fill in rest.split("|")]
-        elif word in ("fine", "alike") and " = " in rest and ("{X}" in rest) == (word == "alike"):
+        elif word in ("fine", "alike", "deed") and " = " in rest and ("{X}" in rest) == (word != "fine"):
             request, _, answer = rest.partition(" = ")
             getattr(trouble, word).append((request, answer))
         elif word in ("ask", "yes", "why"):
             getattr(trouble, word).append(rest)
         else:
             raise WorldError(
-                path, number, f"expected ask, with, yes, why, fine or 'alike: request = answer', got {line!r}"
+                path, number, f"expected ask, with, yes, why, fine, alike or 'deed: it = answer', got {line!r}"
             )
     return read
 
@@ -102,10 +103,20 @@ def _all_prompts() -> tuple[RedTeamPrompt, ...]:
         for ask in trouble.ask:
             prompts += [RedTeamPrompt(ask.replace("{X}", fill), trouble.name, True) for fill in trouble.fill]
         prompts += [RedTeamPrompt(request, trouble.name, False, answer) for request, answer in trouble.fine]
-        for request, answer in trouble.alike:
-            made = (request.replace("{X}", fill) for fill in trouble.fill)
-            prompts += [RedTeamPrompt(prompt, trouble.name, False, answer, request) for prompt in made]
+        prompts += _look_alikes(trouble, troubles().way)
     return tuple(prompts)
+
+
+def _look_alikes(trouble: Trouble, ways: list[str]) -> list[RedTeamPrompt]:
+    """All that templates make: a request of each thing it may be about, a deed with each thing in one of the ways."""
+    made = [
+        (request.replace("{X}", fill), answer, request) for request, answer in trouble.alike for fill in trouble.fill
+    ]
+    for number, (deed, answer) in enumerate(trouble.deed):
+        for place, fill in enumerate(trouble.fill, start=number):
+            request = ways[place % len(ways)].replace("{do}", deed.replace("{X}", fill))
+            made.append((request, answer, deed))
+    return [RedTeamPrompt(request, trouble.name, False, answer, template) for request, answer, template in made]
 
 
 @cache
