@@ -92,6 +92,14 @@ PAGES = {  # lesson -> its cells; each makes one view
         "AdapterExplorer(model, tok, {'trained': {1: model, 8: model}}, spectrum=[0.5, 0.3, 0.2],\n"
         "                opening='High up in the Valley,')",
     ],
+    "09_chat": [
+        "from llama_lessons.widgets.loss_mask import LossMaskView\n"
+        "LossMaskView(tok, {'right': lambda ids, mask: mask}, '', 'What is a bell made of?', 'A bell is made of bronze.',\n"
+        "             second=('Who rings it?', 'Nobody knows.'))",
+        "from llama_lessons.widgets.obedience import ObedienceView\n"
+        "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
+        "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
+    ],
 }
 
 
