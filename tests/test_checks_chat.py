@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from llama_lessons.batches import IGNORE, pack_whole
 from llama_lessons.checks import chat
@@ -31,12 +32,15 @@ def test_the_mask_is_that_which_the_package_makes(dialog, tokenizer):
     assert chat.dialog_mask(turns, tokenizer.eos_id) == encode_answers(tokenizer, dialog)
 
 
-@pytest.mark.parametrize(("texts", "n_rows", "n_columns", "pad_id"), chat.PACK_EXAMPLES)
-def test_the_rows_are_those_that_the_package_packs(texts, n_rows, n_columns, pad_id):
-    whole = [([*ids, 99], [False] * len(ids) + [True], closes) for ids, closes in texts]  # each must ask for something
-    batch = pack_whole(whole, n_rows, n_columns + 1, pad_id)
-    rows = [
-        [*row, target if target != IGNORE else pad_id]
-        for row, target in zip(batch.tokens.tolist(), batch.targets[:, -1].tolist(), strict=True)
+def test_texts_that_come_longest_first_and_all_fit_are_packed_as_the_package_does():
+    texts = [
+        ([1, 40, 41, 42, 43, 9], True),
+        ([1, 44, 45, 9], False),
+        ([1, 46, 9], True),
+        ([1, 9], False),
+        ([1, 8], False),
     ]
-    assert rows == chat.packed_rows([(ids, closes) for ids, _, closes in whole], n_rows, n_columns + 2, pad_id)
+    n_rows, n_columns, pad_id = 2, 11, 7
+    batch = pack_whole(((ids, [True] * len(ids), closes) for ids, closes in texts), n_rows, n_columns - 1, pad_id)
+    ends = batch.targets[:, -1:].where(batch.targets[:, -1:] != IGNORE, torch.tensor(pad_id))
+    assert torch.cat([batch.tokens, ends], dim=1).tolist() == chat.packed_rows(texts, n_rows, n_columns, pad_id)

@@ -16,7 +16,12 @@ from tools import few_examples
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two kinds, and few questions."""
-    for name, value in {"QUALITIES": {"good": (2,), "half untrue": (3,)}, "ROWS": 1, "EVERY": 200, "LONGEST": 4}.items():
+    for name, value in {
+        "QUALITIES": {"good": (2,), "half untrue": (3,)},
+        "ROWS": 1,
+        "EVERY": 200,
+        "LONGEST": 4,
+    }.items():
         monkeypatch.setattr(few_examples, name, value)
 
 
@@ -29,7 +34,8 @@ def test_the_table_is_written_in_order_and_the_same_again(tmp_path, monkeypatch:
         tables.append(out.read_text(encoding="utf-8"))
     rows = list(csv.DictReader(tables[0].splitlines()))
     assert [(row["quality"], row["examples"], row["seed"]) for row in rows] == [
-        ("good", "0", "0"), ("good", "2", "0"), ("good", "2", "1"), ("half untrue", "3", "0"), ("half untrue", "3", "1"),
+        ("good", "0", "0"), ("good", "2", "0"), ("good", "2", "1"),
+        ("half untrue", "3", "0"), ("half untrue", "3", "1"),
     ]  # fmt: skip
     assert tables[0] == tables[1]
 
@@ -58,7 +64,9 @@ def test_no_example_asks_in_held_out_words():
 def test_the_shipped_table_is_what_the_command_writes():
     with data_path("tables/few_examples.csv").open(encoding="utf-8") as file:
         base, *table = csv.DictReader(file)
-    kinds = [(q, n, seed) for q, sizes in few_examples.QUALITIES.items() for n in sizes for seed in range(few_examples.SEEDS)]
+    kinds = [
+        (q, n, seed) for q, sizes in few_examples.QUALITIES.items() for n in sizes for seed in range(few_examples.SEEDS)
+    ]
     assert [(row["quality"], int(row["examples"]), int(row["seed"])) for row in table] == kinds
     assert (base["examples"], base["letters"]) == ("0", "0.0")
     for row in table:

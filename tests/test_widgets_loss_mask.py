@@ -51,7 +51,9 @@ def test_a_wrong_mask_marks_where_it_differs(tokenizer):
     late = [token["counts"] for token in shown.tokens]
     assert late == [False, *right[:-1]]
     assert [token["differs"] for token in shown.tokens] == [a != b for a, b in zip(right, late, strict=True)]
-    assert shown.note.endswith("3 of them are not as they should be.")  # two answers begin, the first one's end runs over
+    assert shown.note.endswith(
+        "3 of them are not as they should be."
+    )  # two answers begin, the first one's end runs over
     shown.mask = "nothing"
     assert "nothing is asked" in shown.note
 

@@ -94,7 +94,7 @@ PAGES = {  # lesson -> its cells; each makes one view
     ],
     "09_chat": [
         "from llama_lessons.widgets.loss_mask import LossMaskView\n"
-        "LossMaskView(tok, {'right': lambda ids, mask: mask}, '', 'What is a bell made of?', 'A bell is made of bronze.',\n"
+        "LossMaskView(tok, {'right': lambda ids, mask: mask}, '', 'What is a bell made of?', 'Bronze.',\n"
         "             second=('Who rings it?', 'Nobody knows.'))",
         "from llama_lessons.widgets.obedience import ObedienceView\n"
         "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"

@@ -106,6 +106,8 @@ class LossMaskView(View):
 def _sentence(rows: list[tuple[int, str, bool, bool]]) -> str:
     counted = [piece for _, piece, counts, _ in rows if counts]
     wrong = sum(counts != right for _, _, counts, right in rows)
-    off = f" {wrong} of them are not as they should be." if wrong > 1 else " One is not as it should be." if wrong else ""
+    off = (
+        f" {wrong} of them are not as they should be." if wrong > 1 else " One is not as it should be." if wrong else ""
+    )
     what = f"; the first is {counted[0]}, the last {counted[-1]}" if counted else ": nothing is asked, a row to refuse"
     return f"{len(counted)} of {len(rows)} tokens count{what}.{off}"

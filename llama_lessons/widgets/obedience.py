@@ -139,10 +139,10 @@ class ObedienceView(View):
         """The questions, with the answers of shipped models."""
         shown = [k for k, name in enumerate(self.names) if name in self._shipped] if self.turns else []
         head = "".join(f"<th>{escape(self.names[k])}</th>" for k in shown)
-        rows = "".join(
-            f"<tr><td>{n}</td><td>{escape(question)}</td>{''.join(_twin_cell(self.turns[n - 1][k]) for k in shown)}</tr>"
-            for n, question in enumerate(self.questions, start=1)
-        )
+        rows = ""
+        for n, question in enumerate(self.questions, start=1):
+            cells = "".join(_twin_cell(self.turns[n - 1][k]) for k in shown)
+            rows += f"<tr><td>{n}</td><td>{escape(question)}</td>{cells}</tr>"
         table = f"<table><tr><th>turn</th><th>asked</th>{head}</tr>{rows}</table>"
         return f"<p>{escape(self.describe())}. Models trained on this page answer when it runs.</p>{table}"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+
 import torch
 
 from llama_lessons.batches import pack_whole
@@ -57,7 +60,7 @@ def packer(fits="both", behind=False, skip=False, choose=min, room=0, pad=lambda
                 k = choose(free)
                 (last if closes_row and not behind else rows)[k].extend(ids)
                 closed[k] |= closes_row
-        return [pad(row + end, n_columns, pad_id) for row, end in zip(rows, last)]
+        return [pad(row + end, n_columns, pad_id) for row, end in zip(rows, last, strict=False)]
 
     return answer
 
@@ -77,7 +80,7 @@ def only_the_row_at_hand(texts, n_rows, n_columns, pad_id):
 
 
 def end_to_end(texts, n_rows, n_columns, pad_id):
-    ids = sum((text for text, _ in texts), [])
+    ids = functools.reduce(operator.iadd, (text for text, _ in texts), [])
     ids += [pad_id] * (n_rows * n_columns - len(ids))
     return [ids[k * n_columns : (k + 1) * n_columns] for k in range(n_rows)]
 
@@ -120,7 +123,7 @@ for says, answer in {
     "the padding is 0": packer(pad=lambda row, n, p: row + [0] * (n - len(row))),
     "you sorted the texts by length": sorted_first,
     "only after all others": closing_first,
-    "you gave one long list": lambda *given: sum(by_two_lists_a_row(*given), []),
+    "you gave one long list": lambda *given: functools.reduce(operator.iadd, by_two_lists_a_row(*given), []),
 }.items():
     bank.wrong(says)(answer)
 bank.wrong()(as_a_tensor)

@@ -20,10 +20,10 @@ def by_the_package(dialog):
 def as_meta_writes_it(dialog):
     if dialog[0]["role"] == "system":
         merged = B_SYS + dialog[0]["content"] + E_SYS + dialog[1]["content"]
-        dialog = [{"role": dialog[1]["role"], "content": merged}] + dialog[2:]
+        dialog = [{"role": dialog[1]["role"], "content": merged}, *dialog[2:]]
     texts = [
         f"{B} {(prompt['content']).strip()} {E} {(answer['content']).strip()} "
-        for prompt, answer in zip(dialog[::2], dialog[1::2])
+        for prompt, answer in zip(dialog[::2], dialog[1::2], strict=False)
     ]
     if dialog[-1]["role"] == "user":
         texts.append(f"{B} {(dialog[-1]['content']).strip()} {E}")
@@ -66,7 +66,7 @@ def joined_in_a_list(dialog):
 def system_as_a_turn(dialog):
     if dialog[0]["role"] == "system":
         first = f"{B} {B_SYS}{dialog[0]['content']}{E_SYS} {E}"
-        return [first] + by_the_package(dialog[1:])
+        return [first, *by_the_package(dialog[1:])]
     return by_the_package(dialog)
 
 
@@ -116,7 +116,9 @@ for says, answer in {
     "stripped the user's text before the system line was merged in": loop(
         system=lambda line, text: B_SYS + line + E_SYS + text.strip()
     ),
-    "you stripped the system line: inside its tags": loop(system=lambda line, text: B_SYS + line.strip() + E_SYS + text),
+    "you stripped the system line: inside its tags": loop(
+        system=lambda line, text: B_SYS + line.strip() + E_SYS + text
+    ),
     "you stripped the system line and the user's text each by itself": loop(
         system=lambda line, text: B_SYS + line.strip() + E_SYS + text.strip()
     ),

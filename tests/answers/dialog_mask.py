@@ -60,7 +60,7 @@ def from_the_first_answer(turns, eos_id):
 
 def pad_is_end(turns, eos_id):
     ids, mask = by_repetition(turns, eos_id)
-    return ids, [counts and token != eos_id for token, counts in zip(ids, mask)]
+    return ids, [counts and token != eos_id for token, counts in zip(ids, mask, strict=False)]
 
 
 def by_membership(turns, eos_id):
@@ -77,17 +77,17 @@ def one_end(turns, eos_id):
     for prompt, answer in turns:
         ids += prompt + answer
         mask += [False] * len(prompt) + [True] * len(answer)
-    return ids + [eos_id], mask + [True]
+    return [*ids, eos_id], [*mask, True]
 
 
 def masks_by_zeros(turns, eos_id):
-    ids, mask = by_repetition(turns, eos_id)
+    ids, _ = by_repetition(turns, eos_id)
     return ids, [0] * len(ids)
 
 
 for says, answer in {
-    "shifted by one, to the left: the last": changed(lambda ids, mask: (ids, mask[1:] + [False])),
-    "shifted by one, to the right": changed(lambda ids, mask: (ids, [False] + mask[:-1])),
+    "shifted by one, to the left: the last": changed(lambda ids, mask: (ids, [*mask[1:], False])),
+    "shifted by one, to the right": changed(lambda ids, mask: (ids, [False, *mask[:-1]])),
     "</s> does not count: the model would never be asked to stop": pad_is_end,
     "the first token of each answer does not count": turn_by_turn(
         lambda prompt, answer: [False] * (len(prompt) + 1) + [True] * len(answer)
@@ -106,11 +106,13 @@ for says, answer in {
         lambda prompt, answer: [False] * len(prompt) + [True] * len(answer), end=False
     ),
     "only the last turn ends with </s>": one_end,
-    "-100 where nothing is asked": changed(lambda ids, mask: (ids, [i if m else -100 for i, m in zip(ids, mask)])),
+    "-100 where nothing is asked": changed(
+        lambda ids, mask: (ids, [i if m else -100 for i, m in zip(ids, mask, strict=False)])
+    ),
     "the mask holds 0 and 1": changed(lambda ids, mask: (ids, list(map(int, mask)))),
     "you gave the mask alone": changed(lambda ids, mask: mask),
     "you gave the mask first": changed(lambda ids, mask: (mask, ids)),
-    "you gave a list of pairs": changed(lambda ids, mask: list(zip(ids, mask))),
+    "you gave a list of pairs": changed(lambda ids, mask: list(zip(ids, mask, strict=False))),
     "you gave the first turn alone": lambda turns, eos_id: by_repetition(turns[:1], eos_id),
 }.items():
     bank.wrong(says)(answer)
