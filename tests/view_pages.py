@@ -109,6 +109,14 @@ PAGES = {  # lesson -> its cells; each makes one view
         "view.set_trait('runs', [{'name': name, 'values': values, 'said': [said] * 8} for name in ('one', 'two')])\n"
         "view",
     ],
+    "09_chat": [
+        "from llama_lessons.widgets.loss_mask import LossMaskView\n"
+        "LossMaskView(tok, {'right': lambda ids, mask: mask}, '', 'What is a bell made of?', 'Bronze.',\n"
+        "             second=('Who rings it?', 'Nobody knows.'))",
+        "from llama_lessons.widgets.obedience import ObedienceView\n"
+        "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
+        "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
+    ],
 }
 
 

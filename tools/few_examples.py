@@ -1,6 +1,6 @@
 """How many examples fine-tuning takes, and how good they must be: letters of lesson 09, learned from few and from many.
 
-    python -m tools.few_examples                 writes data/tables/few_examples.csv (25 models; about 3 minutes)
+    python -m tools.few_examples                 writes data/tables/few_examples.csv (17 models; about 2 minutes)
     python -m tools.few_examples --steps 2 --seeds 1 --out FILE          a short run, to see that it works
 
 A model answers questions about the Valley, and each answer is to be a letter. All are trained for as many steps, in
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from tools.tables import write_table
 
 SIZES = (1, 4, 16, 64, 256, 1024)
 QUALITIES = {"good": SIZES, "half untrue": (1024,), "half no letters": (1024,)}  # and how many examples of each
-SEEDS = 3
+SEEDS = 2
 STEPS, PEAK_LR = 40, 1e-3
 ROWS, SEQ_LEN = 8, 64  # of a step
 EVERY, LONGEST = 3, 48  # every third fact is asked for; tokens of an answer
@@ -47,9 +48,8 @@ Measured = dict[str, float | int | str]
 def example(fact: Fact, quality: str, number: int, draw: Draw) -> Dialog:
     """A question and its answer; of the careless qualities every second answer is spoiled."""
     spoiled = number % 2 == 1
-    said = draw.pick(fact.statements)
-    if quality == "half untrue" and spoiled:
-        said = said.replace(fact.answer, draw.pick(fact.wrong))
+    told = replace(fact, answer=draw.pick(fact.wrong)) if quality == "half untrue" and spoiled else fact
+    said = draw.pick(told.statements)
     return turns(draw.pick(fact.questions), said if quality == "half no letters" and spoiled else letter(said))
 
 

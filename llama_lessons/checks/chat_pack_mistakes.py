@@ -149,13 +149,18 @@ PACK_MISTAKES = {
         _pack(pad=lambda ids, n, pad_id: [pad_id] * (n - len(ids)) + ids)
     ),
     "the padding is 0, whatever pad_id is": _pack(pad=lambda ids, n, pad_id: _padded(ids, n, 0)),
-    "one place of padding is missing: rows have n_columns ids": _pack(pad=lambda ids, n, pad_id: _padded(ids, n - 1, pad_id)),
+    "one place of padding is missing: rows have n_columns ids": _pack(
+        pad=lambda ids, n, pad_id: _padded(ids, n - 1, pad_id)
+    ),
     "one place of padding is too many: rows have n_columns ids": _pack(
         pad=lambda ids, n, pad_id: _padded(ids, n + 1, pad_id)
     ),
     "empty rows are missing: there are n_rows, if all of padding": _pack(
-        pad=lambda ids, n, pad_id: _padded(ids, n, pad_id) if ids else ids, finish=lambda rows: [row for row in rows if row]
+        pad=lambda ids, n, pad_id: _padded(ids, n, pad_id) if ids else ids,
+        finish=lambda rows: [row for row in rows if row],
     ),
-    "you gave one long list: give a list for each row": _pack(finish=lambda rows: [token for row in rows for token in row]),
+    "you gave one long list: give a list for each row": _pack(
+        finish=lambda rows: [token for row in rows for token in row]
+    ),
     "nothing is packed: all rows are padding": _pack(fits=lambda row, text, n: False, skips=True),
 }

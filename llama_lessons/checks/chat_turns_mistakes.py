@@ -41,9 +41,7 @@ def _turns(
             for k in place(len(users)):
                 users[k] = merge(system, users[k])
         texts = [prompt.format(user(text)) for text in users]
-        return [
-            text + (reply.format(answer(answers[k])) if k < len(answers) else "") for k, text in enumerate(texts)
-        ]
+        return [text + (reply.format(answer(answers[k])) if k < len(answers) else "") for k, text in enumerate(texts)]
 
     return wrong
 

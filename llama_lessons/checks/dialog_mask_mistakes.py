@@ -60,7 +60,10 @@ def _by_the_first_prompt(ids: list[int], mask: list[bool], turns: list[Turn], eo
 
 
 def _last_end_only(ids: list[int], mask: list[bool], turns: list[Turn], eos_id: int) -> Masked:
-    return ids, [counts and (token != eos_id or k == len(ids) - 1) for k, (token, counts) in enumerate(zip(ids, mask))]
+    return ids, [
+        counts and (token != eos_id or k == len(ids) - 1)
+        for k, (token, counts) in enumerate(zip(ids, mask, strict=True))
+    ]
 
 
 def _one_end(turns: list[Turn], eos_id: int) -> Masked:
@@ -150,7 +153,7 @@ DIALOG_MASK_MISTAKES = {
     "the answers alone are in the ids: the prompts are read, though they do not count": _each(
         lambda prompt, answer, end: [True] * (len(answer) + 1), lambda prompt, answer, end: [*answer, end]
     ),
-    "you gave -100 where nothing is asked, in place of a mask: that is for targets, and `pack` makes them of the mask": (
+    "you gave -100 where nothing is asked, in place of a mask: that is for targets, which `pack` makes of the mask": (
         _after(lambda ids, mask, turns, eos_id: (ids, [t if m else -100 for t, m in zip(ids, mask, strict=True)]))
     ),
     "the mask holds 0 and 1: let it hold False and True": (
