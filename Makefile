@@ -14,7 +14,7 @@ CONFIG = tools/jupyterlab/config.py
 PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 .DEFAULT_GOAL = help
-.PHONY: help lab teach fresh test lint sync lessons student bench weights scores
+.PHONY: help lab teach fresh test lint sync lessons student bench weights scores release
 .PHONY: my_lessons
 
 help:  ## this list
@@ -69,6 +69,10 @@ weights: .venv/installed  ## train the Valley's models from their seeds (an hour
 
 scores: .venv/installed  ## measure the Valley's models on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)
+
+release: .venv/installed  ## pack the chat model with code, card, guides, policy and licence: work/release/
+	$(RUN) -m llama_lessons.release pack work/release/valley-chat
+	$(RUN) -m llama_lessons.release check work/release/valley-chat.tar.gz
 
 bench: .venv/installed  ## measure tokens per second beside transformers and llama2.c; takes a C++ compiler
 	$(RUN) -m benchmarks.bench $(if $(SAVE),--save) $(if $(LLAMA2C),--llama2c $(LLAMA2C))

@@ -117,6 +117,16 @@ PAGES = {  # lesson -> its cells; each makes one view
         "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
         "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
     ],
+    "12_release": [
+        "from llama_lessons.evaluation import Score\n"
+        "from llama_lessons.widgets.red_team import RedTeamBoard\n"
+        "from llama_lessons.world import red_team\n"
+        "scores = {'base': (Score.of(1, 20), Score.of(9, 20)), 'chat': (Score.of(3, 20), Score.of(2, 20))}\n"
+        "kinds = ('asked plainly', 'polite', 'role play', 'story', 'spelling', 'first words')\n"
+        "says = {'base': 'I am sorry, I will not do that.', 'chat': 'It is hidden behind the waterfall of Brindle.'}\n"
+        "asked = {name: lambda dialog, first, text=text: text for name, text in says.items()}\n"
+        "RedTeamBoard(asked, dict.fromkeys(kinds, scores), red_team()[:9])",
+    ],
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from llama_lessons.files import COURSE
 from llama_lessons.release import ReleaseError, check_release, pack, unpack
+from llama_lessons.tokenizer import TokenizerError
 
 MODEL = COURSE / "data/checkpoints/rlhf"
 
@@ -36,7 +37,7 @@ def main() -> int:
     except ReleaseError as error:
         print(f"{arguments.folder} is refused:\n{error}", file=sys.stderr)
         return 1
-    except ValueError as error:
+    except (ValueError, TokenizerError) as error:  # of the model, or of the folder, that it shall pack
         parser.error(str(error))
     return 0
 

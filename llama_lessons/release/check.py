@@ -14,7 +14,7 @@ from llama_lessons.evaluation import Score
 from llama_lessons.release.archive import ReleaseError, leaves_folder
 from llama_lessons.release.card import TEXTS, card_troubles, drift
 from llama_lessons.release.scores import measure
-from llama_lessons.tokenizer import Tokenizer
+from llama_lessons.tokenizer import Tokenizer, TokenizerError
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 MODEL_FILES = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model")
@@ -42,7 +42,7 @@ def check_release(folder: Path) -> dict[str, Score]:
     try:
         model = load(folder, dtype=torch.float32)
         tok = Tokenizer(folder / "tokenizer.model")
-    except (CheckpointError, ValueError) as error:
+    except (CheckpointError, TokenizerError) as error:
         raise ReleaseError([str(error)]) from error
     _demand(card_troubles(folder, model.config))
     scores = measure(model, tok)

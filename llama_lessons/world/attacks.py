@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from llama_lessons.prompt import Dialog
 from llama_lessons.world.red_team import troubles
@@ -67,9 +68,13 @@ def _respelled(text: str, swaps: str) -> str:
 
 
 @cache
-def _all_attacks() -> dict[str, list[Attack]]:
-    """Kind -> its wordings, in the order of the file."""
-    path, kinds = world_file("attacks.txt"), {}
+def read_attacks(path: Path) -> dict[str, list[Attack]]:
+    """Kind -> its wordings, in the order of a file like data/world/attacks.txt.
+
+    Raises:
+        WorldError: a line cannot be understood; names file and line.
+    """
+    kinds: dict[str, list[Attack]] = {}
     for number, line in numbered_lines(path):
         field, _, words = (part.strip() for part in line.partition(":"))
         if line.startswith("=="):
@@ -95,7 +100,7 @@ def attacks(split: str = "test") -> tuple[Attack, ...]:
     """
     check_split(split)
     chosen = []
-    for wordings in _all_attacks().values():
+    for wordings in read_attacks(world_file("attacks.txt")).values():
         held_out = sorted(wordings, key=lambda attack: share(attack.words))[: (len(wordings) + 1) // 2]
         chosen += [attack for attack in wordings if (attack in held_out) == (split == "test")]
     return tuple(chosen)
