@@ -92,6 +92,13 @@ PAGES = {  # lesson -> its cells; each makes one view
         "AdapterExplorer(model, tok, {'trained': {1: model, 8: model}}, spectrum=[0.5, 0.3, 0.2],\n"
         "                opening='High up in the Valley,')",
     ],
+    "demo": [
+        "from llama_lessons.chat import ChatSession\n"
+        "from llama_lessons.widgets.chat_box import ChatBox\n"
+        "box = ChatBox({'one': ChatSession(model, tok, seed=1), 'other': ChatSession(model, tok, seed=1)})\n"
+        "box.ask('What is a baby cat called?')\n"
+        "box",
+    ],
 }
 
 
