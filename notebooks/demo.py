@@ -16,9 +16,9 @@
 # %% [markdown]
 # # Talk to the little llama of the Valley
 #
-# A real Llama 2 answers here, in small. It was pretrained and then taught to chat as Meta's were, on a world of its own.
-# **It knows only the Valley**: who lives there and what they do, its animals and things, what is the opposite of what,
-# and stories about llamas. Of the world outside it knows nothing, and what it does not know it may make up.
+# A real Llama 2 answers here, in small. It was pretrained and then taught to chat as Meta's were, on a world of its
+# own. **It knows only the Valley**: who lives there and what they do, its animals and things, what is the opposite of
+# what, and stories about llamas. Of the world outside it knows nothing, and what it does not know it may make up.
 #
 # Try *What is a baby cat called?*, *Tell me a story about a shy llama.*, or *Talk like a pirate.* as the system line.
 # What you write stays on this machine, in a process that only you use; it is forgotten when you close the page.
@@ -53,4 +53,5 @@ ChatBox(sessions)
 
 # %% [markdown]
 # The chat model learned from examples (lesson 09), the RLHF model from preferences too (lesson 10); what you made there
-# is in the menu as well. How a chat works is in `llama_lessons/chat.py`, the box in `llama_lessons/widgets/chat_box.py`.
+# is in the menu as well. How a chat works is in `llama_lessons/chat.py`, the box is in
+# `llama_lessons/widgets/chat_box.py`.

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
 import torch
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+import websocket
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from playwright.sync_api import BrowserContext, ConsoleMessage, expect, sync_playwright
+from traitlets.config.loader import PyFileConfigLoader
 
 from llama_lessons.checkpoints import save
 from llama_lessons.config import LlamaConfig
@@ -148,13 +154,12 @@ def is_gone(url: str, process: str) -> bool:
     return False
 
 
-def wait_until_gone(visitor: Visitor, other: Page) -> None:
-    """Wait until a visitor who has left takes no memory any more."""
-    for _ in range(10 * PATIENCE):
-        if is_gone(visitor.url, visitor.left):
-            return
-        other.wait_for_timeout(100)
-    raise AssertionError(f"process {visitor.left} goes on")
+def wait_until_gone(visitor: Visitor, process: str) -> None:
+    """Wait until the process of a visitor who has left takes no memory any more."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not is_gone(visitor.url, process):
+        time.sleep(0.1)
+    assert is_gone(visitor.url, process)
 
 
 def test_a_question_about_the_valley_gets_its_answer_piece_by_piece(visitor: Visitor):
@@ -204,27 +209,64 @@ def test_stop_works_in_the_middle_of_an_answer_and_a_new_dialog_is_empty(visitor
     expect(page.get_by_text("Nothing said yet.")).to_be_visible()
 
 
+class Caller:
+    """A visitor without a browser, who says to the server what the page would: twenty of them take no minute.
+
+    Args:
+        url: of the server.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            page = answer.read().decode()
+        self.process = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])[
+            "kernelId"
+        ]
+        [self.box] = re.findall(r'"model_id": "(\w+)"', page)
+        address = f"{url.replace('http', 'ws')}/api/kernels/{self.process}/channels"
+        self.socket = websocket.create_connection(address, timeout=PATIENCE)
+
+    def send(self, data: dict) -> None:
+        """What a widget in the browser sends to its other half in the kernel."""
+        header = {
+            "msg_id": uuid4().hex,
+            "session": uuid4().hex,
+            "msg_type": "comm_msg",
+            "version": "5.3",
+            "username": "",
+        }
+        content = {"comm_id": self.box, "data": data}
+        message = {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
+        self.socket.send(json.dumps(message))
+
+    def ask(self, text: str) -> list[dict]:
+        """The dialog when the answer has ended."""
+        self.send({"method": "update", "state": {"temperature": 0}, "buffer_paths": []})
+        self.send({"method": "custom", "content": {"do": "send", "text": text}})
+        state: dict = {}
+        while state.get("busy") is not False:
+            state = json.loads(self.socket.recv())["content"].get("data", {}).get("state", {})
+        return state["turns"]
+
+    def leave(self) -> None:
+        """What the page does when it is closed."""
+        self.socket.close()
+        urllib.request.urlopen(f"{self.url}/voila/api/shutdown/{self.process}", data=b"", timeout=PATIENCE).close()
+
+
 def test_twenty_visitors_one_after_the_other_are_served_and_each_is_forgotten(demo: tuple):
-    browser, url = demo
+    _, url = demo
     questions = [(wording.format(animal), young) for wording in WORDINGS for animal, young in YOUNG.items()]
-    assert len(questions) == 20
-    right = 0
-    with browser.new_context() as context:
-        host = context.new_page()
-        before = None
-        for question, young in questions:
-            visitor = Visitor(context, url).enter()
-            [asked, [_, answer]] = visitor.ask(question)
-            assert asked == ["You", question]
-            right += young in answer
-            assert visitor.complaints == []
-            visitor.left = visitor.process
-            visitor.leave()
-            if before:
-                wait_until_gone(before, host)
-            before = visitor
-        wait_until_gone(before, host)
-    assert right >= 18  # the model, too, may be wrong
+    n_right = 0
+    for question, young in questions:
+        caller = Caller(url)
+        asked, answer = caller.ask(question)
+        assert (asked["role"], asked["text"], answer["role"]) == ("user", question, "assistant")
+        n_right += young in answer["text"]
+        caller.leave()
+        assert is_gone(url, caller.process)
+    assert len(questions) == 20 and n_right >= 18  # the model, too, may be wrong
 
 
 def test_five_visitors_at_once_have_dialogs_of_their_own(demo: tuple):
@@ -240,13 +282,16 @@ def test_five_visitors_at_once_have_dialogs_of_their_own(demo: tuple):
         [asked, [_, answer]] = visitor.wait()
         assert asked == ["You", WORDINGS[0].format(animal)] and young in answer
         assert visitor.complaints == []
-    assert len({visitor.process for visitor in visitors}) == 5
-    taken = [memory(visitor.process) for visitor in visitors]
+    processes = [visitor.process for visitor in visitors]
+    assert len(set(processes)) == 5
+    taken = [memory(process) for process in processes]
     print(f"memory of five visitors at once: {', '.join(f'{mb:.0f}' for mb in taken)} MB")
     if torch.version.cuda is None:  # PyTorch for NVIDIA cards takes more
         assert max(taken) < 1.5 * STATED
-    for visitor in visitors:
+    for visitor, process in zip(visitors, processes, strict=True):
+        assert not is_gone(url, process)
         visitor.leave()
+        wait_until_gone(visitor, process)
     for context in contexts:
         context.close()
 
@@ -255,6 +300,15 @@ def memory(kernel: str) -> float:
     """MB that a visitor's process has for itself alone."""
     [process] = [p for p in psutil.process_iter(["cmdline"]) if any(kernel in word for word in p.info["cmdline"] or ())]
     return process.memory_full_info().uss / 1e6
+
+
+def test_the_page_is_for_this_machine_alone_and_a_visitor_who_is_lost_is_forgotten(monkeypatch):
+    for name in ("JUPYTER_PATH", "OMP_NUM_THREADS"):  # which the file sets
+        monkeypatch.setenv(name, "1")
+    config = PyFileConfigLoader("voila.py", str(COURSE / "tools/voila")).load_config()
+    assert config.Voila.ip == "127.0.0.1"
+    manager = AsyncMappingKernelManager(config=config)
+    assert (manager.cull_idle_timeout, manager.cull_connected) == (600, False)  # seconds; never while a page is open
 
 
 def test_the_readme_states_what_a_visitor_takes():
