@@ -127,6 +127,13 @@ PAGES = {  # lesson -> its cells; each makes one view
         "asked = {name: lambda dialog, first, text=text: text for name, text in says.items()}\n"
         "RedTeamBoard(asked, dict.fromkeys(kinds, scores), red_team()[:9])",
     ],
+    "demo": [
+        "from llama_lessons.chat import ChatSession\n"
+        "from llama_lessons.widgets.chat_box import ChatBox\n"
+        "box = ChatBox({'one': ChatSession(model, tok, seed=1), 'other': ChatSession(model, tok, seed=1)})\n"
+        "box.ask('What is a baby cat called?')\n"
+        "box",
+    ],
 }
 
 
