@@ -19,7 +19,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (
     {"config", "device", "files", "fused_loss", "mmlu", "page", "paper", "processes", "schedule", "tokenizer_training"},
     {"folders", "tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward", "optimizers", "training_state"},
-    {"attention", "batches", "dialog", "world"},
+    {"attention", "batches", "dialog", "score", "world"},
     {"model", "static_cache"},
     {"checkpoints", "sampling", "training", "quantization", "parallel", "compiled"},
     {"generate", "lora"},
@@ -249,7 +249,7 @@ WHERE = {
     "loss mask": "batches.py",
     "red-team": "world/",
     "what a page may hold": "hygiene.py",
-    "Wilson": "evaluation.py",
+    "Wilson": "score.py",
     "GPU hours": "paper.py",
     "causal mask": "attention.py",
     "stop ids": "generate.py",
