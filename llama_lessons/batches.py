@@ -73,6 +73,49 @@ def pack(texts: Iterable[tuple[list[int], list[bool]]], batch_size: int, seq_len
     raise ValueError(f"texts hold {len(ids)} tokens, and {batch_size} rows of {seq_len} take {needed}")
 
 
+def pack_whole(
+    texts: Iterable[tuple[list[int], list[bool], bool]], batch_size: int, seq_len: int, pad_id: int
+) -> Batch:
+    """Put whole texts into rows: none is cut, and what no text fills is padding that asks for nothing.
+
+    Each text goes to the first row with room for it; the first one for which there is none ends the batch. A dialog
+    with a standing wish must close its row: where the next text begins, a model sees what it sees between two turns of
+    one dialog, and would learn that wishes are forgotten.
+
+    Args:
+        texts: the ids of each text, its loss mask (for each id whether the model is asked to predict it), and whether
+            it closes its row: then it stands last, only padding behind it. No more texts are taken than are needed.
+        batch_size: rows (B).
+        seq_len: tokens a row (T).
+        pad_id: fills what is left; any id does, since no target asks for it and no real token looks at it.
+
+    Returns:
+        The batch, shape (B, T); targets are the tokens moved one to the left.
+
+    Raises:
+        ValueError: there is no text, or one that is longer than a row or asks for nothing.
+    """
+    rows: list[list] = [[] for _ in range(batch_size)]
+    last: list[list] = [[] for _ in range(batch_size)]  # what closes each row
+    for ids, loss_mask, closes_row in texts:
+        pairs = [(token, token if asked else IGNORE) for token, asked in zip(ids, loss_mask, strict=True)]
+        pairs[:1] = [(token, IGNORE) for token in ids[:1]]  # what stands before a text says nothing about it
+        if len(pairs) > seq_len + 1 or not any(loss_mask[1:]):
+            raise ValueError(f"texts must ask for something and fit a row of {seq_len} tokens, got one of {len(pairs)}")
+        fits = (n for n in range(batch_size) if len(rows[n]) + len(last[n]) + len(pairs) <= seq_len + 1)
+        place = next((n for n in fits if not (closes_row and last[n])), None)
+        if place is None:
+            break
+        (last if closes_row else rows)[place] += pairs
+    if not any(rows + last):
+        raise ValueError("texts must hold at least one text, got none")
+    padded = [
+        (row + end + (seq_len + 1) * [(pad_id, IGNORE)])[: seq_len + 1] for row, end in zip(rows, last, strict=True)
+    ]
+    both = torch.tensor(padded)  # (B, T + 1, 2)
+    return Batch(both[:, :-1, 0].contiguous(), both[:, 1:, 1].contiguous())
+
+
 def token_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """Sum of the cross-entropies at all positions that ask for something, in nats.
 

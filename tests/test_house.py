@@ -25,11 +25,11 @@ LEVELS = (
     {"generate", "lora"},
     {"chat", "evaluation"},
     {"rlhf"},
-    {"checks", "widgets", "pretrain", "release"},
+    {"align", "checks", "widgets", "pretrain", "release"},
 )
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 
-HELPERS = ("world", "checks", "widgets")  # folders that are not the core of the package
+HELPERS = ("world", "align", "checks", "widgets")  # folders that are not the core of the package
 KNOW_THE_WORLD = (*HELPERS, "pretrain")  # what else is in the package works with any texts and any exam
 MAX_CORE = 3000  # lines of code, with all fifteen lessons
 MAX_FILE, MAX_FUNCTION = 200, 30  # lines; a function's without its docstring

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from llama_lessons.prompt import Dialog, dialog_turns, turn_text
 from llama_lessons.world.draw import Draw, Weighted
-from llama_lessons.world.instructions import KINDS, Conversations, Dialog, in_talking_order, talked_about
+from llama_lessons.world.instructions import KINDS, Conversations, in_talking_order, talked_about
 from llama_lessons.world.questions import Writer
 from llama_lessons.world.valley import Valley
 
@@ -37,11 +38,7 @@ def chat_text(dialog: Dialog) -> str:
 
     Source: Meta's llama repository, generation.py, chat_completion.
     """
-    messages = [message["content"] for message in dialog]
-    if dialog[0]["role"] == "system":
-        messages = [f"<<SYS>>\n{messages[0]}\n<</SYS>>\n\n{messages[1]}", *messages[2:]]
-    pairs = zip(messages[::2], messages[1::2], strict=True)
-    return TURN.join(f"[INST] {user} [/INST] {answer} " for user, answer in pairs)
+    return TURN.join(turn_text(*turn) for turn in dialog_turns(dialog))
 
 
 def chat_writer(valley: Valley, kinds: tuple[str, ...]) -> Writer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from llama_lessons.mmlu import lay_out
+from llama_lessons.prompt import Dialog
 from llama_lessons.world.draw import Draw, Weighted
 from llama_lessons.world.exams import make_item
 from llama_lessons.world.facts import Fact
@@ -18,7 +19,6 @@ from llama_lessons.world.text import WorldError, numbered_lines, world_file
 from llama_lessons.world.valley import Valley, load_valley
 from llama_lessons.world.voices import STYLES
 
-Dialog = list[dict[str, str]]
 KINDS = {
     "fact": 0.3,
     "talk": 0.2,

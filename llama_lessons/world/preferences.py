@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from llama_lessons.prompt import Dialog
 from llama_lessons.world.draw import Draw, Weighted
 from llama_lessons.world.facts import Fact
-from llama_lessons.world.instructions import Dialog, chat_lines, turns
+from llama_lessons.world.instructions import chat_lines, turns
 from llama_lessons.world.red_team import red_team, refusals, troubles
 from llama_lessons.world.splits import check_split
 from llama_lessons.world.valley import Valley, load_valley
