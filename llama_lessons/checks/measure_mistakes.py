@@ -56,11 +56,8 @@ BITS_MISTAKES = {
     "you did not divide at all, and left it in nats": _bits(lambda s: -s.sum().item(), lambda scores, text: 1),
     "you turned it around: that is bytes per bit": lambda s, text: len(text.encode()) / (-s.sum().item() / math.log(2)),
     "you gave exp of the loss: that is perplexity": lambda s, text: math.exp(-s.mean().item()),
-    "you gave exp of the nats per byte: bits per byte is no perplexity, leave exp out": (
+    "you gave a power, exp of the nats or 2 to the bits: wanted are the bits themselves": (
         lambda s, text: math.exp(-s.sum().item() / len(text.encode()))
-    ),
-    "you gave 2 to the power of the bits per byte: leave the power out": (
-        lambda s, text: 2 ** (-s.sum().item() / math.log(2) / len(text.encode()))
     ),
     "you took the scores for probabilities: they are their logarithms already": (
         lambda s, text: -sum(math.log2(abs(x)) for x in s.tolist()) / len(text.encode())
