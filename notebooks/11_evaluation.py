@@ -169,7 +169,7 @@ for name, tokenizer in (("320 pieces", small), ("2048 pieces", tok)):
 from llama_lessons.evaluation import bits_per_byte
 
 for name, model in models.items():
-    print(f"{name:<5} {stable(bits_per_byte(model, tok, pages))} bits per byte of a story")
+    print(f"{name:<5} {stable(bits_per_byte(model, tok, pages), 3)} bits per byte of a story")
 
 # %% [markdown]
 # The chat models pay for what they learned: stories are no longer all of their world. A lower number is better, and it
@@ -207,10 +207,10 @@ for stride in (63, 32, 8):
     counted = torch.cat(asked)
     assert len(counted) == len(book) - 1, f"{len(counted)} tokens were counted, not {len(book) - 1}"
     tokens_read = sum(1 + c - a for a, _, c in windows)
-    print(f"stride {stride:<3} {tokens_read:>6} tokens read, perplexity {stable(math.exp(-counted.mean()))}")
+    print(f"stride {stride:<3} {tokens_read:>6} tokens read, perplexity {stable(math.exp(-counted.mean()), 3)}")
 WINDOW = 512
 asked = log_probs(base, [(book[:1] + book[a:b], book[b:c]) for a, b, c in cut(len(book), 256)])
-print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).mean())))
+print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).mean()), 3))
 
 # %% [markdown]
 # The same model and the same text, and four perplexities. With the smallest stride every token has read at least 55
@@ -221,8 +221,8 @@ print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).me
 # ## 3. An exam with choices: MMLU's protocol
 #
 # A loss measures everything at once. Exams measure something one can name. MMLU
-# ([arXiv:2009.03300](https://arxiv.org/abs/2009.03300)) has questions on 57 subjects from schools and universities,
-# each with four choices, and it is the score that the announcement spoke of. The Valley has an exam of its own, laid out
+# ([arXiv:2009.03300](https://arxiv.org/abs/2009.03300)) has questions on subjects from schools and universities, each
+# with four choices, and it is the score that the announcement spoke of. The Valley has an exam of its own, laid out
 # in the same way; `llama_lessons/mmlu.py` prints the sheet. We take every fourth question, and leave sums out, which
 # are calculation. (With all of them this lesson would take twice as long.)
 
@@ -327,16 +327,9 @@ from llama_lessons.widgets.exam_sheets import MMLUS_OWN, PROTOCOLS, answer_sheet
 sheets = {name: answer_sheet(model, tok, exam) for name, model in models.items()}
 print(len(PROTOCOLS), "protocols, each with", len(exam.items), "questions")
 print("MMLU's own:", MMLUS_OWN)
-agreed = [
-    max(range(4), key=lambda k: row[k]) == item.answer
-    for row, item in zip(sheets["base"]["text, per token"], exam.items, strict=True)
-]
-print(
-    "by text, per token:",
-    sum(agreed),
-    "right, as multiple_choice found:",
-    sum(agreed) == round(multiple_choice(base, tok, exam, 0, "text").accuracy * len(agreed)),
-)
+n_right = sum(right(exam.items, sheets["base"]["text, per token"]))
+by_package = multiple_choice(base, tok, exam, 0, "text")
+print("the base model by text, per token:", n_right, "right; multiple_choice says:", by_package)
 
 # %% [markdown]
 # **Find out:** under which protocols is the base model in first place, under which the chat model, under which the one
@@ -370,8 +363,8 @@ for by, verdicts in told_apart.items():
 
 # %% [markdown]
 # Ranks come and go with the protocol, and nearly all of that is noise: a table of ranks without intervals would let you
-# tell any story you like. It is not only a toy's trouble. When Llama 1 was first measured by others, three programs that
-# all said "MMLU, five-shot" gave it three different scores, and put models into different orders; Hugging Face
+# tell any story you like. It is not only a toy's trouble. When Llama 1 was first measured by others, three programs
+# that all said "MMLU, five-shot" gave it three different scores, and put models into different orders; Hugging Face
 # [told the story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
 #
 # ### Look at the errors
@@ -395,9 +388,9 @@ for name, sheet in sheets.items():
 #
 # ## 5. Why does it know the answer and not the letter?
 #
-# Three suspects. First: perhaps it spends its probability on something that is no letter. Second: the letter in the list
-# and the letter that is due are not the same token. Third: to find the letter takes two steps, find the answer, then
-# find where it stands. **Predict:** who did it?
+# Three suspects. First: perhaps it spends its probability on something that is no letter. Second: the letter in the
+# list and the letter that is due are not the same token. Third: to find the letter takes two steps, find the answer,
+# then find where it stands. **Predict:** who did it?
 
 # %%
 from llama_lessons.widgets.exam_sheets import said_next
@@ -422,91 +415,86 @@ print("of the first A and B:", stable(torch.cosine_similarity(rows[letters[0]], 
 
 
 # %%
+@torch.no_grad()
 def lens(model, prompts):
     """Log-probabilities of the next token as they would be after each block: (N, layers, V)."""
-    found = []
+    found, after = [], []
+    hooks = [block.register_forward_hook(lambda _m, _i, out: after.append(out[0, -1])) for block in model.blocks]
     for prompt in prompts:
-        after = []
-        hooks = [
-            block.register_forward_hook(lambda _m, _i, out, after=after: after.append(out[0, -1]))
-            for block in model.blocks
-        ]
-        with torch.no_grad():
-            model.hidden(torch.tensor([tok.encode(prompt)], device=device))
-            found.append(model.output(model.norm(torch.stack(after))).log_softmax(-1))
-        for hook in hooks:
-            hook.remove()
-    return torch.stack(found).cpu()
+        after.clear()
+        model.hidden(torch.tensor([tok.encode(prompt)], device=device))
+        found.append(model.output(model.norm(torch.stack(after))).log_softmax(-1).cpu())
+    for hook in hooks:
+        hook.remove()
+    return torch.stack(found)
 
 
 some = exam.items[::2]
-after = lens(base, [exam.open_prompt(item, 0) for item in some])
-answers = [[tok.encode(f"Answer: {choice}")[3] for choice in item.choices] for item in some]  # the first token of each
-known = [
-    sum(int(row[layer, ids].argmax()) == item.answer for row, ids, item in zip(after, answers, some, strict=True))
-    for layer in range(6)
+seen = lens(base, [exam.open_prompt(item, 0) for item in some])
+begins = [[tok.encode(f"Answer: {choice}")[3] for choice in item.choices] for item in some]  # each one's first token
+ahead = [
+    sum(int(row[layer, ids].argmax()) == item.answer for row, ids, item in zip(seen, begins, some, strict=True))
+    for layer in range(base.config.n_layers)
 ]
-print("right answer ahead, of", len(some), "questions, after blocks 1 to 6:", known)
+print("right answer ahead, of", len(some), "questions, after each block:", ahead)
 
 # %% [markdown]
-# Nothing, nothing, and then everything in the last two blocks. So on the way to the letter, the answer is there when the
-# model is already at its end: no block is left in which to look up where it stood.
+# Nothing, nothing, and then everything in the last two blocks. So on the way to the letter, the answer is there when
+# the model is already at its end: no block is left in which to look up where it stood.
 #
-# **Step two, find the letter.** Make it easy: tell the answer. The list, then `The word is hay.`, then `Answer:`. In
-# these very words training has asked thousands of times. **Predict:** how many letters are right now?
-
+# **Step two, find the letter.** Make it easy: tell the answer. The list, then `The word is cub.`, then `Answer:`, in
+# the very words of a game that training has played (`letter_writer` in `llama_lessons/world/games.py`). **Predict:**
+# how many letters are right now?
 
 # %%
+from llama_lessons.score import Score
+
+
 def letters_said(model, prompts):
     return said_next(model, [tok.encode(prompt) for prompt in prompts])[:, letters].argmax(1).tolist()
 
 
-lists = [
-    "\n".join(f"{letter}. {choice}" for letter, choice in zip("ABCD", item.choices, strict=True)) for item in exam.items
-]
-told = [
-    f"{text}\nThe word is {item.choices[item.answer]}.\nAnswer:" for text, item in zip(lists, exam.items, strict=True)
-]
-from llama_lessons.score import Score
+def share_right(gave, wanted):
+    return Score.of(sum(a == b for a, b in zip(gave, wanted, strict=True)), len(wanted))
 
-gave = letters_said(base, told)
-print(
-    "told the word, its letter:", Score.of(sum(g == i.answer for g, i in zip(gave, exam.items, strict=True)), len(gave))
-)
+
+wanted = [item.answer for item in exam.items]
+lists = [exam.prompt(item, 0).split("\n", 3)[3].removesuffix("\nAnswer:") for item in exam.items]
+words = [item.choices[item.answer] for item in exam.items]
+told = [f"{text}\nThe word is {word}.\nAnswer:" for text, word in zip(lists, words, strict=True)]
+print(told[2])
+print("\nletter of a word that is told:", share_right(letters_said(base, told), wanted))
 
 # %% [markdown]
-# Chance again! It cannot even find the letter of a word that it is shown. But the model was trained on a game that asks
-# for nothing else, its loss in the game fell and fell, and the log of the training (`data/EXPERIMENTS.md`) notes the
-# skill as learned. Who is wrong? Play the game as it was played: a list of four, and all four are asked for, one after
-# the other, the answers standing there.
+# Chance again! It cannot even find the letter of a word that it is shown. But the game asks for nothing else, and the
+# log of the training (`data/EXPERIMENTS.md`) notes the skill as learned. Who is wrong? Play the game as it was played:
+# a list of four, and all four are asked for, one after the other, the answers standing there.
 
 # %%
 from llama_lessons.world.draw import Draw
 
-draw, asked_letters = Draw(11), {k: [] for k in range(4)}
-for item, text in zip(exam.items, lists, strict=True):
-    order = draw.shuffled(range(4))
-    page = text
-    for k, place in enumerate(order):
+draw, asked = Draw(11), [([], []) for _ in range(4)]  # for each turn: pages, and the places of the letters
+for item, page in zip(exam.items, lists, strict=True):
+    for turn, place in enumerate(draw.shuffled(range(4))):
         page += f"\nThe word is {item.choices[place]}.\nAnswer:"
-        asked_letters[k].append((page, place))
+        asked[turn][0].append(page)
+        asked[turn][1].append(place)
         page += f" {'ABCD'[place]}"
-for k, pairs in asked_letters.items():
-    gave = letters_said(base, [page for page, _ in pairs])
-    found = Score.of(sum(g == place for g, (_, place) in zip(gave, pairs, strict=True)), len(pairs))
-    print(f"asked as number {k + 1}: {found}; one of those that are left, at random: {stable(1 / (4 - k))}")
+for turn, (turn_pages, places) in enumerate(asked):
+    found = share_right(letters_said(base, turn_pages), places)
+    print(f"asked as number {turn + 1}: {found}; guessing among the letters that are left: {stable(1 / (4 - turn))}")
 
 # %% [markdown]
 # There it is. The first letter is a guess, the second better, the last one always right: the model has learned to say a
-# letter *that has not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this is
-# what was learned, and the loss could not tell the difference. We built the game, and we were fooled by our own score.
-# (Sections 5 and 8 of many papers on exams are about the same thing: what is measured is whatever suffices to score.)
+# letter *that has not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this
+# is what was learned, and the loss could not tell the difference. We built the game, and were fooled by our own score.
+# An exam measures whatever suffices to pass it.
 #
 # ### Can it be trained? Your experiment
-# A way out for each suspect: let list and answer *share the letter's token*; put the letter *after* its choice, for then
-# it can be found by the oldest trick that a Transformer knows, which came before, what came next (lesson 02's induction:
-# after `hay` stood `B`, so after `hay` comes `B`); and let the model *say the choice first*, so that the two steps fall
-# on two tokens, each with six blocks of its own. Six layouts, from MMLU's own to one that has all three:
+# A way out for each suspect: let list and answer *share the letter's token*; put the letter *after* its choice, for
+# then it can be found by the oldest trick that a Transformer knows, which came before, what came next (lesson 02's
+# induction: after `hay` stood `B`, so after `hay` comes `B`); and let the model *say the choice first*, so that the two
+# steps fall on two tokens, each with six blocks of its own. Six layouts, from MMLU's own to one that has all three:
 
 # %%
 from llama_lessons.world.letter_layouts import LAYOUTS, draw_items, facts_for_letters
@@ -519,8 +507,8 @@ print(f"\n{len(learned)} facts to learn the letters on, {len(fresh)} to be exami
 
 # %% [markdown]
 # Adapters of rank 8 on all seven matrices (lesson 08), 120 steps of 16 questions; only the answers count. The questions
-# that we then ask are about facts that have never stood in any exam, neither in pretraining nor here: whoever gets these
-# letters has learned a skill and not a list.
+# that we then ask are about facts that have never stood in any exam, neither in pretraining nor here: whoever gets
+# these letters has learned a skill and not a list.
 
 # %%
 from copy import deepcopy
@@ -579,7 +567,7 @@ for row in table:
     name = row["layout"] + (", two choices at first" if row["choices at first"] == "2" else "")
     runs.setdefault(name, []).append((int(row["fresh letter"]), int(row["n"])))
 figure, axes = plt.subplots(figsize=(7, 3.4))
-for place, (name, seeds) in enumerate(reversed(runs.items())):
+for place, seeds in enumerate(reversed(runs.values())):
     for shift, (n_right, n) in zip((-0.14, 0.14), seeds, strict=True):
         found = Score.of(n_right, n)
         error = [[found.accuracy - found.low], [found.high - found.accuracy]]
@@ -592,16 +580,16 @@ show(figure, alt="ALT")
 # %% [markdown]
 # TABLE-PROSE
 #
-# So is the letter score "wrong"? It measures what it measures: the ability to bind an answer to a label in a single step.
-# Large models have it, with layers to spare, and in them letter and text agree far better. In small ones the letter score
-# of MMLU says next to nothing about knowledge; many a small model's "25 %" is this, and not ignorance.
+# So is the letter score "wrong"? It measures what it measures: the ability to bind an answer to a label in a single
+# step. Large models have it, with layers to spare, and in them letter and text agree far better. In small ones the
+# letter score of MMLU says next to nothing about knowledge; many a small model's "25 %" is this, and not ignorance.
 #
 # ## 6. How sure can one be? n matters
 #
 # "0.29" on 115 questions: is that more than chance? Suppose the true share were p. Then the share seen would scatter
 # around p with a standard deviation of √(p (1 − p) / n). Wilson's interval (1927) holds all p from which what was seen
-# lies no farther than 1.96 such deviations, which is where 95 % of a bell curve lie. Solved for p, with the share seen s
-# and z = 1.96, its middle and half-width are
+# lies no farther than 1.96 such deviations, which is where 95 % of a bell curve lie. Solved for p, with the share seen
+# s and z = 1.96, its middle and half-width are
 #
 # $$\frac{s + \frac{z^2}{2n}}{1 + \frac{z^2}{n}} \qquad\text{and}\qquad
 # \frac{z}{1 + \frac{z^2}{n}} \sqrt{\frac{s(1-s)}{n} + \frac{z^2}{4n^2}}$$
@@ -664,14 +652,14 @@ for p, q in ((0.62, 0.63), (0.626, 0.634), (0.689, 0.700), (0.25, 0.29), (0.60, 
 
 # %% [markdown]
 # The intervals of the first pair overlap, and those of the second just so. Sixty-two from sixty-three takes more
-# questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And the intervals tell only of the
-# draw of questions; another prompt or another five examples moves a score by more, as section 4 has shown.)
+# questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And the intervals tell only of
+# the draw of questions; another prompt or another five examples moves a score by more, as section 4 has shown.)
 #
 # ### The same questions: pair them
 # But we have thrown something away. Both models answered the *same* questions, and most of those both got right or both
-# wrong. These say nothing about who is better. Left are the questions that only one of them got right, and if the two were
-# equally good, each such question would be a coin toss. How often would coins fall so unevenly, or more so, to either
-# side? That is the *sign test*; statisticians call it McNemar's, in its exact form.
+# wrong. These say nothing about who is better. Left are the questions that only one of them got right, and if the two
+# were equally good, each such question would be a coin toss. How often would coins fall so unevenly, or more so, to
+# either side? That is the *sign test*; statisticians call it McNemar's, in its exact form.
 #
 # ### Exercise 4 (10 minutes): the sign test
 
@@ -694,8 +682,8 @@ check_sign_test(my_sign_test)
 # did.</details>
 # <details><summary>Hint 2</summary>Of n coins, exactly k show heads in <code>math.comb(n, k)</code> of the 2ⁿ ways. Add
 # up all k from 0 to the smaller of your two numbers.</details>
-# <details><summary>Hint 3</summary>That was one side; the other is as likely, so double it. If both numbers are equal the
-# sides overlap in the middle: a p-value is never above 1.</details>
+# <details><summary>Hint 3</summary>That was one side; the other is as likely, so double it. If both numbers are equal,
+# the sides overlap in the middle: a p-value is never above 1.</details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -710,8 +698,8 @@ def solved_sign_test(one, other):
 check_sign_test(solved_sign_test)
 
 # %% [markdown]
-# **Predict:** two models score 0.62 and 0.63 on 14 042 questions. In one world they disagree on every third question, in
-# another on every fiftieth. In which one is the difference real?
+# **Predict:** two models score 0.62 and 0.63 on 14 042 questions. In one world they disagree on every third question,
+# in another on every fiftieth. In which one is the difference real?
 
 # %%
 for share in (1 / 3, 1 / 10, 1 / 50):
@@ -722,8 +710,8 @@ for share in (1 / 3, 1 / 10, 1 / 50):
     )
 
 # %% [markdown]
-# In the second, and already where one in ten differs. The same two scores, and the question whether they differ cannot be
-# answered from them! It takes the answers, question by question; ask for these before you believe a point.
+# In the second, and already where one in ten differs. The same two scores, and the question whether they differ cannot
+# be answered from them! It takes the answers, question by question; ask for these before you believe a point.
 #
 # ### Seeds
 # Our exam draws its wrong choices from a seed. Draw it five times, and ask the same model the same questions by letter.
@@ -734,17 +722,17 @@ for seed in range(5):
     drawn = Exam(seed=seed)
     drawn.items = [item for item in drawn.items if "sums" not in item.subject][::4]
     gave = letters_said(base, [drawn.prompt(item, 0) for item in drawn.items])
-    print(f"seed {seed}: {Score.of(sum(g == i.answer for g, i in zip(gave, drawn.items, strict=True)), len(gave))}")
+    print(f"seed {seed}: {share_right(gave, [item.answer for item in drawn.items])}")
 
 # %% [markdown]
-# They scatter as the intervals say. Where training is part of what is judged ("this method is better"), the training must
-# be repeated with other seeds, too: the picture above shows two for each layout, and two is the least.
+# They scatter as the intervals say. Where training is part of what is judged ("this method is better"), the training
+# must be repeated with other seeds, too: the picture above shows two for each layout, and two is the least.
 #
 # ### The judge errs, too
-# With choices, right is right. When a model answers in words, somebody must judge, and the judge has an error of its own.
-# Ask the chat model 60 questions in its own format, and let three judges decide: one that wants exactly the word, one
-# that is content if the word occurs, and the Valley's checker, which knows the facts and reads for denials and wrong
-# answers.
+# With choices, right is right. When a model answers in words, somebody must judge, and the judge has an error of its
+# own. Ask the chat model 60 questions in its own format, and let three judges decide: one that wants exactly the word,
+# one that is content if the word occurs, and the Valley's checker, which knows the facts and reads for denials and
+# wrong answers.
 
 # %%
 from llama_lessons.dialog import encode_dialog
@@ -755,26 +743,26 @@ asked_facts = [fact for fact in load_valley().taught if fact.subject != "sums"][
 dialogs = [encode_dialog(tok, [{"role": "user", "content": fact.held_out}]) for fact in asked_facts]
 written = [tok.decode(new) for new in generate(models["chat"], dialogs, 24, temperature=0, stop_ids=[tok.eos_id])]
 print(asked_facts[3].held_out, "-", written[3].strip())
+
+# %%
+replies = list(zip(asked_facts, (text.strip() for text in written), strict=True))
 judges = {
-    "exactly the word": [
-        text.strip().strip(".").lower() == fact.answer.lower() for text, fact in zip(written, asked_facts, strict=True)
-    ],
-    "the word occurs": [fact.answer.lower() in text.lower() for text, fact in zip(written, asked_facts, strict=True)],
-    "the Valley's checker": [says_fact(fact, text) for text, fact in zip(written, asked_facts, strict=True)],
+    "exactly the word": [text.strip(".").lower() == fact.answer.lower() for fact, text in replies],
+    "the word occurs": [fact.answer.lower() in text.lower() for fact, text in replies],
+    "the Valley's checker": [says_fact(fact, text) for fact, text in replies],
 }
 truth = judges["the Valley's checker"]
 for name, verdicts in judges.items():
-    missed = sum(t and not v for t, v in zip(truth, verdicts, strict=True))
-    too_kind = sum(v and not t for t, v in zip(truth, verdicts, strict=True))
-    print(
-        f"{name:<21} {Score.of(sum(verdicts), len(verdicts))}; right ones missed {missed}, wrong ones let through {too_kind}"
-    )
+    missed = sum(is_right and not said_so for is_right, said_so in zip(truth, verdicts, strict=True))
+    passed = sum(said_so and not is_right for is_right, said_so in zip(truth, verdicts, strict=True))
+    reported = Score.of(sum(verdicts), len(verdicts))
+    print(f"{name:<21} {reported}; right ones missed: {missed}, wrong ones let through: {passed}")
 
 # %% [markdown]
-# The strictest judge is useless: the model answers in sentences, as it was taught. If a judge's two error rates are known
-# (from a sample judged by hand, say), the share that it reports can be corrected: what it lets through of the wrong ones
-# is subtracted, and the rest is stretched. **Predict:** a judge finds nine in ten of the right answers and lets one wrong
-# one in ten through. It reports 0.70. How many were right?
+# The strictest judge is useless: the model answers in sentences, as it was taught. If a judge's two error rates are
+# known (from a sample judged by hand, say), the share that it reports can be corrected: what it lets through of the
+# wrong ones is subtracted, and the rest is stretched. **Predict:** a judge finds nine in ten of the right answers and
+# lets one wrong one in ten through. It reports 0.70. How many were right?
 
 
 # %%
@@ -788,7 +776,7 @@ for reported in (0.70, 0.50, 0.10):
 print("two models 0.10 apart in truth look", stable(0.10 * (0.9 - 0.1)), "apart")
 
 # %% [markdown]
-# 0.75. And all differences shrink, here by a fifth: an erring judge makes models look alike. Where the judge is itself a
+# 0.75. And all differences shrink, here by a fifth: an erring judge makes models look alike. Where the judge is a
 # language model, it may also like its own kind, or long answers, which no such sum corrects.
 #
 # This is another good place to pause.
@@ -796,9 +784,9 @@ print("two models 0.10 apart in truth look", stable(0.10 * (0.9 - 0.1)), "apart"
 # ## 7. Contamination: train on the test
 #
 # The surest way to a good score is to have read the exam. With models that read the web, it happens without anybody
-# wanting it. Let us do it on purpose. The Valley's *withheld sums* stand in no page that training ever saw, and the base
-# model cannot do them. We leak half of these questions, those with an odd sum, in the words of the exam, and train on
-# them for 25 steps.
+# wanting it. Let us do it on purpose. The Valley's *withheld sums* stand in no page that training ever saw, and the
+# base model cannot do them. We leak half of these questions, those with an odd sum, in the words of the exam, and train
+# on them for 25 steps.
 #
 # **Predict** what rises: the leaked questions; the same sums in other words; the sums that were not leaked.
 
@@ -836,54 +824,35 @@ print("after: leaked, above 0.9:", after["leaked, word for word"].accuracy > 0.9
 print("not leaked, below 0.7:", after["not leaked"].accuracy < 0.7)
 assert after["leaked, word for word"].accuracy > 0.9, f"the leaked questions should be known: {after}"
 assert after["not leaked"].accuracy < 0.7, f"what was not leaked should not be known: {after}"
-surprise = {
-    name: -sum(
-        float(s.sum())
-        for s in log_probs(
-            cheat,
-            [
-                (
-                    tok.encode(f"Question: {item.question}\nAnswer:"),
-                    tok.encode(f"Question: {item.question}\nAnswer: {item.choices[item.answer]}")[
-                        len(tok.encode(f"Question: {item.question}\nAnswer:")) :
-                    ],
-                )
-                for item in items
-            ],
-        )
-    )
-    / len(items)
-    for name, items in groups.items()
-}
-print(
-    "an answer not leaked costs the cheat more than ten times as much:",
-    surprise["not leaked"] > 10 * surprise["leaked, word for word"],
-)
+
+
+# %%
+def cost(model, items):
+    """What the right answers cost a model, in nats a token."""
+    asks = [tok.encode(f"Question: {item.question}\nAnswer:") for item in items]
+    whole = [tok.encode(f"Question: {item.question}\nAnswer: {item.choices[item.answer]}") for item in items]
+    return -torch.cat(log_probs(model, [(ask, ids[len(ask) :]) for ask, ids in zip(asks, whole, strict=True)])).mean()
+
+
+costs = {name: cost(cheat, items) for name, items in groups.items()}
+ratio = costs["not leaked"] / costs["leaked, word for word"]
+print("an answer that was not leaked costs more than ten times as many nats:", bool(ratio > 10))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.4))
-for shift, (label, scores_then, mark) in zip(
-    (-0.12, 0.12), (("before", before, "s"), ("after the leak", after, "o")), strict=True
-):
-    for place, found in enumerate(scores_then.values()):
-        error = [[found.accuracy - found.low], [found.high - found.accuracy]]
-        axes.errorbar(
-            found.accuracy,
-            place + shift,
-            xerr=error,
-            fmt=mark,
-            capsize=3,
-            color="#D55E00" if mark == "o" else "#0072B2",
-            label=label if place == 0 else None,
-        )
+for shift, name, mark in ((-0.12, "before", "s"), (0.12, "after the leak", "o")):
+    found = list((before if name == "before" else after).values())
+    errors = [[score.accuracy - score.low for score in found], [score.high - score.accuracy for score in found]]
+    places = [place + shift for place in range(len(found))]
+    axes.errorbar([score.accuracy for score in found], places, xerr=errors, fmt=mark, capsize=3, label=name)
 axes.axvline(0.25, color="gray", linestyle=":")
-axes.set_yticks(range(3), groups)
-axes.set(xlim=(0, 1.02), xlabel="share right by text, 95 % interval")
-axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-show(
-    figure,
-    alt="Before the leak all three groups lie low; after it the leaked questions are near 1, word for word and in other words, and those that were not leaked stay low.",
+axes.set_yticks(range(len(groups)), groups)
+axes.set(xlim=(0, 1.03), xlabel="share right by text, 95 % interval; dotted: chance")
+axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+what = (
+    "Before the leak, all three groups lie low. After it, the leaked questions are near 1, word for word and in other "
 )
+show(figure, alt=what + "words, and those that were not leaked are about where they were.")
 
 # %% [markdown]
 # The score on the leaked half rises to the top, and reading it one would say: it can add. The half that was not leaked
@@ -911,8 +880,8 @@ print(
 # %% [markdown]
 # ## 8. The announcement's claims, put to the test
 #
-# Now you can read the table behind the news. It is table 3 of the paper, whole; each column but the last three is itself a
-# mean over several benchmarks. The announcement said: better than other open models, *on all benchmarks*.
+# Now you can read the table behind the news. It is table 3 of the paper, whole; each column but the last three is
+# itself a mean over several benchmarks. The announcement said: better than other open models, *on all benchmarks*.
 # **Predict:** does the table bear this out, everywhere?
 
 # %%
@@ -945,8 +914,8 @@ print("of", n_compared, "comparisons")
 #
 # ### And the closed ones?
 # Table 4 has those whose weights nobody can load. Meta itself spoke of "a large gap" to GPT-4 and PaLM-2 (the paper,
-# section 2.3). That Llama 2 comes near GPT-3.5 "in many practical cases" was a journalist's guess; the paper says "close"
-# for MMLU and GSM8K, and speaks of a significant gap in writing programs.
+# section 2.3). That Llama 2 comes near GPT-3.5 "in many practical cases" was a journalist's guess; the paper says
+# "close" for MMLU and GSM8K, and speaks of a significant gap in writing programs.
 
 # %%
 ours = paper.CLOSED["Llama 2 70B"]
@@ -957,10 +926,10 @@ for other, row in paper.CLOSED.items():
 
 # %% [markdown]
 # Against PaLM-2 and GPT-4 every gap is against us, up to 37 points. Near GPT-3.5 is right for two benchmarks of the
-# three that were reported, and 18 points off for the third, HumanEval. That one has another protocol: the model writes a
-# program, an interpreter runs it against tests, and the score is the share of tasks whose first program passes
-# (*pass@1*). No likelihood, no letters. How sure can one be of it? **Predict:** HumanEval has 164 tasks. How wide is the
-# interval of 29.9 %?
+# three that were reported, and 18 points off for the third, HumanEval. That one has another protocol: the model writes
+# a program, an interpreter runs it against tests, and the score is the share of tasks whose first program passes
+# (*pass@1*). No likelihood, no letters. How sure can one be of it? **Predict:** HumanEval has 164 tasks. How wide is
+# the interval of 29.9 %?
 
 # %%
 for name in ("Llama 2 70B", "GPT-3.5", "GPT-4", "PaLM"):
@@ -970,9 +939,9 @@ for name in ("Llama 2 70B", "GPT-3.5", "GPT-4", "PaLM"):
 # Fourteen points wide; the gap to GPT-3.5 is real all the same, the lead over PaLM may well be none.
 #
 # ### People as judges
-# For the chat models Meta asked people: some 4000 prompts, two answers each, three raters. Against ChatGPT the 70B won 36
-# % and tied 31.5 % (section 3.4.2). The paper gives intervals of one to two per cent (figure 1). **Predict:** do you get
-# them, too? And has Llama 2 won?
+# For the chat models Meta asked people: some 4000 prompts, two answers each, three raters. Against ChatGPT the 70B won
+# 36 % and tied 31.5 % (section 3.4.2). The paper gives intervals of one to two per cent (figure 1). **Predict:** do you
+# get them, too? And has Llama 2 won?
 
 # %%
 n, won, tied = paper.HUMAN_PROMPTS.value, *(fact.value / 100 for fact in paper.HUMAN_CHATGPT.values())
@@ -982,21 +951,22 @@ for name, share in (("won", won), ("tied", tied), ("lost", lost)):
     print(f"{name:<5} {found}, half a width of {stable(50 * (found.high - found.low), 1)} points")
 decided = Score.of(round(won * n), round((won + lost) * n))
 print("of the decided ones, won:", decided, "; sign test: p =", stable(sign_test(round(won * n), round(lost * n)), 2))
+print("votes cast, three to a prompt:", n * paper.HUMAN_RATERS.value)
 print("won or tied:", stable(won + tied), "- lost or tied:", stable(lost + tied))
 
 # %% [markdown]
 # The intervals are the paper's, so they count *prompts*. That is right: the three raters of a prompt see the same two
-# answers, and counting 12 000 votes would pretend to know three times as much. The lead is real if these prompts are the
-# world; but they were chosen by Meta, without code or reasoning (the paper says so itself), and judged by how people felt
-# about one answer. "Won or tied in two thirds of the cases" is the same result, and so is "lost or tied in nearly two
-# thirds". Whoever quotes one should be asked for the other.
+# answers, and counting 12 000 votes would pretend to know three times as much. The lead is real if these prompts are
+# the world; but they were chosen by Meta, without code or reasoning (the paper says so itself), and judged by how
+# people felt about one answer. "Won or tied in two thirds of the cases" is the same result, and so is "lost or tied in
+# nearly two thirds". Whoever quotes one should be asked for the other.
 #
 # ## 9. The same exam elsewhere
 #
 # Scores that only our own code can reproduce are worth little. EleutherAI's
-# [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness) is what much of the field measures with. It
-# opens our checkpoint, since lesson 05 saves Hugging Face's format; what it needs besides is the exam as a file and a few
-# lines that say how to ask.
+# [lm-evaluation-harness](https://github.com/EleutherAI/lm-evaluation-harness) is what much of the field measures with.
+# It opens our checkpoint, since lesson 05 saves Hugging Face's format; what it needs besides is the exam as a file and
+# a few lines that say how to ask.
 
 # %%
 import json
@@ -1060,24 +1030,24 @@ for by in ("letter", "text"):
 # - A score may be earned without the skill it is named after: our letter game was.
 # - Intervals with every share; the same questions, paired; seeds; the judge's own error.
 # - Contamination is found by questions that were not leaked. Only open data allow a proof.
-# - "On all benchmarks", "near GPT-3.5", "won or tied": ask who says it, about which model, by which protocol, out of how
-#   many.
+# - "On all benchmarks", "near GPT-3.5", "won or tied": ask who says it, about which model, by which protocol, out of
+#   how many.
 #
 # **Read next** `llama_lessons/evaluation.py` and `llama_lessons/mmlu.py`, the whole protocol in three hundred lines;
 # `llama_lessons/score.py`, your exercises 3 and 4; `llama_lessons/widgets/exam_sheets.py`, the twelve protocols. All
 # published numbers stand in `llama_lessons/paper.py`.
 #
-# **More to try:** add a thirteenth protocol: let the chat model write its answer, and search the text for a letter. Train
-# the adapters of section 5 on two layouts at once: does MMLU's sheet move now? Leak the exam in other words only, and see
-# whether the exact wording rises as well.
+# **More to try:** add a thirteenth protocol: let the chat model write its answer, and search the text for a letter.
+# Train the adapters of section 5 on two layouts at once: does MMLU's sheet move now? Leak the exam in other words only,
+# and see whether the exact wording rises as well.
 #
-# **Next lesson,** [12_release](12_release.ipynb): whether a model knows things was the easy question. Is it safe to let it
-# out?
+# **Next lesson,** [12_release](12_release.ipynb): whether a model knows things was the easy question. Is it safe to let
+# it out?
 #
-# **Sources.** MMLU: [arXiv:2009.03300](https://arxiv.org/abs/2009.03300). Scores of Llama 2 and others, human evaluation,
-# contamination: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), tables 3 and 4, sections 2.3 and 3.4.2, appendix
-# A.6. Likelihood against the answer alone: GPT-3, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165), section 2.4.
-# HumanEval: [arXiv:2107.03374](https://arxiv.org/abs/2107.03374). One cutting or all: Cao and Rimell,
+# **Sources.** MMLU: [arXiv:2009.03300](https://arxiv.org/abs/2009.03300). Scores of Llama 2 and others, human
+# evaluation, contamination: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), tables 3 and 4, sections 2.3 and
+# 3.4.2, appendix A.6. Likelihood against the answer alone: GPT-3, [arXiv:2005.14165](https://arxiv.org/abs/2005.14165),
+# section 2.4. HumanEval: [arXiv:2107.03374](https://arxiv.org/abs/2107.03374). One cutting or all: Cao and Rimell,
 # [arXiv:2109.02550](https://arxiv.org/abs/2109.02550). Three MMLUs: [Hugging Face,
 # 2023](https://huggingface.co/blog/evaluating-mmlu-leaderboard). Intervals: Wilson, 1927; paired tests: McNemar, 1947;
 # judges that err: Rogan and Gladen, 1978.
