@@ -169,7 +169,7 @@ for name, tokenizer in (("320 pieces", small), ("2048 pieces", tok)):
 from llama_lessons.evaluation import bits_per_byte
 
 for name, model in models.items():
-    print(f"{name:<5} {stable(bits_per_byte(model, tok, pages), 3)} bits per byte of a story")
+    print(f"{name:<5} {stable(1000 * bits_per_byte(model, tok, pages), 0)} bits for a thousand bytes of stories")
 
 # %% [markdown]
 # The chat models pay for what they learned: stories are no longer all of their world. A lower number is better, and it
@@ -322,7 +322,7 @@ for by in ("letter", "text"):
 # twelve; it reads every sheet once.
 
 # %%
-from llama_lessons.widgets.exam_sheets import MMLUS_OWN, PROTOCOLS, answer_sheet, ranks, right, score
+from llama_lessons.widgets.exam_sheets import MMLUS_OWN, PROTOCOLS, answer_sheet, ranks, right
 
 sheets = {name: answer_sheet(model, tok, exam) for name, model in models.items()}
 print(len(PROTOCOLS), "protocols, each with", len(exam.items), "questions")
@@ -362,10 +362,11 @@ for by, verdicts in told_apart.items():
     print(f"by {by}: {len(verdicts)} protocols, in {sum(verdicts)} of them best and worst differ by more than chance")
 
 # %% [markdown]
-# Ranks come and go with the protocol, and nearly all of that is noise: a table of ranks without intervals would let you
-# tell any story you like. It is not only a toy's trouble. When Llama 1 was first measured by others, three programs
-# that all said "MMLU, five-shot" gave it three different scores, and put models into different orders; Hugging Face
-# [told the story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
+# Ranks come and go with the protocol, and that is noise: a table of ranks without intervals would let you tell any
+# story you like. (Twelve tests, each of the best against the worst of three: one or two of them may pass by luck
+# alone.) It is not only a toy's trouble. When others measured Llama 1, three programs that all said "MMLU, five-shot"
+# gave the same models different scores, and put them into different orders; Hugging Face [told the
+# story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
 #
 # ### Look at the errors
 # Before you believe a score, read what was wrong. Choose a protocol, and who was wrong; the slider goes through those
@@ -586,10 +587,10 @@ show(figure, alt="ALT")
 #
 # ## 6. How sure can one be? n matters
 #
-# "0.29" on 115 questions: is that more than chance? Suppose the true share were p. Then the share seen would scatter
-# around p with a standard deviation of √(p (1 − p) / n). Wilson's interval (1927) holds all p from which what was seen
-# lies no farther than 1.96 such deviations, which is where 95 % of a bell curve lie. Solved for p, with the share seen
-# s and z = 1.96, its middle and half-width are
+# By letter, the base model's share lies a little above a quarter. Is that more than chance? Suppose the true share were
+# p. Then the share seen would scatter around p with a standard deviation of √(p (1 − p) / n). Wilson's interval (1927)
+# holds all p from which what was seen lies no farther than 1.96 such deviations, which is where 95 % of a bell curve
+# lie. Solved for p, with the share seen s and z = 1.96, its middle and half-width are
 #
 # $$\frac{s + \frac{z^2}{2n}}{1 + \frac{z^2}{n}} \qquad\text{and}\qquad
 # \frac{z}{1 + \frac{z^2}{n}} \sqrt{\frac{s(1-s)}{n} + \frac{z^2}{4n^2}}$$
@@ -640,8 +641,13 @@ MMLU_TEST = 14_042  # rows of MMLU's test files; 164 are the tasks of HumanEval,
 published = {name: fact.value / 100 for name, fact in paper.MMLU.items()}
 for name in ("Llama 2 34B", "Llama 1 65B", "Llama 2 70B", "GPT-3.5"):
     print(f"{name:<12} {Score.of(round(published[name] * MMLU_TEST), MMLU_TEST)}")
+for one, other in (("Llama 2 34B", "Llama 1 65B"), ("Llama 2 70B", "GPT-3.5")):
+    p, q = published[one], published[other]
+    deviation = math.sqrt((p * (1 - p) + q * (1 - q)) / MMLU_TEST)  # of the difference, had each its own questions
+    print(f"{other} is ahead of {one} by {stable((q - p) / deviation, 1)} standard deviations of the difference")
 
 
+# %%
 def questions_needed(p, q, power_z=0.84):
     """Questions to each of two models until shares p and q differ at the 5 % level, four times in five."""
     return math.ceil((1.96 + power_z) ** 2 * (p * (1 - p) + q * (1 - q)) / (p - q) ** 2)
@@ -651,9 +657,11 @@ for p, q in ((0.62, 0.63), (0.626, 0.634), (0.689, 0.700), (0.25, 0.29), (0.60, 
     print(f"to tell {p} from {q}: {questions_needed(p, q):>7,} questions")
 
 # %% [markdown]
-# The intervals of the first pair overlap, and those of the second just so. Sixty-two from sixty-three takes more
-# questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And the intervals tell only of
-# the draw of questions; another prompt or another five examples moves a score by more, as section 4 has shown.)
+# In both pairs the intervals overlap. That alone does not settle it: a difference has a deviation of its own, smaller
+# than the two together, and by this measure the second pair is just apart, the first is not. Sixty-two from sixty-three
+# takes more questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And all this tells
+# only of the draw of questions. Another prompt, or five other examples, moves a score as well, and no interval here
+# knows of it.)
 #
 # ### The same questions: pair them
 # But we have thrown something away. Both models answered the *same* questions, and most of those both got right or both
@@ -730,9 +738,9 @@ for seed in range(5):
 #
 # ### The judge errs, too
 # With choices, right is right. When a model answers in words, somebody must judge, and the judge has an error of its
-# own. Ask the chat model 60 questions in its own format, and let three judges decide: one that wants exactly the word,
-# one that is content if the word occurs, and the Valley's checker, which knows the facts and reads for denials and
-# wrong answers.
+# own. Ask the chat model every eighth fact in its own format, and let three judges decide: one that wants exactly the
+# word, one that is content if the word occurs, and the Valley's checker, which knows the facts and reads for denials
+# and wrong answers.
 
 # %%
 from llama_lessons.dialog import encode_dialog
@@ -913,9 +921,11 @@ print("of", n_compared, "comparisons")
 # commonsense: by the last section, no difference at all. "On all benchmarks" is a sentence about the best model.
 #
 # ### And the closed ones?
-# Table 4 has those whose weights nobody can load. Meta itself spoke of "a large gap" to GPT-4 and PaLM-2 (the paper,
-# section 2.3). That Llama 2 comes near GPT-3.5 "in many practical cases" was a journalist's guess; the paper says
-# "close" for MMLU and GSM8K, and speaks of a significant gap in writing programs.
+# Table 4 has those whose weights nobody can load; their scores are those that their makers published, each by a
+# protocol of their own. (For MPT and Falcon, in table 3, Meta took the better of its own measurement and the published
+# one.) Meta itself spoke of "a large gap" to GPT-4 and PaLM-2 (the paper, section 2.3). That Llama 2 comes near GPT-3.5
+# "in many practical cases" was a journalist's guess; the paper says "close" for MMLU and GSM8K, and speaks of a
+# significant gap in writing programs.
 
 # %%
 ours = paper.CLOSED["Llama 2 70B"]
