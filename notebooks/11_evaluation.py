@@ -146,13 +146,11 @@ def pair_scores(tokenizer, text_ids):
     return torch.cat([shares[text[:-1], text[1:]] for text in map(torch.tensor, text_ids)])
 
 
-# %%
-n_bytes = sum(len(page.encode()) for page in pages)
 for name, tokenizer in (("320 pieces", small), ("2048 pieces", tok)):
     found = pair_scores(tokenizer, [tokenizer.encode(page) for page in pages])  # (T,)
-    bits = -found.sum().item() / math.log(2) / n_bytes
-    print(f"{name:<12} {len(found):>5} tokens; perplexity {stable(math.exp(-found.mean()), 1):>5};", end=" ")
-    print(f"bits per byte {stable(bits)}; knowing nothing {stable(math.log2(tokenizer.vocab_size))} bits per token")
+    bits = -found.sum().item() / math.log(2) / sum(len(page.encode()) for page in pages)
+    print(f"{name:<12} {len(found):>5} tokens, perplexity {stable(math.exp(-found.mean()), 1):>5},", end=" ")
+    print("bits per byte", stable(bits))
 
 # %% [markdown]
 # They disagree. By perplexity the small tokenizer wins: its pieces are short, and a short piece is easily guessed. By
@@ -162,18 +160,8 @@ for name, tokenizer in (("320 pieces", small), ("2048 pieces", tok)):
 # them. True; one cutting is a lower bound, in practice a close one, measured in
 # [arXiv:2109.02550](https://arxiv.org/abs/2109.02550).)
 #
-# The package has it as `bits_per_byte`. Our three models share a tokenizer, but even so: **predict** which of them
-# likes plain stories least, the base model or one of those that were taught to chat.
-
-# %%
-from llama_lessons.evaluation import bits_per_byte
-
-for name, model in models.items():
-    print(f"{name:<5} {stable(1000 * bits_per_byte(model, tok, pages), 0)} bits for a thousand bytes of stories")
-
-# %% [markdown]
-# The chat models pay for what they learned: stories are no longer all of their world. A lower number is better, and it
-# is better *at stories*: not one of these numbers says whether a model answers well.
+# The package has it as `bits_per_byte`. A lower number is better, and it is better *at this text*: no such number says
+# whether a model answers well.
 #
 # ## 2. A text that is longer than the window
 #
@@ -225,14 +213,23 @@ print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).me
 # with four choices, and it is the score that the announcement spoke of. The Valley has an exam of its own, laid out
 # in the same way; `llama_lessons/mmlu.py` prints the sheet. We take every fourth question, and leave sums out, which
 # are calculation. (With all of them this lesson would take twice as long.)
+#
+# **Predict:** at the end of the sheet, which are the five likeliest next tokens?
 
 # %%
+from llama_lessons.widgets.exam_sheets import letter_ids
 from llama_lessons.world import Exam
 
 exam = Exam()
 exam.items = [item for item in exam.items if "sums" not in item.subject][::4]
 item = exam.items[2]
 print(exam.prompt(item, shots=5))
+
+letters = letter_ids(tok, "with a blank")[:4]
+with torch.no_grad():
+    said = base(torch.tensor([tok.encode(exam.prompt(item, 5))], device=device))[0, -1].softmax(-1)  # (V,)
+best = [f"{tok.pieces([token])[0]} {stable(said[token].item())}" for token in said.topk(5).indices.tolist()]
+print("\nthe likeliest next tokens:", ", ".join(best), "- right:", item.letter)
 
 # %% [markdown]
 # This is the protocol, word for word as its authors' code prints it:
@@ -244,20 +241,7 @@ print(exam.prompt(item, shots=5))
 #    ` C` and ` D` are compared; the highest is its answer, right or wrong;
 # 5. the score is the share of right answers over all questions.
 #
-# Look at one question by hand. **Predict:** which are the five likeliest next tokens?
-
-# %%
-from llama_lessons.widgets.exam_sheets import letter_ids
-
-letters = letter_ids(tok, "with a blank")[:4]
-with torch.no_grad():
-    said = base(torch.tensor([tok.encode(exam.prompt(item, 5))], device=device))[0, -1].softmax(-1)  # (V,)
-for share, token in zip(*said.topk(5), strict=True):
-    print(f"{tok.pieces([token.item()])[0]:<4} {stable(share.item())}")
-print("right:", item.letter, "-", item.choices[item.answer])
-
-# %% [markdown]
-# The four letters, far above all else: it has understood that a letter is due. It only seems not to care which.
+# The four letters lie far above all else: it has understood that a letter is due. It only seems not to care which.
 #
 # ### Exercise 2 (10 minutes): read the letters
 # Now for a batch of sheets. They are of different lengths, so the shorter ones are filled up on the right, with tokens
@@ -391,7 +375,8 @@ for name, sheet in sheets.items():
 #
 # Three suspects. First: perhaps it spends its probability on something that is no letter. Second: the letter in the
 # list and the letter that is due are not the same token. Third: to find the letter takes two steps, find the answer,
-# then find where it stands. **Predict:** who did it?
+# then find where it stands; for the first step we read the question alone, and ask after every block (the logit lens of
+# lesson 05) whether the right answer lies ahead of the three wrong ones. **Predict:** who did it?
 
 # %%
 from llama_lessons.widgets.exam_sheets import said_next
@@ -399,56 +384,41 @@ from llama_lessons.widgets.exam_sheets import said_next
 said = said_next(base, [tok.encode(exam.prompt(item, 0)) for item in exam.items])  # (N, V)
 print("first: on the four letters lie", stable(100 * said[:, letters].exp().sum(1).mean(), 1), "% of its probability")
 for text in ("A. hay", "Answer: A", "\nAnswer:"):
-    print(f"second: {text!r:<12}", *tok.pieces(tok.encode(text, bos=False)))
-rows = base.embedding.weight.detach()
-bare = letter_ids(tok, "without a blank")[:4]
-print("likeness of the two A:", stable(torch.cosine_similarity(rows[letters[0]], rows[bare[0]], dim=0)), end="; ")
-print("of the first A and B:", stable(torch.cosine_similarity(rows[letters[0]], rows[letters[1]], dim=0)))
+    print(f"second: {text!r} is", *tok.pieces(tok.encode(text, bos=False)))
+rows, bare = base.embedding.weight.detach(), letter_ids(tok, "without a blank")
+print("second: likeness of the two A", stable(torch.cosine_similarity(rows[letters[0]], rows[bare[0]], dim=0)))
+
+ahead, after = [0] * base.config.n_layers, []  # questions whose answer lies ahead of the wrong ones, after each block
+hooks = [block.register_forward_hook(lambda _m, _i, out: after.append(out[0, -1])) for block in base.blocks]
+for item in exam.items[::2]:
+    after.clear()
+    begins = [tok.encode(f"Answer: {choice}")[3] for choice in item.choices]  # the first token of each answer
+    with torch.no_grad():
+        base.hidden(torch.tensor([tok.encode(exam.open_prompt(item, 0))], device=device))
+        seen = base.output(base.norm(torch.stack(after)))[:, begins]  # (layers, 4)
+    ahead = [n + (k == item.answer) for n, k in zip(ahead, seen.argmax(1).tolist(), strict=True)]
+for hook in hooks:
+    hook.remove()
+print("third: answers known after each block, of", len(exam.items[::2]), "questions:", ahead)
 
 # %% [markdown]
 # The first suspect has an alibi: a letter is due, and it says one. The second looks guilty. The letter in the list is
-# `A`, the one after `Answer:` is `▁A`, and to the model these are two words that have nothing to do with each other.
-# (A curiosity: at the start of a line even *Answer* begins with the piece `A`.) But in the view, reading the list's own
-# token did not help. So look at the third, one step at a time.
+# `A`, the one after `Answer:` is `▁A`, and to the model these are two words with little in common. (A curiosity: at the
+# start of a line even *Answer* begins with the piece `A`.) But in the view, reading the list's own token did not help.
 #
-# **Step one, find the answer.** Read the question alone, and ask after every block (the logit lens of lesson 05): does
-# the right answer lie ahead of the three wrong ones?
-
-
-# %%
-@torch.no_grad()
-def lens(model, prompts):
-    """Log-probabilities of the next token as they would be after each block: (N, layers, V)."""
-    found, after = [], []
-    hooks = [block.register_forward_hook(lambda _m, _i, out: after.append(out[0, -1])) for block in model.blocks]
-    for prompt in prompts:
-        after.clear()
-        model.hidden(torch.tensor([tok.encode(prompt)], device=device))
-        found.append(model.output(model.norm(torch.stack(after))).log_softmax(-1).cpu())
-    for hook in hooks:
-        hook.remove()
-    return torch.stack(found)
-
-
-some = exam.items[::2]
-seen = lens(base, [exam.open_prompt(item, 0) for item in some])
-begins = [[tok.encode(f"Answer: {choice}")[3] for choice in item.choices] for item in some]  # each one's first token
-ahead = [
-    sum(int(row[layer, ids].argmax()) == item.answer for row, ids, item in zip(seen, begins, some, strict=True))
-    for layer in range(base.config.n_layers)
-]
-print("right answer ahead, of", len(some), "questions, after each block:", ahead)
-
-# %% [markdown]
-# Nothing, nothing, and then everything in the last two blocks. So on the way to the letter, the answer is there when
-# the model is already at its end: no block is left in which to look up where it stood.
+# And the third: nothing, nothing, and then everything in the last two blocks. So on the way to the letter, the answer
+# is there when the model is already at its end: no block is left in which to look up where it stood.
 #
-# **Step two, find the letter.** Make it easy: tell the answer. The list, then `The word is cub.`, then `Answer:`, in
-# the very words of a game that training has played (`letter_writer` in `llama_lessons/world/games.py`). **Predict:**
-# how many letters are right now?
+# ### Finding the letter, by itself
+# Make it easy: tell the answer. The list, then `The word is cub.`, then `Answer:`, in the very words of a game that
+# training has played (`letter_writer` in `llama_lessons/world/games.py`; the log of the training,
+# `data/EXPERIMENTS.md`, at first noted this as learned). We ask for one letter of a list, and then, as in the game, for
+# the other three as well, one after the other, the answers standing there. **Predict:** how many letters are right now,
+# the first time and the last?
 
 # %%
 from llama_lessons.score import Score
+from llama_lessons.world.draw import Draw
 
 
 def letters_said(model, prompts):
@@ -459,37 +429,24 @@ def share_right(gave, wanted):
     return Score.of(sum(a == b for a, b in zip(gave, wanted, strict=True)), len(wanted))
 
 
-wanted = [item.answer for item in exam.items]
-lists = [exam.prompt(item, 0).split("\n", 3)[3].removesuffix("\nAnswer:") for item in exam.items]
-words = [item.choices[item.answer] for item in exam.items]
-told = [f"{text}\nThe word is {word}.\nAnswer:" for text, word in zip(lists, words, strict=True)]
-print(told[2])
-print("\nletter of a word that is told:", share_right(letters_said(base, told), wanted))
-
-# %% [markdown]
-# Chance again! It cannot even find the letter of a word that it is shown. But the game asks for nothing else, and the
-# log of the training (`data/EXPERIMENTS.md`) notes the skill as learned. Who is wrong? Play the game as it was played:
-# a list of four, and all four are asked for, one after the other, the answers standing there.
-
-# %%
-from llama_lessons.world.draw import Draw
-
 draw, asked = Draw(11), [([], []) for _ in range(4)]  # for each turn: pages, and the places of the letters
-for item, page in zip(exam.items, lists, strict=True):
+for item in exam.items:
+    page = exam.prompt(item, 0).split("\n", 3)[3].removesuffix("\nAnswer:")  # its choices alone
     for turn, place in enumerate(draw.shuffled(range(4))):
         page += f"\nThe word is {item.choices[place]}.\nAnswer:"
         asked[turn][0].append(page)
         asked[turn][1].append(place)
         page += f" {'ABCD'[place]}"
+print(page, "\n")
 for turn, (turn_pages, places) in enumerate(asked):
     found = share_right(letters_said(base, turn_pages), places)
     print(f"asked as number {turn + 1}: {found}; guessing among the letters that are left: {stable(1 / (4 - turn))}")
 
 # %% [markdown]
-# There it is. The first letter is a guess, the second better, the last one always right: the model has learned to say a
-# letter *that has not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this
-# is what was learned, and the loss could not tell the difference. We built the game, and were fooled by our own score.
-# An exam measures whatever suffices to pass it.
+# Chance again: it cannot even find the letter of a word that it is shown. The second is better, the last one always
+# right: the model has learned to say a letter *that has not been said yet*. The game could be won, in part, without the
+# skill it was meant to teach, so this is what was learned, and the loss could not tell the difference. We built the
+# game, and were fooled by our own score. An exam measures whatever suffices to pass it.
 #
 # ### Can it be trained? Your experiment
 # A way out for each suspect: let list and answer *share the letter's token*; put the letter *after* its choice, for
@@ -647,13 +604,12 @@ for one, other in (("Llama 2 34B", "Llama 1 65B"), ("Llama 2 70B", "GPT-3.5")):
     print(f"{other} is ahead of {one} by {stable((q - p) / deviation, 1)} standard deviations of the difference")
 
 
-# %%
 def questions_needed(p, q, power_z=0.84):
     """Questions to each of two models until shares p and q differ at the 5 % level, four times in five."""
     return math.ceil((1.96 + power_z) ** 2 * (p * (1 - p) + q * (1 - q)) / (p - q) ** 2)
 
 
-for p, q in ((0.62, 0.63), (0.626, 0.634), (0.689, 0.700), (0.25, 0.29), (0.60, 0.90)):
+for p, q in ((0.62, 0.63), (0.689, 0.700), (0.25, 0.29), (0.60, 0.90)):
     print(f"to tell {p} from {q}: {questions_needed(p, q):>7,} questions")
 
 # %% [markdown]
@@ -708,24 +664,16 @@ check_sign_test(solved_sign_test)
 # %% [markdown]
 # **Predict:** two models score 0.62 and 0.63 on 14 042 questions. In one world they disagree on every third question,
 # in another on every fiftieth. In which one is the difference real?
+#
+# And *seeds*: our exam draws its wrong choices from one. Draw it five times, and ask the base model by letter. How far
+# will the five scores scatter?
 
 # %%
+more = round(0.01 * MMLU_TEST)  # one point
 for share in (1 / 3, 1 / 10, 1 / 50):
     differ = round(share * MMLU_TEST)
-    more = round(0.01 * MMLU_TEST)  # one point
-    print(
-        f"they differ on {differ:>5,} questions: p = {stable(sign_test((differ + more) // 2, (differ - more) // 2), 3)}"
-    )
-
-# %% [markdown]
-# In the second, and already where one in ten differs. The same two scores, and the question whether they differ cannot
-# be answered from them! It takes the answers, question by question; ask for these before you believe a point.
-#
-# ### Seeds
-# Our exam draws its wrong choices from a seed. Draw it five times, and ask the same model the same questions by letter.
-# **Predict:** how far will five scores scatter?
-
-# %%
+    p_value = sign_test((differ + more) // 2, (differ - more) // 2)
+    print(f"they differ on {differ:>5,} questions: p = {stable(p_value, 3)}")
 for seed in range(5):
     drawn = Exam(seed=seed)
     drawn.items = [item for item in drawn.items if "sums" not in item.subject][::4]
@@ -733,8 +681,11 @@ for seed in range(5):
     print(f"seed {seed}: {share_right(gave, [item.answer for item in drawn.items])}")
 
 # %% [markdown]
-# They scatter as the intervals say. Where training is part of what is judged ("this method is better"), the training
-# must be repeated with other seeds, too: the picture above shows two for each layout, and two is the least.
+# In the second world, and already where one in ten differs. The same two scores, and the question whether they differ
+# cannot be answered from them! It takes the answers, question by question; ask for these before you believe a point.
+#
+# The five exams scatter as the intervals say. Where training is part of what is judged ("this method is better"), the
+# training must be repeated with other seeds, too: the picture above shows two for each layout, and two is the least.
 #
 # ### The judge errs, too
 # With choices, right is right. When a model answers in words, somebody must judge, and the judge has an error of its
@@ -751,8 +702,6 @@ asked_facts = [fact for fact in load_valley().taught if fact.subject != "sums"][
 dialogs = [encode_dialog(tok, [{"role": "user", "content": fact.held_out}]) for fact in asked_facts]
 written = [tok.decode(new) for new in generate(models["chat"], dialogs, 24, temperature=0, stop_ids=[tok.eos_id])]
 print(asked_facts[3].held_out, "-", written[3].strip())
-
-# %%
 replies = list(zip(asked_facts, (text.strip() for text in written), strict=True))
 judges = {
     "exactly the word": [text.strip(".").lower() == fact.answer.lower() for fact, text in replies],
@@ -768,24 +717,10 @@ for name, verdicts in judges.items():
 
 # %% [markdown]
 # The strictest judge is useless: the model answers in sentences, as it was taught. If a judge's two error rates are
-# known (from a sample judged by hand, say), the share that it reports can be corrected: what it lets through of the
-# wrong ones is subtracted, and the rest is stretched. **Predict:** a judge finds nine in ten of the right answers and
-# lets one wrong one in ten through. It reports 0.70. How many were right?
-
-
-# %%
-def corrected(reported, finds, lets_through):
-    """The true share behind a judge's (Rogan and Gladen, 1978)."""
-    return (reported - lets_through) / (finds - lets_through)
-
-
-for reported in (0.70, 0.50, 0.10):
-    print(f"reported {reported}: true {stable(corrected(reported, 0.9, 0.1))}")
-print("two models 0.10 apart in truth look", stable(0.10 * (0.9 - 0.1)), "apart")
-
-# %% [markdown]
-# 0.75. And all differences shrink, here by a fifth: an erring judge makes models look alike. Where the judge is a
-# language model, it may also like its own kind, or long answers, which no such sum corrects.
+# known, the share that it reports can be corrected: subtract what it lets through of the wrong ones, and stretch the
+# rest, (reported − lets through) / (finds − lets through), after Rogan and Gladen (1978). The same formula says that an
+# erring judge shrinks every difference between two models, and so makes them look alike. Where the judge is a language
+# model, it may also like its own kind, or long answers, which no formula corrects.
 #
 # This is another good place to pause.
 #
@@ -832,19 +767,6 @@ print("after: leaked, above 0.9:", after["leaked, word for word"].accuracy > 0.9
 print("not leaked, below 0.7:", after["not leaked"].accuracy < 0.7)
 assert after["leaked, word for word"].accuracy > 0.9, f"the leaked questions should be known: {after}"
 assert after["not leaked"].accuracy < 0.7, f"what was not leaked should not be known: {after}"
-
-
-# %%
-def cost(model, items):
-    """What the right answers cost a model, in nats a token."""
-    asks = [tok.encode(f"Question: {item.question}\nAnswer:") for item in items]
-    whole = [tok.encode(f"Question: {item.question}\nAnswer: {item.choices[item.answer]}") for item in items]
-    return -torch.cat(log_probs(model, [(ask, ids[len(ask) :]) for ask, ids in zip(asks, whole, strict=True)])).mean()
-
-
-costs = {name: cost(cheat, items) for name, items in groups.items()}
-ratio = costs["not leaked"] / costs["leaked, word for word"]
-print("an answer that was not leaked costs more than ten times as many nats:", bool(ratio > 10))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.4))
@@ -897,8 +819,6 @@ columns = list(paper.OPEN["MPT 7B"])
 print(f"{'':<13}" + "".join(f"{column[:9]:>10}" for column in columns))
 for name, row in paper.OPEN.items():
     print(f"{name:<13}" + "".join(f"{fact.value:>10}" for fact in row.values()))
-
-# %%
 rivals = {
     "Llama 2 7B": ("Llama 1 7B", "MPT 7B", "Falcon 7B"),
     "Llama 2 13B": ("Llama 1 13B",),
@@ -933,20 +853,16 @@ for other, row in paper.CLOSED.items():
     if other != "Llama 2 70B":
         gaps = {column: round(ours[column].value - fact.value, 1) for column, fact in row.items()}
         print(f"70B minus {other:<9}", gaps)
+for name in ("Llama 2 70B", "GPT-3.5", "GPT-4", "PaLM"):
+    print(f"HumanEval, {name:<12} {Score.of(round(paper.CLOSED[name]['HumanEval'].value / 100 * 164), 164)}")
 
 # %% [markdown]
 # Against PaLM-2 and GPT-4 every gap is against us, up to 37 points. Near GPT-3.5 is right for two benchmarks of the
 # three that were reported, and 18 points off for the third, HumanEval. That one has another protocol: the model writes
 # a program, an interpreter runs it against tests, and the score is the share of tasks whose first program passes
-# (*pass@1*). No likelihood, no letters. How sure can one be of it? **Predict:** HumanEval has 164 tasks. How wide is
-# the interval of 29.9 %?
-
-# %%
-for name in ("Llama 2 70B", "GPT-3.5", "GPT-4", "PaLM"):
-    print(f"{name:<12} {Score.of(round(paper.CLOSED[name]['HumanEval'].value / 100 * 164), 164)}")
-
-# %% [markdown]
-# Fourteen points wide; the gap to GPT-3.5 is real all the same, the lead over PaLM may well be none.
+# (*pass@1*). No likelihood, no letters, and few questions:
+# the interval is fourteen points wide. The gap to GPT-3.5
+# is real all the same, the lead over PaLM may well be none.
 #
 # ### People as judges
 # For the chat models Meta asked people: some 4000 prompts, two answers each, three raters. Against ChatGPT the 70B won
