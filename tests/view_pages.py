@@ -55,6 +55,22 @@ for name in ("one", "two"):
     view.follow(Trainer(Llama(config), TrainConfig(n_steps=8), batch_at), name, lambda: f"the text of {name}", [0, 8])
 view.set_trait("note", "two runs")  # the speed, which it has said, differs each time
 """
+EXAM = """
+from llama_lessons.mmlu import Item
+from llama_lessons.widgets.exam_sheets import PROTOCOLS
+from llama_lessons.widgets.protocols import ProtocolsView
+items = [
+    Item("animals", f"What do we call the young of a {name}? <b>{k}</b>", ("puppy", "kitten", "calf", "lamb"), k % 4)
+    for k, name in enumerate(("dog", "cat", "cow", "sheep", "dog", "cat"))
+]
+def sheet(slips):
+    def row(item, k, n):
+        gave = item.answer + (k < slips + n % 3)
+        return [-2.0 * (c != gave % 4) - 0.1 * c for c in range(4)]
+    return {name: [row(item, k, n) for k, item in enumerate(items)] for n, name in enumerate(PROTOCOLS)}
+sheets = {"base": sheet(0), "chat": sheet(2), "rlhf": sheet(1)}
+ProtocolsView(items, sheets)
+"""
 PAGES = {  # lesson -> its cells; each makes one view
     "00_start_here": [
         "from llama_lessons.widgets.memory import MemoryExplorer\n"
@@ -133,6 +149,10 @@ PAGES = {  # lesson -> its cells; each makes one view
         "box = ChatBox({'one': ChatSession(model, tok, seed=1), 'other': ChatSession(model, tok, seed=1)})\n"
         "box.ask('What is a baby cat called?')\n"
         "box",
+    ],
+    "11_evaluation": [
+        EXAM,
+        "from llama_lessons.widgets.exam_errors import ErrorBrowser\nErrorBrowser(items, sheets)",
     ],
 }
 
