@@ -34,7 +34,7 @@ def multiplies_bfloat16() -> bool:
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86, x86, ARM
 
 
-def release_memory() -> None:
+def free() -> None:
     """Give memory back that nothing needs any more, also what the last error's traceback still held.
 
     Delete your own names first (`del model`): this frees what is unreachable, not what you still have a name for.

@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from llama_lessons.device import CHOICE, multiplies_bfloat16, pick_device, release_memory
+from llama_lessons.device import CHOICE, multiplies_bfloat16, pick_device, free
 
 
 def test_the_named_device_is_taken(monkeypatch):
@@ -46,5 +46,5 @@ def test_what_the_last_error_held_is_released():
     del thing
     gc.collect()
     assert seen() is not None
-    release_memory()
+    free()
     assert seen() is None
