@@ -1,7 +1,7 @@
 """Checkpoints from the Hugging Face hub: what has come stays, the rest is asked for again, and every file is checked.
 
-`huggingface_hub` itself begins a file anew when its process was ended; of 140 GB that is no small thing. So here it asks
-the hub, shows the progress and mends broken connections, and the files in between are ours.
+`huggingface_hub` itself begins a file anew when its process was ended, and of 140 GB that is no small thing. So it asks
+the hub, shows the progress and mends broken connections, and what lies on the disk in between is ours.
 """
 
 from __future__ import annotations
@@ -103,9 +103,7 @@ def _fetch_file(url: str, headers: dict[str, str], file: Any, part: Path) -> Non
     name = file.rfilename
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as out:
-        http_get(
-            url, out, resume_size=out.tell(), headers=headers, expected_size=file.size, displayed_filename=name
-        )
+        http_get(url, out, resume_size=out.tell(), headers=headers, expected_size=file.size, displayed_filename=name)
     if not _is_whole(part, file):
         part.unlink()
         raise HubError(f"{name} came with a wrong checksum: it was damaged on its way, and is deleted. Call again")
@@ -144,6 +142,6 @@ def _explained(repo: str) -> Iterator[None]:
     except (errors.OfflineModeIsEnabled, errors.HTTPError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise HubError(
-            f"{hub} cannot be reached ({reason}): without a network nothing can be fetched. What has come so far stays; "
-            f"a folder that was copied here by other means can be opened by `load`"
+            f"{hub} cannot be reached ({reason}): without a network nothing can be fetched. What has come stays; a "
+            "folder that was copied here by other means can be opened by `load`"
         ) from error

@@ -5,7 +5,7 @@ import weakref
 import pytest
 import torch
 
-from llama_lessons.device import CHOICE, multiplies_bfloat16, pick_device, free
+from llama_lessons.device import CHOICE, free, multiplies_bfloat16, pick_device
 
 
 def test_the_named_device_is_taken(monkeypatch):

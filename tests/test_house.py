@@ -17,7 +17,19 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from levels below its own; a folder counts as one module, inside it any order is fine.
 LEVELS = (
-    {"config", "device", "files", "fused_loss", "hub", "mmlu", "page", "paper", "processes", "schedule", "tokenizer_training"},
+    {
+        "config",
+        "device",
+        "files",
+        "fused_loss",
+        "hub",
+        "mmlu",
+        "page",
+        "paper",
+        "processes",
+        "schedule",
+        "tokenizer_training",
+    },
     {"folders", "tokenizer", "prompt", "arithmetic", "norm", "rope", "feed_forward", "optimizers", "training_state"},
     {"attention", "batches", "dialog", "world"},
     {"model", "static_cache"},

@@ -169,7 +169,7 @@ def test_a_disk_that_is_too_small_is_seen_before_anything_is_fetched(hub, tmp_pa
 
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 24_000_000}))
-    with pytest.raises(HubError, match="25.0 MB are to come, .* has room for 24.0 MB"):
+    with pytest.raises(HubError, match=r"25\.0 MB are to come, .* has room for 24\.0 MB"):
         fetch("owner/model", tmp_path / "model")
     assert hub.asked == []
 

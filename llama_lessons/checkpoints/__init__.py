@@ -23,7 +23,7 @@ WRITERS = {"hf": huggingface.write, "meta": meta.write, "llama2c": llama2c.write
 
 
 def load(path: Path | str, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Llama:
-    """Open a checkpoint: Meta's, Hugging Face's or llama2.c's, or a quantized one of ours, told apart by what lies there.
+    """Open a checkpoint: Meta's, Hugging Face's, llama2.c's, or a quantized one of ours, told apart by what lies there.
 
     No code in a file is run and nothing is downloaded. The model owns its memory: the files may be changed or
     deleted once it is loaded.

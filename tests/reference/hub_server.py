@@ -1,4 +1,4 @@
-"""A small server that answers as the Hugging Face hub does, on this machine, and can fail in the ways that networks do."""
+"""A small server that answers as the Hugging Face hub does, and can fail in the ways that networks do."""
 
 from __future__ import annotations
 
