@@ -92,6 +92,11 @@ PAGES = {  # lesson -> its cells; each makes one view
         "AdapterExplorer(model, tok, {'trained': {1: model, 8: model}}, spectrum=[0.5, 0.3, 0.2],\n"
         "                opening='High up in the Valley,')",
     ],
+    "14_real_llama_2": [
+        "from llama_lessons.widgets.roof import Machine, RoofView\n"
+        "RoofView({'RTX 4090': Machine(25.8e9, 1008e9, 165e12), 'H200': Machine(150.8e9, 4800e9, 989e12)},\n"
+        "         own={'this machine': Machine(16e9, 3e10, 1e11)}, n_tokens=512)"
+    ],
 }
 
 
