@@ -750,7 +750,8 @@ for name, layer in layers.items():
 # %% [markdown]
 # `python -m benchmarks.quantized` measures whole models; it takes a C++ compiler. The picture shows the table that lies
 # in the course's `benchmarks/QUANTIZED.md`, of one machine with two cores and a Llama of 134 million random weights.
-# Beside ours stands `runq` of llama2.c, whose int8 program is plain C.
+# (`--runq` puts llama2.c's int8 program, in plain C, beside it.) **Predict:** what do int8 and int4 bring, at a quarter
+# and an eighth of the bytes?
 
 # %%
 from llama_lessons.files import COURSE

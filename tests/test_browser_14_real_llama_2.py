@@ -1,4 +1,4 @@
-"""Lesson 14 in a real JupyterLab: it runs, and its view heeds every control, fits a laptop, and goes back to its start."""
+"""Lesson 14 in a real JupyterLab: it runs, and its view heeds every control and fits a laptop."""
 
 from __future__ import annotations
 
