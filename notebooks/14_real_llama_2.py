@@ -151,9 +151,9 @@ import hashlib
 part, requests = folder / ".model.part", 0
 part.write_bytes(b"")
 while (size := part.stat().st_size) < len(content):
-    with urlopen(Request(url, headers={"Range": f"bytes={size}-"})) as response, part.open("ab") as file:
-        with suppress(IncompleteRead):
-            shutil.copyfileobj(response, file)
+    request = Request(url, headers={"Range": f"bytes={size}-"})
+    with urlopen(request) as response, part.open("ab") as file, suppress(IncompleteRead):
+        shutil.copyfileobj(response, file)
     requests += 1
 published = hashlib.sha256(content).hexdigest()  # stands on the publisher's page
 assert hashlib.sha256(part.read_bytes()).hexdigest() == published, "the file should have come whole"

@@ -45,7 +45,7 @@ def random_shapes(n: int) -> list[LlamaConfig]:
 
 
 SHAPES = random_shapes(12)
-COUSINS = {  # what anybody may fetch: the shapes of llama2.c's stories260K, and of TinyLlama 1.1B in one layer and few ids
+COUSINS = {  # what anybody may fetch: llama2.c's stories260K, and one layer of TinyLlama 1.1B with fewer ids
     "stories260K": LlamaConfig(
         dim=64,
         n_layers=5,
