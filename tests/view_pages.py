@@ -154,6 +154,11 @@ PAGES = {  # lesson -> its cells; each makes one view
         EXAM,
         "from llama_lessons.widgets.exam_errors import ErrorBrowser\nErrorBrowser(items, sheets)",
     ],
+    "14_real_llama_2": [
+        "from llama_lessons.widgets.roof import Machine, RoofView\n"
+        "RoofView({'RTX 4090': Machine(25.8e9, 1008e9, 165e12), 'H200': Machine(150.8e9, 4800e9, 989e12)},\n"
+        "         own={'this machine': Machine(16e9, 3e10, 1e11)}, n_tokens=512)"
+    ],
 }
 
 
