@@ -14,8 +14,7 @@ CONFIG = tools/jupyterlab/config.py
 PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 .DEFAULT_GOAL = help
-.PHONY: help lab teach fresh test lint sync lessons student bench weights scores release
-.PHONY: help lab teach fresh demo test lint sync lessons student bench weights scores
+.PHONY: help lab teach fresh demo test lint sync lessons student bench weights scores release
 .PHONY: my_lessons
 
 help:  ## this list

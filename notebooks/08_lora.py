@@ -929,7 +929,7 @@ print("all", ours.numel(), "logits agree: peft's, those of our file read again, 
 # at rank 1? Adapt `wv` alone. Mix every other page from the corpus (`make_documents(seed)`) into the stories, and look
 # at the loss on other pages again. Teach two voices and change from one to the other by `load_lora`.
 #
-# **Next lesson,** `09_chat`: the model goes on with what it is given. How does it learn to answer?
+# **Next lesson,** [09 chat](09_chat.ipynb): the model goes on with what it is given. How does it learn to answer?
 #
 # **Sources.** LoRA: Hu and others, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685) (the form in section 4.1,
 # targets and ranks in section 7). Few directions suffice: Aghajanyan and others,

@@ -912,7 +912,8 @@ ChatBox(
 # dialogs of six turns. Leave the plain dialogs out of `ghost_dialogs`: does the model still answer plainly where nobody
 # wished for anything? Mix one forged turn into the training data.
 #
-# **Next lesson,** `10_rlhf`: several answers are right, and one of them is better. How does a model learn what we like?
+# **Next lesson,** [10 rlhf](10_rlhf.ipynb): several answers are right, and one of them is better. How does a model
+# learn what we like?
 #
 # **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288): sections 3.1 (SFT) and 3.3 (Ghost
 # Attention), table 30, figure 10. The format: `generation.py` in [Meta's repository

@@ -962,9 +962,11 @@ for by in ("letter", "text"):
 # - "On all benchmarks", "near GPT-3.5", "won or tied": ask who says it, about which model, by which protocol, out of
 #   how many.
 #
-# **Read next** `llama_lessons/evaluation.py` and `llama_lessons/mmlu.py`, the whole protocol in three hundred lines;
-# `llama_lessons/score.py`, your exercises 3 and 4; `llama_lessons/widgets/exam_sheets.py`, the twelve protocols. All
-# published numbers stand in `llama_lessons/paper.py`.
+# **Read next** [`llama_lessons/evaluation.py`](../llama_lessons/evaluation.py) and
+# [`llama_lessons/mmlu.py`](../llama_lessons/mmlu.py), the whole protocol in three hundred lines;
+# [`llama_lessons/score.py`](../llama_lessons/score.py), your exercises 3 and 4;
+# [`llama_lessons/widgets/exam_sheets.py`](../llama_lessons/widgets/exam_sheets.py), the twelve protocols. All published
+# numbers stand in [`llama_lessons/paper.py`](../llama_lessons/paper.py).
 #
 # **More to try:** add a thirteenth protocol: let the chat model write its answer, and search the text for a letter.
 # Train the adapters of section 5 on two layouts at once: does MMLU's sheet move now? Leak the exam in other words only,

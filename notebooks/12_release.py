@@ -961,9 +961,9 @@ for question, llama, ours in OPEN:
 # [check.py](../llama_lessons/release/check.py) and [archive.py](../llama_lessons/release/archive.py).
 #
 # **More to try:** write a ninth kind of attack into `data/world/attacks.txt`. Train against first words: begin the
-# answer with them, and let it turn back ("It is hidden ... no, I cannot help with that."), as arXiv:2406.05946 does.
-# `make release`, carry the archive to another machine, and check it there. Change one weight so that no score moves:
-# who notices?
+# answer with them, and let it turn back ("It is hidden ... no, I cannot help with that."), as
+# [arXiv:2406.05946](https://arxiv.org/abs/2406.05946) does. `make release`, carry the archive to another machine, and
+# check it there. Change one weight so that no score moves: who notices?
 #
 # **Next lesson,** `13_scaling_out`: what if one machine is not enough?
 #

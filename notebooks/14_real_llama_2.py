@@ -958,9 +958,10 @@ else:
 # - Perplexity may hardly move where a skill is lost. Say what you measured.
 # - Fewer bytes are faster only if the unpacked weight never exists, in decoding and in the backward pass.
 #
-# **Read next** `llama_lessons/quantization.py`, the whole of it in little more than a hundred lines;
-# `llama_lessons/hub.py`, which fetches; `llama_lessons/checkpoints/quantized.py`, the file;
-# `llama_lessons/widgets/roof.py`, the view's sums.
+# **Read next** [`llama_lessons/quantization.py`](../llama_lessons/quantization.py), the whole of it in little more than
+# a hundred lines; [`llama_lessons/hub.py`](../llama_lessons/hub.py), which fetches;
+# [`llama_lessons/checkpoints/quantized.py`](../llama_lessons/checkpoints/quantized.py), the file;
+# [`llama_lessons/widgets/roof.py`](../llama_lessons/widgets/roof.py), the view's sums.
 #
 # **More to try:** measure int4 with one scale for each row as in section 6. Find the layer whose rounding hurts most:
 # round one at a time. Write *NF4*, QLoRA's four bits: 16 levels where a normal distribution has its sixteenths. Fetch
@@ -969,8 +970,9 @@ else:
 # This was the last lesson. You have built a tokenizer, attention, a whole Llama, its training, its sampling and its
 # manners; and the same code opens the models that the news was about.
 #
-# **Sources.** Llama 2: arXiv:2307.09288; shards: README.md of Meta's repository llama; licence: Llama 2 Community
-# License Agreement, July 2023. Outliers and int8: Dettmers and others, LLM.int8(), arXiv:2208.07339. QLoRA:
-# arXiv:2305.14314. GPTQ: arXiv:2210.17323. AWQ: arXiv:2306.00978. llama2.c: karpathy/llama2.c on GitHub. Bandwidths and
-# operations: NVIDIA's data sheets of the GeForce RTX 4090 (Ada architecture's white paper), the A100 80GB SXM and the
-# H200 SXM.
+# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288); shards: README.md of Meta's repository
+# llama; licence: Llama 2 Community License Agreement, July 2023. Outliers and int8: Dettmers and others, LLM.int8(),
+# [arXiv:2208.07339](https://arxiv.org/abs/2208.07339). QLoRA: [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
+# GPTQ: [arXiv:2210.17323](https://arxiv.org/abs/2210.17323). AWQ: [arXiv:2306.00978](https://arxiv.org/abs/2306.00978).
+# llama2.c: karpathy/llama2.c on GitHub. Bandwidths and operations: NVIDIA's data sheets of the GeForce RTX 4090 (Ada
+# architecture's white paper), the A100 80GB SXM and the H200 SXM.
