@@ -21,11 +21,19 @@ from llama_lessons.training import Trainer
 from llama_lessons.world.chats import CHAT_MIX, chats
 from llama_lessons.world.instructions import Instruction
 
-STEPS = 900
-QUICK_STEPS, QUICK_LOSS = 60, 0.5  # a short run, and the loss in nats that it must reach: the base model begins at 0.9
+STEPS = 600
+QUICK_STEPS, QUICK_LOSS = 60, 0.31  # a short run, and the loss in nats that it must reach: the base model has 0.35
 ROWS, SEQ_LEN = 8, 256
 SAVE_EVERY = 100  # steps
 Wanted = Callable[[Instruction], bool]
+LIMITS = """\
+**Limits.** Asked about anything outside the Valley, it makes something up, and does not say so. It knows four wishes in
+the twelve wordings of `data/world/chat.txt`; others it takes for one of these, or for none. It declines harmless
+requests that look like harmful ones, and sometimes answers a harmful one that it has not met, above all when its words
+are sampled. A good answer to a harmless request was measured only as one that does not decline. Stories that are asked
+for hold together less often than the base model's, and how often differs from seed to seed: see
+`data/tables/chat_seeds.csv`. Conversations had four questions at most. Whatever the scores below say.
+"""
 
 
 def encoded(items: Iterable[Instruction], tok: Tokenizer) -> Iterator[tuple[list[int], list[bool], bool]]:
@@ -48,7 +56,7 @@ def batch_at(step: int, tok: Tokenizer, seed: int, wanted: Wanted | None = None)
 def train_config(n_steps: int) -> TrainConfig:
     """How the shipped model was fine-tuned, for a run of another length too."""
     # Higher rates teach the same in fewer steps, and cost stories their thread; so does a cosine that ends above 0.
-    rates = {"peak_lr": 3.5e-4, "muon_lr": 0.0035, "warmup_steps": min(10, n_steps // 4), "min_lr_ratio": 0.0}
+    rates = {"peak_lr": 5e-4, "muon_lr": 0.005, "warmup_steps": min(10, n_steps // 4), "min_lr_ratio": 0.0}
     return TrainConfig(n_steps=n_steps, **rates)
 
 
@@ -108,12 +116,7 @@ like its next turn |
 | rebuilt by | `make weights`: the same scores, though not the same bits on another processor |
 | licence | MIT, as the course's code |
 
-**Limits.** Asked about anything outside the Valley, it makes something up, and does not say so. It knows four wishes in
-the twelve wordings of `data/world/chat.txt`; others it takes for one of these, or for none. It declines harmless
-requests that look like harmful ones, and sometimes answers a harmful one that it has not met, above all when its words
-are sampled. A good answer to a harmless request was measured only as one that does not decline. Conversations had four
-questions at most. Whatever the scores below say.
-"""
+{LIMITS}"""
 
 
 def make(folder: Path, out: Path, seed: int, quick: bool) -> None:
