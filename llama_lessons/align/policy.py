@@ -138,7 +138,8 @@ writing answers |
 | licence | MIT, as the course's code |
 
 **Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind it answers
-in a friendly sentence that need not fit. Whatever the scores below say.
+in a friendly sentence that need not fit. How many requests and steps were taken was chosen looking at the scores below:
+of requests that nobody has tried expect a little less.
 """
 
 
