@@ -107,8 +107,8 @@ def train(
     return trainer, tok, len(best)
 
 
-LIMITS = """**Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind it
-answers in a friendly sentence that need not fit. How many requests and steps were taken was chosen looking at the
+LIMITS = """**Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind
+it answers in a friendly sentence that need not fit. How many requests and steps were taken was chosen looking at the
 scores below: of requests that nobody has tried expect a little less.
 """
 
@@ -136,7 +136,8 @@ data/world/requests.txt. They were written knowing which look-alikes the chat mo
 | data | of the conversations: {shares}; "old" are such as the chat model learned from |
 | recipe | {how.n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens, loss on answers alone; AdamW {how.peak_lr}; warm-up \
 {how.warmup_steps}, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; in float32 |
-| time | {minutes:.1f} minutes of training on {n_cores} processor core{"s" if n_cores > 1 else ""}, and as much of writing answers |
+| time | {minutes:.1f} minutes of training on {n_cores} processor core{"s" if n_cores > 1 else ""}, and as much of \
+writing |
 | energy | about {2 * minutes / 60 * n_cores * WATTS_PER_CORE:.2f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
 | rebuilt by | `make weights`: the same scores, though not the same bits on another processor |
 | licence | MIT, as the course's code |
