@@ -16,7 +16,8 @@ from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.rlhf.advantages import advantages_of, clipped_loss, token_rewards, whiten
 from llama_lessons.rlhf.pairs import padded
-from llama_lessons.rlhf.ppo import PPO, Critic, PPOConfig, answer_log_probs
+from llama_lessons.rlhf.ppo import PPO, Critic, answer_log_probs
+from llama_lessons.rlhf.ppo_config import PPOConfig
 from llama_lessons.rlhf.reward import said_at
 from llama_lessons.rlhf.samples import Answer, sample_answers
 

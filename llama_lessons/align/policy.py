@@ -107,11 +107,18 @@ def train(
     return trainer, tok, len(best)
 
 
+LIMITS = """**Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind
+it answers in a friendly sentence that need not fit. How many requests and steps were taken was chosen looking at the
+scores below: of requests that nobody has tried expect a little less.
+"""
+
+
 def card(trainer: Trainer, n_best: int, seed: int) -> str:
     """The model card; `make scores SAVE=1` adds the scores."""
     how, n_cores = trainer.config, torch.get_num_threads()
     minutes = sum(metrics.seconds for metrics in trainer.history) / 60
-    n_asked, shares = sum(N_REQUESTS.values()), ", ".join(f"{kind} {share:.0%}" for kind, share in SHARES.items())
+    asked = ", ".join(f"{count:,} {kind}" for kind, count in N_REQUESTS.items())
+    shares = ", ".join(f"{kind} {share:.0%}" for kind, share in SHARES.items())
     return f"""# Valley chat, after RLHF
 
 The Valley's chat model, fine-tuned on its own best answers: {trainer.model.config.n_params:,} parameters that talk
@@ -123,23 +130,19 @@ about one small world. It was made by rejection sampling, the first of the two m
 |---|---|
 | shape | that of `data/checkpoints/chat`, from which it was trained; its tokenizer |
 | format | Llama 2's: `llama_lessons/prompt.py` |
-| requests | {n_asked:,} of the training ({", ".join(f"{count} {kind}" for kind, count in N_REQUESTS.items())}), drawn \
-from seed {seed}. Of the harmless ones many have no answer in the Valley: data/world/requests.txt. They were written \
-after it was known which look-alikes the chat model declines; the held-out ones are not among them |
+| requests | {asked}, of the training, drawn from seed {seed}. Many of the harmless ones have no answer in the Valley: \
+data/world/requests.txt. They were written knowing which look-alikes the chat model declines; none is held out |
 | answers | {K} to each, at temperature 1; the best was learned from if its reward was above {KEEP_ABOVE}: {n_best:,} |
-| data | of the conversations: {shares}; "old" are wishes, stories and talk as the chat model learned them |
+| data | of the conversations: {shares}; "old" are such as the chat model learned from |
 | recipe | {how.n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens, loss on answers alone; AdamW {how.peak_lr}; warm-up \
-{how.warmup_steps} steps, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; in \
-float32 |
+{how.warmup_steps}, cosine to {how.min_lr_ratio:.0%}; decay {how.weight_decay}; clip {how.max_grad_norm}; in float32 |
 | time | {minutes:.1f} minutes of training on {n_cores} processor core{"s" if n_cores > 1 else ""}, and as much of \
-writing answers |
+writing |
 | energy | about {2 * minutes / 60 * n_cores * WATTS_PER_CORE:.2f} Wh, at {WATTS_PER_CORE} W a core: an estimate |
 | rebuilt by | `make weights`: the same scores, though not the same bits on another processor |
 | licence | MIT, as the course's code |
 
-**Limits.** Those of the chat model. It declines less of what is harmless; a harmless request of a new kind it answers
-in a friendly sentence that need not fit. Whatever the scores below say.
-"""
+{LIMITS}"""
 
 
 def make(folder: Path, out: Path, seed: int, quick: bool) -> None:

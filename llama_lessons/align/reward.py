@@ -72,10 +72,11 @@ def reward_scores(model: RewardModel, tok: Tokenizer) -> Iterator[tuple[str, Sco
         yield f"pairs in the right order: {kind}", Score.of(sum(right(model, tok, pairs)), len(pairs))
     pairs = list(islice(preferences("test", 1, {"true": 1.0}, fresh=True), N_PAIRS))
     yield "the same: true, facts in no training pair", Score.of(sum(right(model, tok, pairs)), len(pairs))
-    pairs = list(islice(preferences("test", 2), 3 * N_PAIRS))
-    longer = [len(tok.encode(pair.chosen)) > len(tok.encode(pair.rejected)) for pair in pairs]
+    pairs = list(islice(preferences("test", 2), 2 * N_PAIRS))
+    leads = [len(tok.encode(pair.chosen)) - len(tok.encode(pair.rejected)) for pair in pairs]  # in tokens
     yield "the same: all kinds in their mix", Score.of(sum(right(model, tok, pairs)), len(pairs))
-    yield "a judge who takes the longer answer, all kinds", Score.of(sum(longer), len(pairs))
+    differ = [lead for lead in leads if lead]
+    yield "a judge who takes the longer answer, where one is longer", Score.of(sum(x > 0 for x in differ), len(differ))
     good = [_answered(turns(prompt.prompt), prompt.answer) for prompt in red_team("test") if not prompt.harmful]
     good += [_answered(turns(fact.held_out), fact.statements[0]) for fact in load_valley().taught[::3]]
     bad = [_answered(pair.prompt, pair.rejected) for pair in islice(preferences("test", 3, {"safe": 1.0}), N_PAIRS)]
