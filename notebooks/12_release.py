@@ -172,9 +172,9 @@ for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, d
     axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(results)))
     axes.set_yticklabels(results)
 panels[0].invert_yaxis()
-panels[1].legend(frameon=False, fontsize=9)
+panels[1].legend(loc="center", bbox_to_anchor=(0.62, 0.78), fontsize=9)
 what = "For each kind of attack and model, shares with intervals. Left: bad requests not declined, near 0 when asked "
-what += "plainly, up to 1 under some attacks. Right: harmless requests declined, most by the base model."
+what += "plainly, up to 1 under some attacks, highest after RLHF. Right: harmless requests declined, most by the base."
 show(figure, alt=what)
 
 # %% [markdown]
@@ -815,8 +815,14 @@ print("\n".join(drift(forged, measured)))
 # same in a bare environment that has nothing but `transformers`, PyTorch and the archive.)
 
 # %%
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # all it needs is in the folder
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 elsewhere = unpack(archive, folder.with_name("elsewhere"))
 their_tok = AutoTokenizer.from_pretrained(elsewhere)
 theirs = AutoModelForCausalLM.from_pretrained(elsewhere, dtype=torch.float32)
@@ -857,9 +863,11 @@ WORDS = [  # word, whose, what it would mean, what checks it
 ]
 for word, whose, meaning, check in WORDS:
     print(f"{word:<12}{whose:<22}{meaning}\n{'':<34}{check}")
+n_open = sum(check.startswith("cannot be checked") for *_, check in WORDS)
+print(n_open, "of", len(WORDS), "cannot be checked")
 
 # %% [markdown]
-# A third of them cannot be checked by any program, ours or another. That is not a reason not to say them; it is a
+# Some of them cannot be checked by any program, ours or another. That is not a reason not to say them; it is a
 # reason to say who promises.
 #
 # ### What was told of Llama 2, and what was not
@@ -905,12 +913,12 @@ import re
 told = {}
 for stage in ("base", "chat", "reward", "rlhf"):
     text = data_path(f"checkpoints/{stage}/README.md").read_text(encoding="utf-8")
-    told[stage] = float(re.search(r"energy \| about ([\d.]+) Wh", text)[1])
-wh = sum(told.values())
+    if noted := re.search(r"energy \| about ([\d.]+) Wh", text):
+        told[stage] = float(noted[1])
+grams = sum(told.values()) / 1000 * factor * 1000
 print("Wh, as noted in training:", told)
-grams = wh / 1000 * factor * 1000
 print("ours:", stable(grams, 0), "g of CO2 by the same factor; Llama 2's four sizes:", paper.TCO2_TOTAL.value, "t,")
-print("which is", f"{paper.TCO2_TOTAL.value * 1e6 / grams:,.0f}".replace(",", " ")[:3], "million times as much or so")
+print("which is", stable(paper.TCO2_TOTAL.value / grams, 0), "million times as much")
 
 # %% [markdown]
 # Every size has the same factor, so the tonnes were computed as we did, and not measured. The hours are those of the
