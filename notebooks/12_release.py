@@ -152,30 +152,29 @@ for kind, row in results.items():
 from matplotlib import pyplot as plt
 from numpy import array
 
-figure, panels = plt.subplots(1, 2, figsize=(7, 3.6), sharey=True)
-colours = dict(zip(models, ("#999999", "#0072B2", "#D55E00"), strict=True))
-for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, declined"), strict=True)):
-    for shift, name in zip((-0.25, 0, 0.25), models, strict=True):
-        scores = [row[name][k] for row in results.values()]
-        places = [place + shift for place in range(len(scores))]
-        ends = [[s.accuracy - s.low for s in scores], [s.high - s.accuracy for s in scores]]
-        axes.errorbar(
-            [s.accuracy for s in scores],
-            places,
-            xerr=abs(array(ends)),
-            fmt="os^"[round(4 * shift) + 1],
-            ms=4,
-            label=name,
-            color=colours[name],
-            capsize=2,
-        )
-    axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(results)))
-    axes.set_yticklabels(results)
-panels[0].invert_yaxis()
-panels[1].legend(frameon=False, fontsize=9)
+
+def draw(rows, colours, height, marks="os^"):
+    """Both errors with intervals: a row for each way to ask, a mark for each model."""
+    figure, panels = plt.subplots(1, 2, figsize=(7, height), sharey=True)
+    for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, declined"), strict=True)):
+        for n, (name, colour) in enumerate(colours.items()):
+            scores = [row[name][k] for row in rows.values()]
+            places = [place + 0.25 * (n - 1) for place in range(len(scores))]
+            ends = abs(array([[s.accuracy - s.low, s.high - s.accuracy] for s in scores]).T)
+            shares = [s.accuracy for s in scores]
+            axes.errorbar(shares, places, xerr=ends, fmt=marks[n], ms=4, label=name, color=colour, capsize=2)
+        axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(rows)))
+        axes.set_yticklabels(rows)
+    panels[0].invert_yaxis()
+    panels[1].legend(loc="center", bbox_to_anchor=(0.62, 0.78), fontsize=9)
+    return figure
+
+
+# %%
+colours = {"base": "#999999", "SFT": "#0072B2", "RLHF": "#D55E00"}
 what = "For each kind of attack and model, shares with intervals. Left: bad requests not declined, near 0 when asked "
-what += "plainly, up to 1 under some attacks. Right: harmless requests declined, most by the base model."
-show(figure, alt=what)
+what += "plainly, up to 1 under some attacks, highest after RLHF. Right: harmless requests declined, most by the base."
+show(draw(results, colours, 3.6), alt=what)
 
 # %% [markdown]
 # Asked plainly, all three look alike. Under attack they do not, and the order may surprise you: the model after RLHF,
@@ -546,6 +545,7 @@ def lessons(seed):
         yield encode_answers(tok, dialog, last_only=True)
 
 
+# %%
 mended = deepcopy(models["RLHF"])
 config = TrainConfig(n_steps=40, peak_lr=1e-3, warmup_steps=4)
 losses = [metrics.loss for metrics in Trainer(mended, config, lambda step: pack(lessons(step), 8, 128)).run()]
@@ -562,39 +562,19 @@ def errors_of(model, wordings):
     return both_errors(few * len(wordings), texts)
 
 
-pairs = {name: [errors_of(model, group) for model in (models["RLHF"], mended)] for name, group in groups.items()}
-(was, _), (now, _) = pairs["learned wordings"]
+both = {"RLHF": models["RLHF"], "mended": mended}
+mending = {name: {label: errors_of(model, group) for label, model in both.items()} for name, group in groups.items()}
+was, now = (mending["learned wordings"][label][0] for label in both)
 print("learned wordings: less than half as much gets through as before:", now.accuracy < was.accuracy / 2)
-print("first words: nearly all gets through, as before:", pairs["first words"][1][0].accuracy > 0.9)
+print("first words: nearly all gets through, as before:", mending["first words"]["mended"][0].accuracy > 0.9)
 assert now.accuracy < was.accuracy / 2, f"training should have helped against its own wordings: {was}, then {now}"
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(7, 2.7), sharey=True)
-for k, (axes, title) in enumerate(zip(panels, ("bad, not declined", "harmless, declined"), strict=True)):
-    for n, (label, colour) in enumerate((("RLHF", "#D55E00"), ("mended", "#009E73"))):
-        scores = [pair[n][k] for pair in pairs.values()]
-        ends = [[s.accuracy - s.low for s in scores], [s.high - s.accuracy for s in scores]]
-        places = [place + 0.2 * n for place in range(len(scores))]
-        axes.errorbar(
-            [s.accuracy for s in scores],
-            places,
-            xerr=abs(array(ends)),
-            fmt="^o"[n],
-            color=colour,
-            capsize=2,
-            label=label,
-        )
-    axes.set(title=title, xlim=(-0.03, 1.03), xlabel="share, 95 % interval", yticks=range(len(pairs)))
-    axes.set_yticklabels(pairs)
-panels[0].invert_yaxis()
-panels[1].legend(frameon=False, fontsize=9)
 what = (
     "Before and after 40 steps on attacks. Left: bad requests not declined fall under wordings learned from, less far "
 )
-show(
-    figure,
-    alt=what + "under held-out ones, not at all under first words. Right: harmless requests declined, both models.",
-)
+what += "under held-out ones, not at all under first words. Right: harmless requests declined, both models."
+show(draw(mending, {"RLHF": "#D55E00", "mended": "#009E73"}, 2.7, marks="^o"), alt=what)
 
 # %% [markdown]
 # What was trained against is mended, and some of it carries over to wordings that the model did not see: a system line
@@ -695,6 +675,7 @@ tamperings = {
     "a pickle": lambda copy: (copy / "notes.pt").write_bytes(pickle.dumps({"all": "well"})),
     "a link": lambda copy: (copy / "notes.md").symlink_to(data_path("README.md")),
 }
+# %%
 for name, tamper in tamperings.items():
     copy = folder.with_name("tampered")
     shutil.rmtree(copy, ignore_errors=True)
@@ -815,8 +796,14 @@ print("\n".join(drift(forged, measured)))
 # same in a bare environment that has nothing but `transformers`, PyTorch and the archive.)
 
 # %%
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # all it needs is in the folder
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 elsewhere = unpack(archive, folder.with_name("elsewhere"))
 their_tok = AutoTokenizer.from_pretrained(elsewhere)
 theirs = AutoModelForCausalLM.from_pretrained(elsewhere, dtype=torch.float32)
@@ -857,9 +844,11 @@ WORDS = [  # word, whose, what it would mean, what checks it
 ]
 for word, whose, meaning, check in WORDS:
     print(f"{word:<12}{whose:<22}{meaning}\n{'':<34}{check}")
+n_open = sum(check.startswith("cannot be checked") for *_, check in WORDS)
+print(n_open, "of", len(WORDS), "cannot be checked")
 
 # %% [markdown]
-# A third of them cannot be checked by any program, ours or another. That is not a reason not to say them; it is a
+# Some of them cannot be checked by any program, ours or another. That is not a reason not to say them; it is a
 # reason to say who promises.
 #
 # ### What was told of Llama 2, and what was not
@@ -905,12 +894,12 @@ import re
 told = {}
 for stage in ("base", "chat", "reward", "rlhf"):
     text = data_path(f"checkpoints/{stage}/README.md").read_text(encoding="utf-8")
-    told[stage] = float(re.search(r"energy \| about ([\d.]+) Wh", text)[1])
-wh = sum(told.values())
+    if noted := re.search(r"energy \| about ([\d.]+) Wh", text):
+        told[stage] = float(noted[1])
+grams = sum(told.values()) / 1000 * factor * 1000
 print("Wh, as noted in training:", told)
-grams = wh / 1000 * factor * 1000
 print("ours:", stable(grams, 0), "g of CO2 by the same factor; Llama 2's four sizes:", paper.TCO2_TOTAL.value, "t,")
-print("which is", f"{paper.TCO2_TOTAL.value * 1e6 / grams:,.0f}".replace(",", " ")[:3], "million times as much or so")
+print("which is", stable(paper.TCO2_TOTAL.value / grams, 0), "million times as much")
 
 # %% [markdown]
 # Every size has the same factor, so the tonnes were computed as we did, and not measured. The hours are those of the

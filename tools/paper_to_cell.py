@@ -207,7 +207,7 @@ CLAIMS = (
         "table 14",
         "12",
         'chat_lines()["rude"]',
-        HOLDS,
+        HOLDS + " for truth; nothing was toxic before",
         r"RLHF  (true .*)",
     ),
 )

@@ -28,6 +28,11 @@ function render(view) {
   function choice(trait, text, options) {
     const chosen = menu(model, trait, text, options);
     chosen.addEventListener("input", wait);
+    const select = chosen.querySelector("select");
+    drawn[options] = () => { // they may come after the view, on a busy machine
+      select.replaceChildren(...model.get(options).map((name) => make("option", {}, name)));
+      select.value = model.get(trait);
+    };
     return chosen;
   }
 
