@@ -10,6 +10,7 @@ from numbers import Integral, Real
 import torch
 from torch import nn
 
+from llama_lessons.muon import Muon
 from llama_lessons.schedule import lr_factor
 
 
@@ -35,7 +36,7 @@ class TrainConfig:
     Raises:
         ValueError: a field is out of its range.
 
-    Source: Llama 2, arXiv:2307.09288, section 2.2; Muon: Jordan and others, 2024, as torch.optim.Muon.
+    Source: Llama 2, arXiv:2307.09288, section 2.2; Muon: Jordan and others, 2024.
     """
 
     n_steps: int
@@ -97,4 +98,4 @@ def make_optimizers(model: nn.Module, config: TrainConfig) -> list[torch.optim.O
         return [adamw]
     group = {"params": muon, "peak_lr": config.muon_lr}
     decay = config.weight_decay * config.peak_lr / config.muon_lr  # a step decays by lr * decay: as much as AdamW's
-    return [adamw, torch.optim.Muon([group], lr=config.muon_lr, weight_decay=decay)]
+    return [adamw, Muon([group], lr=config.muon_lr, weight_decay=decay)]

@@ -24,6 +24,7 @@ LEVELS = (
         "fused_loss",
         "hub",
         "mmlu",
+        "muon",
         "page",
         "paper",
         "processes",
