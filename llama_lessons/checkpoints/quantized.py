@@ -15,8 +15,7 @@ from llama_lessons.model import Llama
 from llama_lessons.quantization import quantize, quantized_layers
 from llama_lessons.tokenizer import Tokenizer
 
-FILE, METHOD = "quantized.safetensors", "llama_lessons"
-ASKS = "quantization_config"  # in config.json; others who read it see that they cannot
+FILE, ASKS = "quantized.safetensors", "quantization_config"  # the second in config.json, where others see it
 
 
 def is_quantized(model: Llama, format: str) -> bool:
@@ -40,7 +39,8 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
         tokenizer: None writes none.
     """
     layer = next(iter(quantized_layers(model).values()))
-    write_settings(model, folder, tokenizer, {ASKS: {"quant_method": METHOD, "kind": layer.kind, "group": layer.group}})
+    how = {"quant_method": "llama_lessons", "kind": layer.kind, "group": layer.group}
+    write_settings(model, folder, tokenizer, {ASKS: how})
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     if model.config.tie_embeddings:
         del tensors["output.weight"]
@@ -80,8 +80,7 @@ def read(folder: Path, settings: dict, device: torch.device | str, dtype: torch.
     try:
         model.load_state_dict(tensors, assign=True)
     except RuntimeError as error:  # PyTorch names what is missing, too much or of another shape
-        trouble = f"does not fit config.json ({' '.join(str(error).split())[:200]})"
-        raise CheckpointError(folder / FILE, trouble, WRONG_PAIR) from error
+        raise CheckpointError(folder / FILE, f"does not fit config.json ({str(error)[:300]})", WRONG_PAIR) from error
     if model.config.tie_embeddings:
         model.output.weight = model.embedding.weight
     return model.requires_grad_(False)
