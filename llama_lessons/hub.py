@@ -61,8 +61,8 @@ def fetch(
         parts = {name: folder / f".{name}.{file.blob_id}.part" for name, file in chosen.items()}
         missing = {name: file for name, file in chosen.items() if not _is_there(folder / name, file)}
         folder.mkdir(parents=True, exist_ok=True)
-        to_come = sum(file.size for file in missing.values())
-        to_come -= sum(parts[name].stat().st_size for name in missing if parts[name].exists())
+        come = {name: parts[name].stat().st_size if parts[name].exists() else 0 for name in missing}
+        to_come = sum(file.size - come[name] for name, file in missing.items())
         if to_come > (free := shutil.disk_usage(folder).free):
             raise HubError(f"{repo}: {to_come / 1e6:.1f} MB are to come, {folder} has room for {free / 1e6:.1f} MB")
         for name, file in missing.items():
@@ -79,8 +79,7 @@ def _chosen(repo: str, found: dict[str, Any], files: Collection[str]) -> dict[st
         if weights is None:
             raise HubError(f"{repo} holds no weights that `load` opens, only {', '.join(sorted(found)[:8])}")
         files = [name for name in found if re.fullmatch(f"{SETTINGS}|{weights}", name)]
-    lacking = [name for name in files if name not in found]
-    if lacking:
+    if lacking := [name for name in files if name not in found]:
         raise HubError(f"{repo} holds no file {lacking[0]!r}; there are {', '.join(sorted(found)[:8])}")
     return {name: found[name] for name in files}
 
@@ -137,6 +136,6 @@ def _explained(repo: str) -> Iterator[None]:
         raise HubError(f"{hub} refuses {repo}: {str(error).splitlines()[0]}") from error
     except (errors.OfflineModeIsEnabled, errors.HTTPError) as error:
         raise HubError(
-            f"{hub} cannot be reached ({type(error).__name__}): without a network nothing can be fetched. What has come stays; a "
-            "folder that was copied here by other means can be opened by `load`"
+            f"{hub} cannot be reached ({type(error).__name__}): without a network nothing can be fetched. What has "
+            "come stays; a folder that was copied here by other means can be opened by `load`"
         ) from error
