@@ -54,20 +54,20 @@ def fetch(
     """
     folder = Path(folder).expanduser()
     with _explained(repo):
-        from huggingface_hub import HfApi, hf_hub_url
-        from huggingface_hub.utils import build_hf_headers
+        import huggingface_hub as hub
 
-        info = HfApi(token=token).model_info(repo, revision=revision, files_metadata=True)
+        info = hub.HfApi(token=token).model_info(repo, revision=revision, files_metadata=True)
         chosen = _chosen(repo, {file.rfilename: file for file in info.siblings}, files)
         parts = {name: folder / f".{name}.{file.blob_id}.part" for name, file in chosen.items()}
         missing = {name: file for name, file in chosen.items() if not _is_there(folder / name, file)}
         folder.mkdir(parents=True, exist_ok=True)
-        to_come = sum(file.size - _size(parts[name]) for name, file in missing.items())
+        come = {name: parts[name].stat().st_size if parts[name].exists() else 0 for name in missing}
+        to_come = sum(file.size - come[name] for name, file in missing.items())
         if to_come > (free := shutil.disk_usage(folder).free):
             raise HubError(f"{repo}: {to_come / 1e6:.1f} MB are to come, {folder} has room for {free / 1e6:.1f} MB")
         for name, file in missing.items():
-            url = hf_hub_url(repo, name, revision=info.sha)
-            _fetch_file(url, build_hf_headers(token=token), file, parts[name])
+            url = hub.hf_hub_url(repo, name, revision=info.sha)
+            _fetch_file(url, hub.utils.build_hf_headers(token=token), file, parts[name])
             os.replace(parts[name], folder / name)
     return folder
 
@@ -79,8 +79,7 @@ def _chosen(repo: str, found: dict[str, Any], files: Collection[str]) -> dict[st
         if weights is None:
             raise HubError(f"{repo} holds no weights that `load` opens, only {', '.join(sorted(found)[:8])}")
         files = [name for name in found if re.fullmatch(f"{SETTINGS}|{weights}", name)]
-    lacking = [name for name in files if name not in found]
-    if lacking:
+    if lacking := [name for name in files if name not in found]:
         raise HubError(f"{repo} holds no file {lacking[0]!r}; there are {', '.join(sorted(found)[:8])}")
     return {name: found[name] for name in files}
 
@@ -92,30 +91,26 @@ def _is_there(path: Path, file: Any) -> bool:
     return path.exists()
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
 def _fetch_file(url: str, headers: dict[str, str], file: Any, part: Path) -> None:
     """Fetch what a part still lacks, and check the whole; the name of a part says of which content it is one."""
     from huggingface_hub.file_download import http_get
 
-    name = file.rfilename
     part.parent.mkdir(parents=True, exist_ok=True)
     with part.open("ab") as out:
-        http_get(url, out, resume_size=out.tell(), headers=headers, expected_size=file.size, displayed_filename=name)
+        http_get(url, out, resume_size=out.tell(), headers=headers, expected_size=file.size)
     if not _is_whole(part, file):
         part.unlink()
-        raise HubError(f"{name} came with a wrong checksum: it was damaged on its way, and is deleted. Call again")
+        raise HubError(
+            f"{file.rfilename} came with a wrong checksum: it was damaged on its way, and is deleted. Call again"
+        )
 
 
 def _is_whole(path: Path, file: Any) -> bool:
     """Whether a file's checksum is the hub's: SHA-256 of a large one, Git's SHA-1 of a small one."""
-    digest = hashlib.sha256() if file.lfs else hashlib.sha1(f"blob {path.stat().st_size}\0".encode())
+    if not file.lfs:
+        return hashlib.sha1(f"blob {path.stat().st_size}\0".encode() + path.read_bytes()).hexdigest() == file.blob_id
     with path.open("rb") as content:
-        while piece := content.read(1 << 22):
-            digest.update(piece)
-    return digest.hexdigest() == (file.lfs.sha256 if file.lfs else file.blob_id)
+        return hashlib.file_digest(content, "sha256").hexdigest() == file.lfs.sha256
 
 
 @contextmanager
@@ -140,8 +135,7 @@ def _explained(repo: str) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         raise HubError(f"{hub} refuses {repo}: {str(error).splitlines()[0]}") from error
     except (errors.OfflineModeIsEnabled, errors.HTTPError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise HubError(
-            f"{hub} cannot be reached ({reason}): without a network nothing can be fetched. What has come stays; a "
-            "folder that was copied here by other means can be opened by `load`"
+            f"{hub} cannot be reached ({type(error).__name__}): without a network nothing can be fetched. What has "
+            "come stays; a folder that was copied here by other means can be opened by `load`"
         ) from error

@@ -26,8 +26,7 @@ def to_codes(weight: Tensor, kind: str, group: int) -> tuple[Tensor, Tensor]:
 
     Source: absmax quantization, LLM.int8(), arXiv:2208.07339, section 2.1.
     """
-    filled = pad(weight.float(), (0, -weight.shape[1] % group))
-    parts = filled.unflatten(1, (-1, group))  # (F, n, G)
+    parts = pad(weight.float(), (0, -weight.shape[1] % group)).unflatten(1, (-1, group))  # (F, n, G)
     scale = (parts.abs().amax(-1) / LARGEST[kind]).bfloat16()  # (F, n)
     steps = parts / scale.float().where(scale > 0, 1.0).unsqueeze(-1)  # nothing but zeros: any scale will do
     return steps.round().clamp(-LARGEST[kind], LARGEST[kind]).to(torch.int8), scale

@@ -944,7 +944,7 @@ if WEIGHTS:
     ask(WEIGHTS, "[INST] Why do llamas hum? Answer in two sentences. [/INST]")
 else:
     print("no real weights on this machine; the Valley's model in int4 goes on with a page:\n")
-    ask(base, "Question: What do llamas do in the evening?\nAnswer:", 12)
+    ask(base, "High up in the Valley,", 60)
 
 # %% [markdown]
 # ## What you have, and where it goes

@@ -24,12 +24,8 @@ def check_model(model: Llama) -> None:
     Raises:
         ValueError: it has other parameters than its config says, or numbers in them that are not finite.
     """
-    without = tuple(quantized_layers(model))
-    wanted = {
-        name: weight.shape
-        for name, weight in skeleton(model.config).named_parameters()
-        if name.removesuffix(".weight") not in without
-    }
+    plain, without = skeleton(model.config).named_parameters(), quantized_layers(model)
+    wanted = {name: weight.shape for name, weight in plain if name.removesuffix(".weight") not in without}
     found = {name: weight.shape for name, weight in model.named_parameters()}
     odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if odd:

@@ -15,8 +15,7 @@ from llama_lessons.model import Llama
 from llama_lessons.quantization import quantize, quantized_layers
 from llama_lessons.tokenizer import Tokenizer
 
-FILE, METHOD = "quantized.safetensors", "llama_lessons"
-ASKS = "quantization_config"  # in config.json; others who read it see that they cannot
+FILE, ASKS = "quantized.safetensors", "quantization_config"  # the second in config.json, where others see it
 
 
 def is_quantized(model: Llama, format: str) -> bool:
@@ -40,7 +39,7 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
         tokenizer: None writes none.
     """
     layer = next(iter(quantized_layers(model).values()))
-    how = {"quant_method": METHOD, "kind": layer.kind, "group": layer.group}
+    how = {"quant_method": "llama_lessons", "kind": layer.kind, "group": layer.group}
     write_settings(model, folder, tokenizer, {ASKS: how})
     tensors = {name: tensor.cpu().contiguous() for name, tensor in model.state_dict().items()}
     if model.config.tie_embeddings:
@@ -71,27 +70,17 @@ def read(folder: Path, settings: dict, device: torch.device | str, dtype: torch.
         quantize(model, how["kind"], how["group"])
     except (ValueError, TypeError, KeyError) as error:  # what it says is no such table, or holds other things
         raise CheckpointError(path, f"asks for weights that cannot be: {error}", WRONG_PAIR) from error
-    stored = file_io.read_safetensors(folder / FILE)
-    wanted = model.state_dict()
-    if model.config.tie_embeddings:
-        del wanted["output.weight"]
-    odd = [name for name in wanted.keys() | stored.keys() if not _fits(wanted.get(name), stored.get(name))]
-    if odd:
-        raise CheckpointError(folder / FILE, f"{min(odd)} is not there, too much, or of another shape", WRONG_PAIR)
-    kept = dict(model.named_parameters())
+    stored, kept = file_io.read_safetensors(folder / FILE), dict(model.named_parameters())
     tensors = {}
-    for name in file_io.progress(list(wanted), sum(tensor.nbytes for tensor in stored.values()), "loading"):
-        tensors[name] = torch.empty_like(
-            stored[name], device=device, dtype=dtype if dtype and name in kept else stored[name].dtype
-        ).copy_(stored[name])
-    model.load_state_dict(tensors, assign=True, strict=False)  # checked above; a tied head is not among them
+    for name in file_io.progress(list(stored), sum(tensor.nbytes for tensor in stored.values()), "loading"):
+        kind = dtype if dtype and name in kept else stored[name].dtype
+        tensors[name] = torch.empty_like(stored[name], device=device, dtype=kind).copy_(stored[name])
+    if model.config.tie_embeddings and "embedding.weight" in tensors:
+        tensors["output.weight"] = tensors["embedding.weight"]
+    try:
+        model.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:  # PyTorch names what is missing, too much or of another shape
+        raise CheckpointError(folder / FILE, f"does not fit config.json ({str(error)[:300]})", WRONG_PAIR) from error
     if model.config.tie_embeddings:
         model.output.weight = model.embedding.weight
     return model.requires_grad_(False)
-
-
-def _fits(wanted: torch.Tensor | None, stored: torch.Tensor | None) -> bool:
-    """Whether a stored tensor is one that is wanted, any shape; floating-point types may differ."""
-    if wanted is None or stored is None or wanted.shape != stored.shape:
-        return False
-    return wanted.dtype == stored.dtype or (wanted.is_floating_point() and stored.is_floating_point())
