@@ -100,6 +100,13 @@ PAGES = {  # lesson -> its cells; each makes one view
         "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
         "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
     ],
+    "demo": [
+        "from llama_lessons.chat import ChatSession\n"
+        "from llama_lessons.widgets.chat_box import ChatBox\n"
+        "box = ChatBox({'one': ChatSession(model, tok, seed=1), 'other': ChatSession(model, tok, seed=1)})\n"
+        "box.ask('What is a baby cat called?')\n"
+        "box",
+    ],
 }
 
 
