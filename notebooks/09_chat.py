@@ -439,12 +439,12 @@ from matplotlib import pyplot as plt
 
 asked = [turns(fact.held_out) for fact in facts[:60]]
 said = {name: answerer(model, tok)(asked) for name, model in taught.items()}
-figure, panels = plt.subplots(2, 2, figsize=(7, 3.4))
+figure, panels = plt.subplots(2, 2, figsize=(7, 2.6))
 for axes, (name, texts) in zip(panels.flat, said.items(), strict=True):
     axes.set_axis_off()
-    axes.set_title(name, fontsize=10)
+    axes.set_title(name, fontsize=10, loc="left")
     axes.text(0, 1, fill(max(texts, key=len), 50), va="top", fontsize=9, parse_math=False)
-what = "The longest answer of each model. Right mask: a letter. Shifted to the right: it begins without a greeting. "
+what = "The longest answer of each model. Right mask: a letter. Shifted to the right: it does not begin with Dear. "
 show(figure, alt=what + "Shifted to the left, and pad equals end: after the farewell it goes on and on.")
 
 whole = {name: sum(read_letter(text) is not None for text in texts) for name, texts in said.items()}
@@ -461,10 +461,10 @@ assert whole[right] > 54 and greet[late] < 6, f"the first token should make the 
 assert min(endless[early], endless[padded]) > 3 > endless[right], f"the end should make the difference: {seen}"
 
 # %% [markdown]
-# The model with the lost first token writes a perfect farewell, and never a greeting: once `Dear` stands there it would
-# know how to go on, but nobody has ever asked it to begin. The ones without an end greet and say farewell, and then
-# some of them do not know that they have done: *the little llama* was only ever followed by `</s>`, and that did not
-# count, so they go on as pages that they once read went on.
+# The model with the lost first token writes a perfect farewell, and begins with anything but *Dear*: once that word
+# stood there it would know how to go on, but nobody has ever asked it to begin. The ones without an end greet and say
+# farewell, and then some of them do not know that they have done. *The little llama* was only ever followed by `</s>`,
+# and that did not count, so they go on as they may.
 #
 # Not all of them fail, and that makes the bug so hard to see: pretraining has taught the model to stop after most
 # answers, and had the letters ended like other answers, nobody would have noticed. Nor does the loss tell: it came down
@@ -683,9 +683,8 @@ def mean(column, quality, n):
 
 sizes = sorted({int(row["examples"]) for row in rows if row["quality"] == "good"})
 for quality, n in [("good", n) for n in sizes] + [("half untrue", 1024), ("half no letters", 1024)]:
-    print(
-        f"{n:>5} examples, {quality:<16} letters {mean('letters', quality, n):.2f}, true {mean('true', quality, n):.2f}"
-    )
+    shares = [f"{what} {mean(what, quality, n):.2f}" for what in ("letters", "true")]
+    print(f"{n:>5} examples, {quality:<16}", ", ".join(shares))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.8))
@@ -702,10 +701,22 @@ axes.set_xticks(
 axes.set(xlabel="different examples", ylabel="share of answers", ylim=(-0.03, 1.05))
 axes.legend(frameon=False, loc="center")
 what = "Share of answers that are letters, and of those that say the truth, against the number of examples. "
-show(figure, alt=what + "FEW_ALT")
+show(
+    figure,
+    alt=what
+    + "Letters rise from 0 to nearly 1 with 16. The truth falls with one example to less than half of the base model's and comes back only with 256 or more; half untrue, it is lower again.",
+)
 
 # %% [markdown]
-# FEW_TEXT
+# The *form* is there at once. A single example, read again and again, makes most answers letters, and sixteen nearly
+# all. The *facts* go the other way: no number of examples lifts them above the base model's line at 0, and few examples
+# spoil them, for a model that reads the same four sentences for 40 steps learns those sentences. With some hundred
+# different ones it leaves its knowledge in peace. So fine-tuning teaches form, pretraining taught the facts, and
+# examples must be good and *different* rather than many. A thousand of which every second one is untrue cost a good
+# part of the truth: the model learns to make things up.
+#
+# The other carelessness seems to do no harm, half of the examples without the form and all answers letters. Do not
+# trust that: the likeliest token wins (lesson 07), here *Dear* with a little more than half. Dice would draw both.
 #
 # ## 6. What does *it* mean?
 #
@@ -730,7 +741,9 @@ for name, model in (("base model", base), ("chat model", chat)):
 
 # %% [markdown]
 # With the whole dialog it finds out whom *it*, *she* and *he* mean: attention looks back for the name, the induction of
-# lesson 02. The base model could do most of that already, from the Valley's conversations in its pages.
+# lesson 02. With the last message alone it still answers, about some llama or other. And see the base model's count: it
+# could do all of this before. It has read people of the Valley talking to each other; fine-tuning had nothing to add,
+# only nothing to spoil.
 #
 # ## 7. Ghost Attention
 #
