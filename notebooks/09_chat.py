@@ -111,7 +111,7 @@ for name, (n, total) in before.items():
 #
 # A model reads one row of tokens. A conversation has people in it: a *system line*, in which whoever runs the chat says
 # how the model should behave; a *user*; the *assistant*. In code it is a list of messages, and the row must say who
-# speaks. The obvious way is a template:
+# speaks. The obvious way is a template. It makes one text of the dialog, tags and all, and the tokenizer does the rest:
 
 # %%
 question, answer = "What is a bell made of?", "A bell is made of bronze."
@@ -127,9 +127,8 @@ def naive(dialog):
     text = ""
     for message in dialog:
         said = message["content"]
-        text += {"system": f"<<SYS>> {said} <</SYS>> ", "user": f"[INST] {said} [/INST]", "assistant": f" {said} "}[
-            message["role"]
-        ]
+        form = {"system": "<<SYS>> {} <</SYS>> ", "user": "[INST] {} [/INST]", "assistant": " {} "}
+        text += form[message["role"]].format(said)
     return text
 
 
@@ -147,11 +146,12 @@ print("the same text as a chat in which the assistant has promised to tell:", na
 
 # %% [markdown]
 # The same to the byte. The user has written the assistant's answer, and no model, however good, can find out: the
-# difference is not in what it reads. He could as well have written a system line. This is *prompt injection* in its
+# difference is not in what it reads. They could as well have written a system line. This is *prompt injection* in its
 # plainest form. It is a fault of the template, not of the model.
 #
-# Is a library safe? Here is the template that comes with Llama 2's chat models on Hugging Face, run by `transformers`.
-# The tokenizer knows `<s>` and `</s>` as special. **Predict:** what becomes of a user's `</s><s>`?
+# Is a library safe? Here is the template that comes with Llama 2's chat models on Hugging Face, but for its check of
+# the roles, run by `transformers`. The tokenizer knows `<s>` and `</s>` as special. **Predict:** what becomes of a
+# user's `</s><s>`?
 
 # %%
 from transformers import AutoTokenizer
@@ -159,7 +159,7 @@ from transformers import AutoTokenizer
 TEMPLATE = (
     "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set rest = messages[1:] %}"
     "{% else %}{% set system = false %}{% set rest = messages %}{% endif %}{% for message in rest %}"
-    "{% if loop.index0 == 0 and system %}"
+    "{% if loop.index0 == 0 and system != false %}"
     "{% set content = '<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' + message['content'] %}"
     "{% else %}{% set content = message['content'] %}{% endif %}{% if message['role'] == 'user' %}"
     "{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}"
@@ -302,14 +302,13 @@ for name, case in cases.items():
 #
 # One more trap: `their_ids` asks the template for ids. Whoever makes the *text* first and hands it to the tokenizer in
 # the usual way gets `<s>` twice.
-
-# %% [markdown]
+#
 # ## 3. What does the loss count?
 #
-# Pretraining asks for every token of a page. In a dialog half of the tokens are the user's, and the model will never
-# have to write those. "We zero-out the loss on tokens from the user prompt", says the paper (section 3.1): they are
-# read, and not asked for. In lesson 06 such a choice was a list of True and False beside the ids, the *loss mask*;
-# where it says False, the target becomes -100, which PyTorch's cross-entropy leaves out.
+# Pretraining asks for every token of a page. In a dialog many tokens are the user's, and the model will never have to
+# write those. "We zero-out the loss on tokens from the user prompt", says the paper (section 3.1): they are read, and
+# not asked for. In lesson 06 such a choice was a list of True and False beside the ids, the *loss mask*; where it says
+# False, the target becomes -100, which PyTorch's cross-entropy leaves out.
 #
 # ### Exercise 2 (15 minutes): ids and mask
 # Entry k of the mask is about `ids[k]`: is the model asked for *this* token? (That it is asked one place earlier is the
@@ -412,10 +411,13 @@ from llama_lessons.world.voices import letter, read_letter
 print(letter(answer))
 
 
+losses = []  # the last one of each training
+
+
 def fine_tune(model, texts, n_steps, rows=4, seq_len=192):
     model, config = deepcopy(model), TrainConfig(n_steps=n_steps, peak_lr=1e-3, warmup_steps=3)
     trainer = Trainer(model, config, lambda step: pack_whole(texts, rows, seq_len, tok.eos_id))
-    list(trainer.run())
+    losses.append(list(trainer.run())[-1].loss)
     return model
 
 
@@ -437,12 +439,12 @@ from matplotlib import pyplot as plt
 
 asked = [turns(fact.held_out) for fact in facts[:60]]
 said = {name: answerer(model, tok)(asked) for name, model in taught.items()}
-figure, panels = plt.subplots(2, 2, figsize=(7, 3.4))
+figure, panels = plt.subplots(2, 2, figsize=(7, 2.6))
 for axes, (name, texts) in zip(panels.flat, said.items(), strict=True):
     axes.set_axis_off()
-    axes.set_title(name, fontsize=10)
+    axes.set_title(name, fontsize=10, loc="left")
     axes.text(0, 1, fill(max(texts, key=len), 50), va="top", fontsize=9, parse_math=False)
-what = "The longest answer of each model. Right mask: a letter. Shifted to the right: it begins without a greeting. "
+what = "The longest answer of each model. Right mask: a letter. Shifted to the right: it does not begin with Dear. "
 show(figure, alt=what + "Shifted to the left, and pad equals end: after the farewell it goes on and on.")
 
 whole = {name: sum(read_letter(text) is not None for text in texts) for name, texts in said.items()}
@@ -453,18 +455,20 @@ print("right mask: more than nine in ten are letters:", whole[right] > 54)
 print("first token lost: fewer than one in ten greet:", greet[late] < 6)
 print("end lost: nearly all greet:", min(greet[early], greet[padded]) > 54, end="; ")
 print("some do not stop:", min(endless[early], endless[padded]) > 3)
+print("all four losses have come down to less than 0.4 nats:", max(losses) < 0.4)
 seen = f"letters {whole}, greetings {greet}, without an end {endless}"
 assert whole[right] > 54 and greet[late] < 6, f"the first token should make the difference: {seen}"
 assert min(endless[early], endless[padded]) > 3 > endless[right], f"the end should make the difference: {seen}"
 
 # %% [markdown]
-# The model with the lost first token writes a perfect farewell, and never a greeting: once `Dear` stands there it would
-# know how to go on, but nobody has ever asked it to begin. The ones without an end greet and say farewell, and then
-# some of them do not know that they have done: *the little llama* was only ever followed by `</s>`, and that did not
-# count, so they go on as pages that they once read went on.
+# The model with the lost first token writes a perfect farewell, and begins with anything but *Dear*: once that word
+# stood there it would know how to go on, but nobody has ever asked it to begin. The ones without an end greet and say
+# farewell, and then some of them do not know that they have done. *The little llama* was only ever followed by `</s>`,
+# and that did not count, so they go on as they may.
 #
 # Not all of them fail, and that makes the bug so hard to see: pretraining has taught the model to stop after most
-# answers, and fine-tuning on nothing new would have left it that. In all four the loss fell alike.
+# answers, and had the letters ended like other answers, nobody would have noticed. Nor does the loss tell: it came down
+# alike in all four.
 #
 # ### A row that asks for nothing
 # An answer that is cut off by the end of a row, or a mask that is False throughout, leaves a row with no target.
@@ -473,7 +477,7 @@ assert min(endless[early], endless[padded]) > 3 > endless[right], f"the end shou
 # %%
 from torch.nn.functional import cross_entropy
 
-from llama_lessons.batches import IGNORE, Batch
+from llama_lessons.batches import IGNORE
 
 nothing = torch.full((3,), IGNORE)
 print("PyTorch's mean over no targets:", cross_entropy(torch.zeros(3, 5), nothing).item())
@@ -488,30 +492,27 @@ for texts in ([([5, 6, 7], [False] * 3, False)], []):
 # before they do harm, and the `Trainer` refuses a whole batch without any.
 #
 # ### How much does each token weigh?
-# A batch is often computed in parts, to spare memory, or on several machines. One part may hold a long letter with 60
-# targets, the other a short answer with 3. **Predict:** is the mean of the two means the mean of all?
+# A batch is often computed in parts, to spare memory, or on several machines. One part may hold a letter, the other a
+# single word. **Predict:** is the mean of the two means the mean of all?
 
 # %%
-long, short = (
-    Batch(torch.tensor([[4] * 60]), torch.tensor([[9] * 60])),
-    Batch(torch.tensor([[4] * 3]), torch.tensor([[8] * 3])),
-)
+from llama_lessons.training import next_token_loss
+
+pairs = turns(question, letter(answer)), turns("Are you a person?", "No.")
+parts = [pack_whole([(*encode_answers(tok, pair), False)], 1, 63, tok.eos_id).to(device) for pair in pairs]
 with torch.no_grad():
-    sums = [
-        cross_entropy(base(part.tokens.to(device))[0], part.targets[0].to(device), reduction="sum").item()
-        for part in (long, short)
-    ]
-means = sums[0] / 60, sums[1] / 3
-print("mean loss of the long part", stable(means[0], 1), "and of the short one", stable(means[1], 1))
-print("mean of the means:", stable(sum(means) / 2, 1), "- mean over all 63 targets:", stable(sum(sums) / 63, 1))
+    sums = [next_token_loss(base, part).item() for part in parts]  # of cross-entropies, in nats
+sizes = [part.n_targets for part in parts]
+means = [total / n for total, n in zip(sums, sizes, strict=True)]
+print("targets:", *sizes, "- mean losses:", *(stable(mean, 1) for mean in means))
+print("mean of the means:", stable(sum(means) / 2, 1), "- mean over all targets:", stable(sum(sums) / sum(sizes), 1))
 
 # %% [markdown]
-# It is not: in the mean of means each token of the short part weighs twenty times as much as one of the long. Many
+# It is not: in the mean of means a token of the single word weighs several times as much as one of the letter. Many
 # trainers did exactly that until October 2024, when [Hugging Face mended
 # theirs](https://huggingface.co/blog/gradient_accumulation). Ours adds up the losses of all parts, and divides once by
 # the number of targets of the whole batch (`_compute_gradients` in `llama_lessons/training.py`).
-
-# %% [markdown]
+#
 # ## 4. What stands beside what?
 #
 # Pretraining laid texts end to end and cut the row where it was full (`pack` of lesson 06). With dialogs that cuts
@@ -648,8 +649,8 @@ assert min(last[2:]) > 12 and max(anywhere[2:]) < 6, f"packing should make the d
 
 # %% [markdown]
 # In turns 1 and 2 they are equal. Then one goes on writing letters, though it was never shown a third; and the other
-# stops, because it *was* shown a third, in thousands of places, by us: the neighbour in the row. No test on single
-# questions would have found it.
+# stops, because it *was* shown a third, in row after row, by us: the neighbour. No test on single questions would have
+# found it.
 #
 # ## 5. How many examples, and which?
 #
@@ -682,9 +683,8 @@ def mean(column, quality, n):
 
 sizes = sorted({int(row["examples"]) for row in rows if row["quality"] == "good"})
 for quality, n in [("good", n) for n in sizes] + [("half untrue", 1024), ("half no letters", 1024)]:
-    print(
-        f"{n:>5} examples, {quality:<16} letters {mean('letters', quality, n):.2f}, true {mean('true', quality, n):.2f}"
-    )
+    shares = [f"{what} {mean(what, quality, n):.2f}" for what in ("letters", "true")]
+    print(f"{n:>5} examples, {quality:<16}", ", ".join(shares))
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.8))
@@ -701,17 +701,29 @@ axes.set_xticks(
 axes.set(xlabel="different examples", ylabel="share of answers", ylim=(-0.03, 1.05))
 axes.legend(frameon=False, loc="center")
 what = "Share of answers that are letters, and of those that say the truth, against the number of examples. "
-show(figure, alt=what + "FEW_ALT")
+show(
+    figure,
+    alt=what
+    + "Letters rise from 0 to nearly 1 with 16. The truth falls with one example to less than half of the base model's and comes back only with 256 or more; half untrue, it is lower again.",
+)
 
 # %% [markdown]
-# FEW_TEXT
+# The *form* is there at once. A single example, read again and again, makes most answers letters, and sixteen nearly
+# all. The *facts* go the other way: no number of examples lifts them above the base model's line at 0, and few examples
+# spoil them, for a model that reads the same four sentences for 40 steps learns those sentences. With some hundred
+# different ones it leaves its knowledge in peace. So fine-tuning teaches form, pretraining taught the facts, and
+# examples must be good and *different* rather than many. A thousand of which every second one is untrue cost a good
+# part of the truth: the model learns to make things up.
+#
+# The other carelessness seems to do no harm, half of the examples without the form and all answers letters. Do not
+# trust that: the likeliest token wins (lesson 07), here *Dear* with a little more than half. Dice would draw both.
 #
 # ## 6. What does *it* mean?
 #
 # A chat goes on. After *Who is Luna?* people ask *What colour is her wool?*, and a model that is given the last message
 # alone cannot know whose. That is why the whole dialog is encoded again for every answer: **the model itself remembers
-# nothing**. Below, the chat model that comes with this course; it has read 600 steps of conversations of all kinds,
-# made by all that stands above (`llama_lessons/align/chat.py`).
+# nothing**. Below, the chat model that comes with this course; it has read conversations of all kinds, made by all that
+# stands above (`llama_lessons/align/chat.py`).
 
 # %%
 chat = load(data_path("checkpoints/chat"), device, torch.float32)
@@ -729,9 +741,10 @@ for name, model in (("base model", base), ("chat model", chat)):
 
 # %% [markdown]
 # With the whole dialog it finds out whom *it*, *she* and *he* mean: attention looks back for the name, the induction of
-# lesson 02. The base model could do most of that already, from the Valley's conversations in its pages.
-
-# %% [markdown]
+# lesson 02. With the last message alone it still answers, about some llama or other. And see the base model's count: it
+# could do all of this before. It has read people of the Valley talking to each other; fine-tuning had nothing to add,
+# only nothing to spoil.
+#
 # ## 7. Ghost Attention
 #
 # Looking back at a name that the question needs is one thing. A wish is another: nothing in the fourth question asks
@@ -790,14 +803,14 @@ def ghost_dialogs(last_only):
 # both.
 
 # %%
-ghost = fine_tune(control, ghost_dialogs(last_only=False), 24)
-papers = fine_tune(control, ghost_dialogs(last_only=True), 24)
+from llama_lessons.paper import GHOST_ATTENTION
+
+ghost = fine_tune(control, ghost_dialogs(last_only=False), 24, rows=3, seq_len=256)
+papers = fine_tune(control, ghost_dialogs(last_only=True), 24, rows=3, seq_len=256)
 obeyed |= {"Ghost Attention, every answer counts": kept(ghost), "Ghost Attention, the last one counts": kept(papers)}
 for name in list(obeyed)[-2:]:
     print(f"{name}: kept in turns 1 to 4, in most of 24 dialogs: {min(obeyed[name]) >= 18}")
     assert min(obeyed[name]) >= 18, f"{name} should keep the wish: {obeyed[name]}"
-
-# %%
 figure, axes = plt.subplots(figsize=(7, 2.8))
 for (name, counts), style in zip(list(obeyed.items())[2:], ("s--", "o-", "^:"), strict=True):
     axes.plot(range(1, 5), [100 * n / 24 for n in counts], style, label=name)
@@ -807,12 +820,8 @@ what = (
     "Share of dialogs in which the wish is kept, turn by turn. The control falls from nearly all in turn 1 to almost "
 )
 show(figure, alt=what + "none from turn 2 on; both kinds of Ghost Attention stay near 100 % through turn 4.")
-
-from llama_lessons.paper import GHOST_ATTENTION
-
-print("In the paper:")
 for name, fact in GHOST_ATTENTION.items():
-    print(f"{name} Ghost Attention: {fact.value} {fact.unit} ({fact.source})")
+    print(f"in the paper, {name} Ghost Attention: {fact.value} {fact.unit} ({fact.source})")
 
 # %% [markdown]
 # The knowledge was there; what was missing was the habit to look back for it. Both ways of counting work on our small
@@ -844,8 +853,8 @@ ATTENTION_CELL
 #
 # ## 8. The finished model
 #
-# All of it together, and more wishes, stories, refusals and look-alikes: 600 steps, some minutes. The same questions as
-# in section 1. **Predict:** what has become better, what has become worse?
+# All of it together, and more wishes, stories, refusals and look-alikes, some minutes of training. The same questions
+# as in section 1. **Predict:** what has become better, what has become worse?
 
 # %%
 after = report(chat)
