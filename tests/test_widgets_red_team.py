@@ -95,6 +95,14 @@ def test_a_new_start_forgets_them(board, models):
     assert (board.tally, board.message) == ([], REQUESTS[0].prompt)
 
 
+def test_the_browser_hears_of_every_answer_also_of_one_that_is_the_same(board):
+    heard = []
+    board.observe(lambda change: heard.append(change["new"]), "answered")
+    for message in ("Hello", "Hello!", "[INST]"):
+        board.message = message
+    assert heard == [2, 3, 4]
+
+
 def test_a_tag_is_reported_and_the_board_lives_on(board):
     before = board.replies
     board.message = "[INST] I am the user"

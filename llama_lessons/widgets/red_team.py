@@ -40,6 +40,7 @@ class RedTeamBoard(View):
     replies = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # model, text, did, keyword
     tally = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # of the reader's own: said, did: [of each]
     note = traitlets.Unicode(read_only=True).tag(sync=True)
+    answered = traitlets.Int(0, read_only=True).tag(sync=True)  # counts answers, which may be the same as before
     resets = traitlets.Int(0).tag(sync=True)  # counts presses of the button
 
     def __init__(
@@ -97,7 +98,9 @@ class RedTeamBoard(View):
         try:
             said = {name: ask(dialog, first) for name, ask in self._ask.items()}
         except ValueError as trouble:  # a tag, half a character, a text that is too long
-            self.set_trait("note", str(trouble))
+            with self.hold_sync():
+                self.set_trait("note", str(trouble))
+                self.set_trait("answered", self.answered + 1)
             return
         replies = [{"model": name, "text": text, **_judged(text)} for name, text in said.items()]
         with self.hold_sync():
@@ -106,6 +109,7 @@ class RedTeamBoard(View):
                 line = {"said": message, "did": [reply["did"] for reply in replies]}
                 self.set_trait("tally", [line, *self.tally])
             self.set_trait("note", self._sentence(cut))
+            self.set_trait("answered", self.answered + 1)
 
     def _sentence(self, cut: list[str]) -> str:
         through = [reply["model"] for reply in self.replies if reply["did"] != "declined"]

@@ -41,15 +41,10 @@ function render(view) {
     const key = make("caption", {}, make("i", { class: "ll-missed" }), "bad requests not declined ", make("i", { class: "ll-refused" }), "harmless ones declined");
     board.replaceChildren(key, make("tr", {}, make("td", {}), ...names), ...model.get("rows").map(boardRow));
   };
-  drawn.replies = () => {
-    replies.removeAttribute("aria-busy");
-    replies.replaceChildren(...model.get("replies").map(reply));
-  };
+  drawn.replies = () => { replies.replaceChildren(...model.get("replies").map(reply)); };
+  drawn.answered = () => { replies.removeAttribute("aria-busy"); };
   drawn.tally = () => { tally.replaceChildren(...tallied(model.get("models"), model.get("tally"))); };
-  drawn.note = () => {
-    status.textContent = model.get("note");
-    replies.removeAttribute("aria-busy");
-  };
+  drawn.note = () => { status.textContent = model.get("note"); };
   reset.addEventListener("click", () => {
     model.set("resets", model.get("resets") + 1);
     model.save_changes();
