@@ -444,10 +444,11 @@ for turn, (turn_pages, places) in enumerate(asked):
     print(f"asked as number {turn + 1}: {found}; guessing among the letters that are left: {stable(1 / (4 - turn))}")
 
 # %% [markdown]
-# Chance again: it cannot even find the letter of a word that it is shown. The second is better, the last one always
-# right: the model has learned to say a letter *that has not been said yet*. The game could be won, in part, without the
-# skill it was meant to teach, so this is what was learned, and the loss could not tell the difference. We built the
-# game, and were fooled by our own score. An exam measures whatever suffices to pass it.
+# Chance again: it cannot even find the letter of a word that it is shown. And in every turn it scores no more than
+# guessing among the letters that are left, until the last one is always right: it has learned to say a letter *that has
+# not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this is what was
+# learned, and the loss could not tell the difference. We built the game, and were fooled by our own score. An exam
+# measures whatever suffices to pass it.
 #
 # ### Can it be trained? Your experiment
 # A way out for each suspect: let list and answer *share the letter's token*; put the letter *after* its choice, for
@@ -538,8 +539,9 @@ show(figure, alt=what + "others lie at chance, a quarter, or near it.")
 # %% [markdown]
 # One row stands apart, and it has all three changes. Sharing the token does nothing by itself; nor does the letter
 # behind its choice; nor two choices before four; nor does it help to say the choice first where the letter must then be
-# found *backwards*, as in MMLU's list. Only together do they make two easy steps of a hard search: say what you know,
-# then copy what came after it.
+# found *backwards*, as in MMLU's list, or where a bracket stands between. Only together do they make two easy steps of a
+# hard search: say what you know, then copy what came after it. (120 steps are few: what does not move here may move in a
+# longer training.)
 #
 # So is the letter score "wrong"? It measures what it measures: the ability to bind an answer to a label in a single
 # step. Large models have it, with layers to spare, and in them letter and text agree far better. In small ones the
