@@ -43,23 +43,34 @@ def view(tokenizer: Tokenizer, **changes) -> ObedienceView:
     return ObedienceView(MODELS, tokenizer, **arguments | changes)
 
 
-def by_hand(tokenizer: Tokenizer, model: Llama, wish: str = WISH) -> tuple[list[str], list[torch.Tensor]]:
-    """Answers, and of each the attention to the wish's tokens: (layers, H), from maps of a dialog cut after it."""
-    dialog, answers, shares = [{"role": "system", "content": wish}], [], []
-    pieces = tokenizer.pieces(tokenizer.encode(f"[INST] <<SYS>>\n{wish}\n<</SYS>>"))
+def by_hand(tokenizer: Tokenizer, model: Llama) -> tuple[list[str], list[list[float]]]:
+    """Answers, and of each the attention to the wish and to earlier answers, turn by turn and token by token."""
+    dialog, answers, found, earlier = [{"role": "system", "content": WISH}], [], [], []
+    pieces = tokenizer.pieces(tokenizer.encode(f"[INST] <<SYS>>\n{WISH}\n<</SYS>>"))
     start = pieces.index("<0x0A>") + 1
-    end = pieces.index("<0x0A>", start)
+    wish = range(start, pieces.index("<0x0A>", start))
     for question in QUESTIONS:
         dialog.append({"role": "user", "content": question})
         ids = encode_dialog(tokenizer, dialog)
         [new] = generate(model, [ids], LONGEST, temperature=0, stop_ids=[tokenizer.eos_id])
         answers.append(tokenizer.decode(new).strip())
         dialog.append({"role": "assistant", "content": answers[-1]})
+        whole = encode_dialog(tokenizer, [*dialog, {"role": "user", "content": "?"}])
         with torch.no_grad(), record_attention(model) as maps:
-            model(torch.tensor([ids + tokenizer.encode(f" {answers[-1]}", bos=False)]))
-        rows = [maps[layer][0, :, len(ids) - 1 : len(ids) + 1, start:end] for layer in range(2)]
-        shares.append(torch.stack([row.sum(-1).mean(-1) for row in rows]))
-    return answers, shares
+            model(torch.tensor([whole]))
+        places = len(ids) - 1, len(ids)
+        sums = [
+            max(
+                sum(maps[layer][0, head, place, k].item() for place in places for k in columns) / 2
+                for layer in range(2)
+                for head in range(6)
+            )
+            for columns in (wish, earlier)
+        ]
+        found.append([100 * share for share in sums])
+        end = whole.index(tokenizer.eos_id, len(ids))
+        earlier = [*earlier, *range(len(ids), end + 1)]
+    return answers, found
 
 
 def test_answers_and_bars_are_those_of_each_model(tokenizer):
@@ -68,30 +79,35 @@ def test_answers_and_bars_are_those_of_each_model(tokenizer):
         answers, shares = by_hand(tokenizer, model)
         assert [cells[k]["answer"] for cells in shown.turns] == answers
         assert [cells[k]["kept"] for cells in shown.turns] == [len(text) % 2 == 0 for text in answers]
-        for cells, share in zip(shown.turns[:1], shares[:1], strict=True):  # later ones read the answer as typed
-            assert cells[k]["share"] == pytest.approx(100 * share.max().item(), abs=0.06)
+        bars = torch.tensor([[cells[k]["wish"], cells[k]["own"]] for cells in shown.turns])
+        assert_close(bars, torch.tensor(shares), rtol=0, atol=0.06)
+        assert bars[0, 1] == 0 < bars[1:].min()
 
 
 def test_a_layer_can_be_chosen(tokenizer):
     shown = view(tokenizer)
-    largest = [cells[0]["share"] for cells in shown.turns]
+    largest = [cells[0]["own"] for cells in shown.turns]
     by_layer = []
     for layer in ("layer 0", "layer 1"):
         shown.layer = layer
-        by_layer.append([cells[0]["share"] for cells in shown.turns])
+        by_layer.append([cells[0]["own"] for cells in shown.turns])
     assert by_layer[0] != by_layer[1]
     assert largest == [max(pair) for pair in zip(*by_layer, strict=True)]
 
 
-def test_attention_to_adds_up_the_columns_of_a_place():
-    weights = torch.rand(3, 4, 7, generator=torch.Generator().manual_seed(0)).softmax(-1)
-    assert_close(attention_to(weights, 2, 5), weights[:, :, 2] + weights[:, :, 3] + weights[:, :, 4])
-    assert_close(attention_to(weights, 0, 7), torch.ones(3, 4))
+def test_attention_is_added_up_over_columns_and_averaged_over_the_two_first_places():
+    weights = torch.rand(3, 4, 7, 7, generator=torch.Generator().manual_seed(0)).tril()
+    of_wish, of_answers = (torch.tensor([k in columns for k in range(7)]) for columns in ((1,), (2, 3, 6)))
+    found = attention_to(weights, of_wish, of_answers)
+    assert found.shape == (2, 2, 3, 4)
+    assert_close(found[0, 0], (weights[:, :, 1, 1] + weights[:, :, 2, 1]) / 2)
+    assert_close(found[0, 1], torch.zeros(3, 4))
+    assert_close(found[1, 1], (weights[:, :, 5:7, 2] + weights[:, :, 5:7, 3]).sum(-1) / 2)
 
 
 def test_another_wish_asks_anew_and_the_same_one_does_not(tokenizer, monkeypatch):
     shown, asked = view(tokenizer), []
-    monkeypatch.setattr(shown, "_ask", lambda model: asked.append(model) or (["a"] * 3, torch.zeros(3, 2, 6)))
+    monkeypatch.setattr(shown, "_ask", lambda model: asked.append(model) or (["a"] * 3, torch.zeros(3, 2, 2, 6)))
     shown.layer = "layer 1"
     assert not asked
     shown.wish = "Be long."

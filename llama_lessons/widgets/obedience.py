@@ -1,4 +1,4 @@
-"""How long a wish is kept: the answers of several models turn by turn, beside the attention they pay to the wish."""
+"""How long a wish is kept: answers of several models turn by turn, and whether they look at the wish or at their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from llama_lessons.dialog import encode_dialog
+from llama_lessons.dialog import encode_answers, encode_dialog
 from llama_lessons.generate import generate
 from llama_lessons.model import Llama, record_attention
 from llama_lessons.prompt import B_INST, B_SYS, Dialog
@@ -22,10 +22,10 @@ ALL_LAYERS = "all layers"
 
 
 class ObedienceView(View):
-    """A table of turns and models; each cell holds an answer, whether it keeps the wish, and a bar.
+    """A table of turns and models; each cell holds an answer, whether it keeps the wish, and two bars.
 
-    The bar is the attention that the answer pays to the wish's tokens: the share of each row of weights that lies on
-    them, from the places at which the answer's first tokens are chosen; of the head in which it is largest.
+    The bars are the attention that the answer's first two tokens pay to the tokens of the wish, and to the model's own
+    earlier answers, at the places at which they are chosen: of each, in the head in which it is largest.
 
     Args:
         models: name -> model; all of one shape.
@@ -92,35 +92,35 @@ class ObedienceView(View):
         if key not in self._told:
             self._told[key] = self._ask(self._models[name])
         answers, shares = self._told[key]
-        shares = shares if self.layer == ALL_LAYERS else shares[:, [self.layers.index(self.layer) - 1]]
-        largest = shares.flatten(1).amax(1)  # (turns,)
+        shares = shares if self.layer == ALL_LAYERS else shares[:, :, [self.layers.index(self.layer) - 1]]
+        largest = (100 * shares.flatten(2).amax(2)).tolist()  # (turns, 2)
         return [
-            {"answer": answer, "kept": self._keeps(answer), "share": round(100 * share, 1)}
-            for answer, share in zip(answers, largest.tolist(), strict=True)
+            {"answer": answer, "kept": self._keeps(answer), "wish": round(wish, 1), "own": round(own, 1)}
+            for answer, (wish, own) in zip(answers, largest, strict=True)
         ]
 
     @torch.inference_mode()
     def _ask(self, model: Llama) -> tuple[list[str], Tensor]:
-        """Answers to all questions, and the attention to the wish of each: (turns, layers, H)."""
+        """Answers to all questions, and the attention of each to wish and earlier answers: (turns, 2, layers, H)."""
         dialog: Dialog = [{"role": "system", "content": self.wish[:MAX_TEXT]}]
-        tok, starts = self._tokenizer, []
+        tok = self._tokenizer
         for question in self.questions:
             dialog.append({"role": "user", "content": question[:MAX_TEXT]})
-            ids = encode_dialog(tok, dialog)
-            starts.append(len(ids) - 1)  # where the answer's first token is chosen
-            [new] = generate(model, [ids], LONGEST, temperature=0, stop_ids=[tok.eos_id])
+            [new] = generate(model, [encode_dialog(tok, dialog)], LONGEST, temperature=0, stop_ids=[tok.eos_id])
             dialog.append({"role": "assistant", "content": tok.decode(new).strip()})
+        ids, of_answers = encode_answers(tok, dialog)
         with record_attention(model) as maps:
-            model(torch.tensor([ids + new], device=model.embedding.weight.device))
-        shares = torch.stack([attention_to(maps[k][0], *self._place()) for k in range(len(model.blocks))])
-        answers = [message["content"] for message in dialog[2::2]]
-        return answers, torch.stack([shares[:, :, start : start + 2].mean(2) for start in starts]).cpu()
+            model(torch.tensor([ids], device=model.embedding.weight.device))
+        weights = torch.stack([maps[k][0] for k in range(len(model.blocks))]).cpu()  # (layers, H, T, T)
+        shares = attention_to(weights, self._of_wish(len(ids)), torch.tensor(of_answers))
+        return [message["content"] for message in dialog[2::2]], shares
 
-    def _place(self) -> tuple[int, int]:
-        """Where the wish's tokens begin and end in the dialog."""
+    def _of_wish(self, n_tokens: int) -> Tensor:
+        """Which of a dialog's tokens are the wish's, (T,)."""
         before = f"{B_INST} {B_SYS}"
-        whole = before + self.wish[:MAX_TEXT].rstrip()
-        return len(self._tokenizer.encode(before)), len(self._tokenizer.encode(whole))
+        start, end = (len(self._tokenizer.encode(text)) for text in (before, before + self.wish[:MAX_TEXT].rstrip()))
+        place = torch.arange(n_tokens)
+        return (place >= start) & (place < end)
 
     def _cut(self) -> str:
         long = max(map(len, (self.wish, *self.questions))) > MAX_TEXT
@@ -147,16 +147,25 @@ class ObedienceView(View):
         return f"<p>{escape(self.describe())}. Models trained on this page answer when it runs.</p>{table}"
 
 
-def attention_to(weights: Tensor, start: int, end: int) -> Tensor:
-    """The share of each row of attention weights that lies on the tokens from `start` to before `end`.
+def attention_to(weights: Tensor, of_wish: Tensor, of_answers: Tensor) -> Tensor:
+    """How much of its attention each answer's beginning pays to the wish, and to the answers before it.
 
     Args:
-        weights: shape (H, T, S).
+        weights: of a finished dialog, shape (layers, H, T, T).
+        of_wish: which tokens are the wish's, bool, shape (T,).
+        of_answers: which are answers', bool, shape (T,).
 
     Returns:
-        Shape (H, T).
+        Shape (answers, 2, layers, H): shares of 0 to 1, the mean over the places where an answer's first two tokens are
+        chosen, each one before the token's own.
     """
-    return weights[:, :, start:end].sum(-1)
+    starts = (of_answers & ~of_answers.roll(1)).nonzero()[:, 0].tolist()
+    found = []
+    for start in starts:
+        row = weights[:, :, start - 1 : start + 1].mean(2)  # (layers, H, T)
+        earlier = of_answers & (torch.arange(len(of_answers)) < start)
+        found.append(torch.stack([row[..., of_wish].sum(-1), row[..., earlier].sum(-1)]))
+    return torch.stack(found)
 
 
 def _twin_cell(cell: dict) -> str:

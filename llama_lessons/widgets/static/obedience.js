@@ -48,16 +48,21 @@ function render(view) {
   for (const trait of ["wish", "questions"]) model.on(`change:${trait}`, fill);
   for (const trait of ["turns", "note"]) model.on(`change:${trait}`, draw);
   const controls = make("div", { class: "ll-wish-controls" }, labelled("The wish, in the system line (then press Enter)", wish), layer, reset);
-  const legend = make("p", { class: "ll-faint" }, "✓ keeps the wish, ✗ does not. Bar: attention that the answer's beginning pays to the wish, in the head where it is largest.");
+  const legend = make("p", { class: "ll-faint" }, "✓ keeps the wish, ✗ does not. Bars: attention that the beginning of the answer pays to the wish, and to the model's own earlier answers; of each, in the head where it is largest.");
   makeRoot(view, "ll-obedience", controls, note, table, legend);
   fill();
   draw();
 }
 
-function cell({ answer, kept, share }) {
-  const bar = make("div", { class: "ll-share", "aria-hidden": "true" }, make("i", { style: `width: ${share}%` }));
+function cell({ answer, kept, wish, own }) {
   const verdict = make("b", { class: kept ? "ll-kept" : "ll-lost" }, kept ? "✓ " : "✗ ");
-  return make("td", {}, make("p", { class: "ll-said" }, verdict, answer || "(nothing)"), bar, make("span", { class: "ll-percent" }, `${share.toFixed(0)} %`));
+  const said = make("p", { class: "ll-said" }, verdict, answer || "(nothing)");
+  return make("td", {}, said, gauge("wish", wish), gauge("own", own));
+}
+
+function gauge(name, share) {
+  const bar = make("div", { class: `ll-share ll-${name}`, "aria-hidden": "true" }, make("i", { style: `width: ${share}%` }));
+  return make("div", { class: "ll-look" }, make("span", {}, name), bar, make("span", { class: "ll-percent" }, `${share.toFixed(0)} %`));
 }
 
 export default { render };
