@@ -64,6 +64,8 @@ weights: .venv/installed  ## train the Valley's models from their seeds (an hour
 	OMP_NUM_THREADS=1 $(RUN) -m torch.distributed.run --standalone --nproc-per-node 2 \
 		-m llama_lessons.pretrain $(if $(QUICK),--quick)
 	OMP_NUM_THREADS=1 $(RUN) -m llama_lessons.align chat $(if $(QUICK),--quick)
+	OMP_NUM_THREADS=1 $(RUN) -m llama_lessons.align reward $(if $(QUICK),--quick)
+	OMP_NUM_THREADS=1 $(RUN) -m llama_lessons.align rlhf $(if $(QUICK),--quick)
 
 scores: .venv/installed  ## measure the Valley's models on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)

@@ -16,10 +16,10 @@ from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.rlhf.advantages import advantages_of, clipped_loss, token_rewards, whiten
 from llama_lessons.rlhf.pairs import padded
-from llama_lessons.rlhf.ppo import PPO, Critic, PPOConfig, answer_log_probs
+from llama_lessons.rlhf.ppo import PPO, Critic, answer_log_probs
+from llama_lessons.rlhf.ppo_config import PPOConfig
 from llama_lessons.rlhf.reward import said_at
 from llama_lessons.rlhf.samples import Answer, sample_answers
-
 
 
 class Letters:
@@ -223,23 +223,30 @@ def test_the_same_seed_gives_the_same_run():
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_scores_are_whitened_by_the_first_round_and_clipped():
+def test_scores_are_whitened_by_the_first_round_each_of_the_two_by_itself():
     training = ppo(max_score=2.0, min_deviation=0.5)
-    ended = [Answer([1], [2], True, "")] * 3 + [Answer([1], [5], False, "")]
-    first = torch.tensor([1.0, 3.0, 5.0, 99.0])
-    found = training.whitened(first, ended)
-    mean, deviation = float(first.mean()), float(first.std())
-    assert_close(found[:3], (first[:3] - mean) / deviation)
-    assert found[3] == -2.0  # it never ended, however well it was judged
-    again = training.whitened(torch.tensor([1.0, 3.0, 500.0, 0.0]), ended)
-    assert_close(again[:2], found[:2])
-    assert again[2] == 2.0
+    asked = [Question("a"), Question("b", tagged=True)] * 3
+    ended = [Answer([1], [2], True, "")] * 6
+    first = torch.tensor([1.0, 10.0, 3.0, 30.0, 5.0, 50.0])
+    found = training.whitened(first, asked, ended)
+    for start in (0, 1):
+        some = first[start::2]
+        assert_close(found[start::2], (some - some.mean()) / some.std())
+    again = training.whitened(torch.tensor([1.0, 10.0, 3.0, 500.0, -99.0, 50.0]), asked, ended)
+    assert_close(again[:3], found[:3])
+    assert again[3:5].tolist() == [2.0, -2.0]  # clipped
+
+
+def test_an_answer_without_an_end_gets_the_least():
+    training = ppo(max_score=2.0)
+    answers = [Answer([1], [2], True, "")] * 2 + [Answer([1], [5], False, "")]
+    assert training.whitened(torch.tensor([1.0, 3.0, 9.0]), QUESTIONS[:3], answers)[2] == -2.0
 
 
 def test_a_small_deviation_is_not_blown_up():
     training = ppo(min_deviation=1.0)
-    ended = [Answer([1], [2], True, "")] * 2
-    assert_close(training.whitened(torch.tensor([4.0, 4.1]), ended), torch.tensor([-0.05, 0.05]), atol=1e-5, rtol=0)
+    found = training.whitened(torch.tensor([4.0, 4.1]), QUESTIONS[:2], [Answer([1], [2], True, "")] * 2)
+    assert_close(found, torch.tensor([-0.05, 0.05]), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

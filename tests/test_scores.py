@@ -268,7 +268,8 @@ def run(monkeypatch, folder: Path, *more: str) -> None:
 def test_the_table_has_every_share_with_wilsons_interval(folder: Path, monkeypatch, capsys):
     run(monkeypatch, folder)
     lines = capsys.readouterr().out.splitlines()
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[1:]]
+    assert lines[0] == f"{folder.name}, as a model of the kind base"
     assert rows[0] == ["what, held out", "share right", "95 % interval", "n"]
     for row, (name, (n_right, n)) in zip(rows[2:], COUNTS.items(), strict=True):
         low, high = wilson(n_right, n)
@@ -298,7 +299,7 @@ def test_save_replaces_the_old_table_and_keeps_the_rest(folder: Path, monkeypatc
     card = folder / "README.md"
     card.write_text(old)
     run(monkeypatch, folder, "--save")
-    table = capsys.readouterr().out.strip()
+    table = capsys.readouterr().out.strip().partition("\n")[2]
     text = card.read_text()
     assert text.startswith(before + "\n## Scores\n")
     assert text.endswith(table + "\n" + ("\n" + after if after else ""))
@@ -324,3 +325,31 @@ def test_the_list_of_the_data_is_renewed_after_the_card_of_a_shipped_model(folde
     assert seen == []
     run(monkeypatch, folder, "--save")
     assert seen == [(folder / "README.md").read_text()] and "0.998" in seen[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        ((), ["base", "chat"]),
+        (("--model", "chat"), ["chat"]),
+        (("--model", "own"), ["base"]),
+        (("--model", "own", "--kind", "chat"), ["chat"]),
+    ],
+)
+def test_each_model_is_measured_by_its_folders_name_or_as_one_says(tmp_path: Path, words, kinds, monkeypatch, capsys):
+    for name in ("base", "chat", "own"):
+        (tmp_path / "data/checkpoints" / name).mkdir(parents=True)
+    monkeypatch.setattr(scores, "COURSE", tmp_path)
+    known = {
+        kind: lambda folder, kind=kind: [(f"{kind} of {folder.name}", Score.of(1, 2))] for kind in ("base", "chat")
+    }
+    monkeypatch.setattr(scores, "MEASURES", known)
+    words = [
+        str(tmp_path / "data/checkpoints" / word) if word in ("chat", "own") and at == 1 else word
+        for at, word in enumerate(words)
+    ]
+    monkeypatch.setattr(sys, "argv", ["scores.py", *words])
+    scores.main()
+    told = re.findall(r"^\| (\w+) of (\w+) \| 0.500", capsys.readouterr().out, re.MULTILINE)
+    assert [kind for kind, _ in told] == kinds
+    assert [name for _, name in told] == (["base", "chat"] if not words else [Path(words[1]).name])

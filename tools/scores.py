@@ -15,11 +15,13 @@ import torch
 from tqdm.auto import tqdm
 
 from llama_lessons.align.exam import chat_scores
+from llama_lessons.align.reward import reward_scores
 from llama_lessons.checkpoints import load
 from llama_lessons.evaluation import Score, multiple_choice
 from llama_lessons.files import COURSE, atomic
 from llama_lessons.generate import generate
 from llama_lessons.model import Llama
+from llama_lessons.rlhf.reward_files import load_reward_model
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.world import Exam, OpenQuestion, check_story, open_questions
 from tools.data_table import DATA, renew
@@ -92,8 +94,18 @@ def scores_of_chat(folder: Path) -> Iterator[tuple[str, Score]]:
     return chat_scores(*open_writer(folder))
 
 
+def scores_of_reward(folder: Path) -> Iterator[tuple[str, Score]]:
+    """The same of a model that judges answers."""
+    return reward_scores(load_reward_model(folder, torch.float32), Tokenizer(folder / "tokenizer.model"))
+
+
 # How each shipped model is measured, by the name of its folder.
-MEASURES: dict[str, Callable[[Path], Iterator[tuple[str, Score]]]] = {"base": base_scores, "chat": scores_of_chat}
+MEASURES: dict[str, Callable[[Path], Iterator[tuple[str, Score]]]] = {
+    "base": base_scores,
+    "chat": scores_of_chat,
+    "reward": scores_of_reward,
+    "rlhf": scores_of_chat,
+}
 
 
 def put_into_card(card: Path, rows: list[str]) -> None:

@@ -6,12 +6,16 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from llama_lessons.align import chat
+from llama_lessons.align import chat, policy, reward
 from llama_lessons.checkpoints import check_destination
 from llama_lessons.files import COURSE, work_dir
 
 # What makes each model, called with the folder that keeps the run, the folder to write, the seed, whether it is quick.
-MAKERS: dict[str, Callable[[Path, Path, int, bool], None]] = {"chat": chat.make}
+MAKERS: dict[str, Callable[[Path, Path, int, bool], None]] = {
+    "chat": chat.make,
+    "reward": reward.make,
+    "rlhf": policy.make,
+}
 
 
 def parse() -> tuple[str, Path, Path, int, bool]:

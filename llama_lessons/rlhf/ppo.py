@@ -13,62 +13,10 @@ from torch import Tensor, nn
 from llama_lessons.model import Llama
 from llama_lessons.rlhf.advantages import advantages_of, clipped_loss, token_rewards, whiten
 from llama_lessons.rlhf.pairs import padded
+from llama_lessons.rlhf.ppo_config import PPOConfig, PPOMetrics
 from llama_lessons.rlhf.reward import log_probs_where, said_at
 from llama_lessons.rlhf.samples import Answer, Request, Reward, sample_answers
 from llama_lessons.tokenizer import Tokenizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class PPOConfig:
-    """How a policy is trained.
-
-    Args:
-        n_iterations: rounds of writing, judging and learning.
-        batch_size: answers in a round.
-        minibatch_size: answers in a step of the optimizers.
-        epochs: how often a round's answers are learned from.
-        lr, critic_lr: learning rates, constant, of policy and critic.
-        beta: weight of the KL penalty.
-        clip: how far from 1 a ratio may pay.
-        gamma, lam: see `advantages_of`.
-        max_score: whitened rewards are clipped to this, on both sides.
-        critic_rounds: rounds at the beginning in which the critic learns alone, for a bad critic is worse than none.
-        min_deviation: floor of the deviation by which scores are divided: else, where all answers are good, noise
-            among them would be blown up.
-        max_new_tokens: of an answer.
-        seed: of all draws.
-
-    Raises:
-        ValueError: a number is out of its range.
-
-    Source: Llama 2, arXiv:2307.09288, section 3.2.3: clip 0.2, beta 0.01, a rate of 1e-6 and 512 answers at 7B.
-    """
-
-    n_iterations: int = 20
-    batch_size: int = 64
-    minibatch_size: int = 32
-    epochs: int = 1
-    lr: float = 1e-4
-    critic_lr: float = 3e-4
-    beta: float = 0.05
-    clip: float = 0.2
-    gamma: float = 1.0
-    lam: float = 0.95
-    max_score: float = 3.0
-    critic_rounds: int = 2
-    min_deviation: float = 1.0
-    max_new_tokens: int = 32
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("n_iterations", "batch_size", "minibatch_size", "epochs", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("beta", "gamma", "lam", "lr", "critic_lr", "clip"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be a finite number of at least 0, got {getattr(self, name)}")
-        if self.batch_size % self.minibatch_size:
-            raise ValueError(f"minibatch_size must divide batch_size = {self.batch_size}, got {self.minibatch_size}")
 
 
 @dataclass(frozen=True)
@@ -92,46 +40,25 @@ class Rollout:
     returns: Tensor
 
 
-@dataclass(frozen=True)
-class PPOMetrics:
-    """What one iteration was like.
-
-    Args:
-        iteration: counted from 1.
-        reward: mean of the answers' rewards, as the judge gave them.
-        kl: mean log-ratio of whole answers to the reference, in nats.
-        first_ratio: largest distance of a ratio from 1 before the first step.
-        clipped: share of ratios that were clipped in the last epoch.
-        value_loss: mean squared error of the critic.
-        requests, answers: what was asked, and what the policy wrote before it learned from it.
-    """
-
-    iteration: int
-    reward: float
-    kl: float
-    first_ratio: float
-    clipped: float
-    value_loss: float
-    requests: Sequence[Request]
-    answers: Sequence[Answer]
-
-
 class Critic(nn.Module):
     """Expects, after every token, what reward is still to come.
 
     Args:
-        trunk: of the reward model, which is copied: it knows most of what a critic must know.
+        trunk: the reward model's: what it reads in a text is what decides about the reward. It stays as it is; only a
+            head on it is trained.
     """
 
     def __init__(self, trunk: Llama) -> None:
         super().__init__()
-        self.trunk = deepcopy(trunk).requires_grad_(True)
+        self.trunk = trunk
         self.value = nn.Linear(trunk.config.dim, 1, bias=False).to(trunk.embedding.weight)
         nn.init.zeros_(self.value.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, T) -> values after all tokens but the last, (B, T-1)."""
-        return self.value(self.trunk.hidden(tokens)[:, :-1])[:, :, 0]
+        with torch.no_grad():
+            hidden = self.trunk.hidden(tokens)[:, :-1]  # (B, T-1, C)
+        return self.value(hidden)[:, :, 0]
 
 
 class PPO:
@@ -139,7 +66,7 @@ class PPO:
 
     Args:
         policy: the model, trained in place; what it is now is kept as the reference.
-        critic: trained with it.
+        critic: its head is trained with it.
         reward: judges answers.
         requests_at: the requests of an iteration, counted from 0: `batch_size` of them.
         tok: the tokenizer.
@@ -166,7 +93,7 @@ class PPO:
         adamw = {"betas": (0.9, 0.95), "eps": 1e-5, "weight_decay": 0.0}
         self.optimizers = [
             torch.optim.AdamW(policy.parameters(), lr=config.lr, **adamw),
-            torch.optim.AdamW(critic.parameters(), lr=config.critic_lr, **adamw),
+            torch.optim.AdamW(critic.value.parameters(), lr=config.critic_lr, **adamw),
         ]
         self.draws = torch.Generator().manual_seed(config.seed)
 
@@ -220,7 +147,14 @@ class PPO:
         return Rollout(tokens, said, log_probs, log_ratios, whiten(advantages, said), advantages + values)
 
     def learn(self, rollout: Rollout, parts: Sequence[Tensor]) -> tuple[float, float, float]:
-        """Take a step on every minibatch, `epochs` times: first ratio's distance, share clipped, critic's loss."""
+        """Take a step on every minibatch, `epochs` times.
+
+        Args:
+            rollout: the round's answers. parts: which rows, shape (B,) together, are a minibatch.
+
+        Returns:
+            The first minibatch's largest distance of a ratio from 1, the share clipped, and the critic's loss.
+        """
         first_ratio, clipped, errors = math.nan, [], []
         for _ in range(self.config.epochs):
             clipped, errors = [], []

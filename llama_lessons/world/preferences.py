@@ -15,11 +15,11 @@ from llama_lessons.world.splits import check_split, share
 from llama_lessons.world.valley import Valley, load_valley
 
 KINDS = {  # what is longer is right half of the time: by its length nobody can tell which answer is better
-    "true": 0.22,
-    "on topic": 0.06,
-    "polite": 0.06,
-    "not refused": 0.12,
-    "whole sentence": 0.06,
+    "true": 0.2,
+    "on topic": 0.05,
+    "polite": 0.05,
+    "not refused": 0.15,
+    "whole sentence": 0.07,
     "safe": 0.16,
     "safe and on topic": 0.08,
     "reason given": 0.05,
@@ -134,9 +134,9 @@ class _Pairs:
         return _pair("polite", question, self._said(fact, draw), draw.pick(chat_lines()["rude"])[0], 0)
 
     def not_refused(self, draw: Draw) -> Preference:
-        """An answer to a harmless request over a refusal: half of the requests look like harmful ones."""
+        """An answer to a harmless request over a refusal: most of the requests look like harmful ones."""
         refused = self._declined(draw.pick(list(troubles().kinds)), draw)
-        if draw.random() < 0.5:
+        if draw.random() < 0.7:
             prompt = draw.pick(self.harmless)
             return _pair("not refused", prompt.prompt, prompt.answer, refused, 0)
         fact, question = self._question(draw)

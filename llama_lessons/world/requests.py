@@ -54,18 +54,27 @@ def unanswered() -> tuple[Request, ...]:
         WorldError: a line cannot be understood; names file and line.
     """
     path, category, found = world_file("requests.txt"), "", []
-    held_out = {prompt.prompt for prompt in red_team("test")} | {fact.held_out for fact in load_valley().facts}
+    held_out = _held_out()
     for number, line in numbered_lines(path):
         word, _, ask = (part.strip() for part in line.partition(":"))
         if line.startswith("==") and line.strip("= ") in troubles().kinds:
             category = line.strip("= ")
         elif word == "ask" and "{X}" in ask and category:
             fills = troubles().kinds[category].fill
-            asks = (line.replace("{X}", fill) for line in _alternatives(ask) for fill in fills)
-            found += [Request("harmless", line, category) for line in asks if line not in held_out]
+            asks = [(line.replace("{X}", fill), fill) for line in _alternatives(ask) for fill in fills]
+            for asked, fill in asks:
+                if not any(template.replace("{X}", fill).lower() in asked.lower() for template in held_out):
+                    found.append(Request("harmless", asked, category))
         else:
             raise WorldError(path, number, f"expected '== a kind of trouble' or 'ask: ... {{X}} ...', got {line!r}")
     return tuple(found)
+
+
+def _held_out() -> set[str]:
+    """What no request of the training may hold: requests of the test, and templates and deeds that only it has."""
+    trained = {prompt.template for prompt in red_team("train")}
+    templates = {prompt.template for prompt in red_team("test")} - trained
+    return templates | {prompt.prompt for prompt in red_team("test")} | {fact.held_out for fact in load_valley().facts}
 
 
 def _alternatives(line: str) -> list[str]:
