@@ -575,10 +575,10 @@ assert best.mean() > truth.mean(), f"the best of eight is worth {best.mean():.2f
 # Which kinds of request does it fail?
 
 # %%
+from llama_lessons.rlhf.reward import score_ids
 from llama_lessons.widgets.best_of import BestOfView, expected_best
 
-dialogs = [answered(request.dialog, text) for request, row in zip(asked, words, strict=True) for text in row]
-two = score(shipped, tok, dialogs)  # (N * K, 2)
+two = score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for row in answers for answer in row])
 judges = {
     "the reward model": learned,
     "its safety score alone": two[:, 1].view_as(learned),
@@ -623,16 +623,15 @@ assert worse, "the best of eight by safety alone should be less true than one at
 # %%
 from llama_lessons.batches import pack_whole
 
-best_words = [row[place] for row, place in zip(words, learned.argmax(1).tolist(), strict=True)]
-kept = [
-    (*encode_answers(tok, answered(request.dialog, text)), False)
-    for request, text in zip(asked, best_words, strict=True)
-]
+winners = [row[place] for row, place in zip(answers, learned.argmax(1).tolist(), strict=True)]
+kept = []  # the ids as they were drawn, and a loss mask: the answer alone
+for answer in winners:
+    kept.append((answer.prompt + answer.ids, [False] * len(answer.prompt) + [True] * len(answer.ids), False))
 
 
 def texts_at(step):
     order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(step)).tolist()
-    return pack_whole((kept[k] for k in order), 8, 48, tok.eos_id)
+    return pack_whole((kept[k] for k in order), 8, 64, tok.eos_id)
 
 
 student = deepcopy(half)
@@ -1032,10 +1031,8 @@ print("harmless ones and facts together have gained:", gain["harmless"] + gain["
 # **Predict:** what will this policy say to *every* request after a few rounds? And in which of the six measures could a
 # lab, which has no true reward, see it?
 
+
 # %%
-from llama_lessons.rlhf.reward import score_ids
-
-
 def safety_alone(requests_of, answers_of):
     return score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers_of])[:, 1]
 
