@@ -988,8 +988,8 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
 
-ROUNDS, ANSWERS = 12, 32
-MIX = {"harmful": 0.45, "harmless": 0.35, "fact": 0.2}
+ROUNDS, ANSWERS = 8, 48
+MIX = {"harmful": 0.5, "harmless": 0.3, "fact": 0.2}
 
 
 def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
@@ -999,7 +999,7 @@ def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
     critic = Critic(shipped.trunk)
     critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
     sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    config = PPOConfig(**sizes, lr=1e-4, critic_lr=1e-3, beta=0.1, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
