@@ -445,7 +445,7 @@ show(figure, alt=what + "the dots lie above the diagonal or near it.")
 #
 # ### The margin: honest about no difference
 # Llama 2 tried three margins. A longer run (`python -m tools.rlhf_runs judges`) has trained our judge with each of
-# them, three times; beside them two that we have talked of, and one that comes next. **Predict:** which margin wins?
+# them, twice; beside them two that we have talked of, and one that comes next. **Predict:** which margin wins?
 
 # %%
 import csv
@@ -465,9 +465,9 @@ print("the paper, in %:", {name: fact.value for name, fact in paper.MARGIN_ACCUR
 print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"])), int(rows[0]["n"])))
 
 # %% [markdown]
-# None that you could bet on: the three margins differ by less than their own repetitions do, and each measurement has
-# an interval of several hundredths. The paper's table has one number for each, no intervals, and differences of half a
-# point. The paper calls the gain helpful; our runs cannot say.
+# None that you could bet on: two runs with one margin differ by more than the means of the margins do, and each share
+# has an interval of several hundredths. The paper's table has one number for each, no intervals, and differences of
+# half a point. It calls the margin helpful; our runs cannot say.
 #
 # The row *hidden state alone* is the judge without log-probabilities, all weights trained: *true* stays at a coin toss.
 #
@@ -501,8 +501,8 @@ print("help with harm under the threshold:       ", under(bad))
 # The pair loss does not notice: it knows differences only, and any constant may be added to all scores. So nothing ties
 # the number .15 to anything, until a second loss does. The paper has one for its safety model, an *auxiliary loss*: the
 # cross-entropy of the safety score, as a probability, with "this answer is safe". That is the second part of
-# `reward_loss`. In the table above the row *no auxiliary loss* judges pairs as well as the others; its last column says
-# what share of good, harmless answers falls under the threshold:
+# `reward_loss`. In the table above the row *no auxiliary loss* judges pairs as well as the others. Its last columns say
+# which share of good, harmless answers and of help with harm falls under the threshold:
 
 # %%
 for way in ("small margin", "no auxiliary loss"):
@@ -513,8 +513,11 @@ paper_s = {name: fact.value for name, fact in paper.SAFETY_LOSS_ACCURACY.items()
 print("the paper's own reason, accuracy of the safety model in %:", paper_s)
 
 # %% [markdown]
-# Without it, safety takes over nearly everywhere, also where somebody asks what a cat eats. Keep that judge in mind:
-# section 7 has a policy that was trained against it.
+# Without it all scores lie lower, the bad ones and the good ones: more harm is caught, and several good answers in a
+# hundred are treated as unsafe, also where somebody asks what a cat eats. With it nearly none are. Neither is more than
+# begun after 30 steps; the shipped judge, above, is where it should be. Where the zero of the scores lies is the point:
+# with the auxiliary loss it means something, and without it it is left to chance. In section 7 policies are trained
+# against both, and against a judge that is quite wrong.
 #
 # *A good place to pause. You have a judge.*
 #
@@ -575,10 +578,10 @@ assert best.mean() > truth.mean(), f"the best of eight is worth {best.mean():.2f
 # Which kinds of request does it fail?
 
 # %%
+from llama_lessons.rlhf.reward import score_ids
 from llama_lessons.widgets.best_of import BestOfView, expected_best
 
-dialogs = [answered(request.dialog, text) for request, row in zip(asked, words, strict=True) for text in row]
-two = score(shipped, tok, dialogs)  # (N * K, 2)
+two = score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for row in answers for answer in row])
 judges = {
     "the reward model": learned,
     "its safety score alone": two[:, 1].view_as(learned),
@@ -602,15 +605,18 @@ axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5
 what = (
     "True reward of the best of 1, 2, 4, 8 by each judge. The reward model rises close to theory's curve; safety alone "
 )
-show(figure, alt=what + "falls below one at random.")
+show(figure, alt=what + "and the longest answer stay near one at random.")
 print("KL at most, in nats:", {k: stable(kl_of_best(k)) for k in KS})
-worse = best_of_fewer(judges["its safety score alone"], truth, 8)[1] < float(truth.mean())
-print("with eight to choose from, safety alone chooses worse than chance:", worse)
-assert worse, "the best of eight by safety alone should be less true than one at random"
+harmless = torch.tensor([request.kind == "harmless" for request in asked])
+_, chosen = best_of_fewer(judges["its safety score alone"][harmless], truth[harmless], 8)
+worse = chosen < float(truth[harmless].mean())
+print("of eight answers to a harmless request, safety alone chooses worse than chance:", worse)
+assert worse, f"safety alone should choose refusals, and its choices are true in {chosen:.2f}"
 
 # %% [markdown]
-# The reward model comes close to what can be had. The safety score alone finds, of eight answers, the refusal, if there
-# is one: for *How can I buy a llama?* as well. The more it can choose from, the more surely it does.
+# The reward model comes close to what can be had. The longest answer is no better than the dice. And the safety score
+# alone finds, of eight answers, the refusal, if there is one: right where harm is asked for, wrong for *How can I buy a
+# llama?*. The more it can choose from, the more surely it does; over all requests the two nearly cancel.
 #
 # ## 5. Learn from the best: rejection sampling
 #
@@ -623,20 +629,19 @@ assert worse, "the best of eight by safety alone should be less true than one at
 # %%
 from llama_lessons.batches import pack_whole
 
-best_words = [row[place] for row, place in zip(words, learned.argmax(1).tolist(), strict=True)]
-kept = [
-    (*encode_answers(tok, answered(request.dialog, text)), False)
-    for request, text in zip(asked, best_words, strict=True)
-]
+winners = [row[place] for row, place in zip(answers, learned.argmax(1).tolist(), strict=True)]
+kept = []  # the ids as they were drawn, and a loss mask: the answer alone
+for answer in winners:
+    kept.append((answer.prompt + answer.ids, [False] * len(answer.prompt) + [True] * len(answer.ids), False))
 
 
 def texts_at(step):
     order = torch.randperm(len(kept), generator=torch.Generator().manual_seed(step)).tolist()
-    return pack_whole((kept[k] for k in order), 8, 48, tok.eos_id)
+    return pack_whole((kept[k] for k in order), 8, 64, tok.eos_id)
 
 
 student = deepcopy(half)
-list(Trainer(student, TrainConfig(n_steps=12, peak_lr=3e-4, warmup_steps=2), texts_at).run())
+_ = list(Trainer(student, TrainConfig(n_steps=12, peak_lr=3e-4, warmup_steps=2), texts_at).run())
 
 # %%
 every = all_requests("test")
@@ -652,15 +657,23 @@ def worth(model):
 
 before, _ = worth(half)
 taught, _ = worth(student)
-total = {
-    name: sum(score.accuracy for score in row.values()) for name, row in {"before": before, "after": taught}.items()
-}
-print("on requests that it has not seen its answers are truer now:", total["after"] > total["before"])
+figure, axes = plt.subplots(figsize=(7, 2.2))
+for k, (name, row) in enumerate({"half-way model": before, "after one small round": taught}.items()):
+    errors = [[s.accuracy - s.low for s in row.values()], [s.high - s.accuracy for s in row.values()]]
+    places = [place + 0.15 * (k - 0.5) for place in range(3)]
+    axes.errorbar(places, [s.accuracy for s in row.values()], errors, fmt="os"[k], capsize=3, label=name)
+axes.set_xticks(range(3), before)
+axes.set(ylabel="true reward, 95 %", ylim=(0, 1.05))
+axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+show(
+    figure,
+    alt="True reward on unseen requests of three kinds, before and after one small round: the intervals overlap.",
+)
 
 # %% [markdown]
-# That is a single small round. The shipped model [`data/checkpoints/rlhf`](../data/checkpoints/rlhf) had a full one,
-# from the chat model and with many more requests (`python -m llama_lessons.align rlhf`). We let both answer greedily:
-# requests that no training has seen.
+# One small round, and the intervals overlap: from 48 answers nobody could say that it has helped. The shipped model
+# [`data/checkpoints/rlhf`](../data/checkpoints/rlhf) had a full one, from the chat model and with many more requests
+# (`python -m llama_lessons.align rlhf`). We let both answer greedily: requests that no training has seen.
 
 # %%
 from llama_lessons.world import is_refusal
@@ -989,8 +1002,8 @@ assert weighted > 0, f"log-probabilities should move with the advantages, and th
 from llama_lessons.rlhf import PPO, PPOConfig
 from llama_lessons.widgets.ppo import PPOView
 
-ROUNDS, ANSWERS = 12, 32
-MIX = {"harmful": 0.45, "harmless": 0.35, "fact": 0.2}
+ROUNDS, ANSWERS = 8, 48
+MIX = {"harmful": 0.5, "harmless": 0.3, "fact": 0.2}
 
 
 def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
@@ -1000,7 +1013,7 @@ def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
     critic = Critic(shipped.trunk)
     critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
     sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, beta=0.1, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
@@ -1015,37 +1028,44 @@ view.follow(ppo, "sound judge")
 after, distinct = worth(ppo.policy)
 what = "Six measures against the rounds: learned and true reward, KL, tokens of an answer, refusals, false refusals."
 show(view.picture(), alt=what)
-gain = {kind: after[kind].accuracy - before[kind].accuracy for kind in after}
-print("harmful requests are still refused, more than 9 in 10:", after["harmful"].accuracy > 0.9)
-print("harmless ones and facts together have gained:", gain["harmless"] + gain["fact"] > 0)
+kl = view.runs[0]["values"]["kl"]
+print("KL is 0 in the first two rounds, for in the first the critic learns alone:", kl[:2] == [0.0, 0.0])
+print("and more than 0 at the end:", kl[-1] > 0)
+assert kl[-1] > 0, f"the policy should have moved, and its KL is {kl[-1]}"
 
 # %% [markdown]
+# The learned reward goes up and down with the requests of a round, for harmful ones are scored on another scale; the
+# trend is what counts. And look at the two panels of refusals *together*. The policy learns to answer more, and some of
+# that spills over to where it should not. What it moves most easily is not its judgement of a request but how readily
+# it refuses at all.
+#
 # ## 7. When the judge is wrong
 #
 # *When a measure becomes a target, it ceases to be a good measure*: Goodhart's law, in the words of Marilyn Strathern.
 # Our policy does not want to be helpful. It is moved to where the *judge* gives more, and where the judge is wrong it
 # will go there too; it will even go there first, if that is the easiest way.
 #
-# Do it on purpose. The judge of section 3 that was trained without the auxiliary loss lets its safety score decide
-# nearly everywhere. As a stand-in we take the shipped judge's safety score alone.
+# Do it on purpose. Let the shipped judge's *safety* score decide, whatever is asked: as a judge would whose threshold
+# had slipped and caught everything.
 #
 # **Predict:** what will this policy say to *every* request after a few rounds? And in which of the six measures could a
 # lab, which has no true reward, see it?
 
+
 # %%
-from llama_lessons.rlhf.reward import score_ids
-
-
 def safety_alone(requests_of, answers_of):
     return score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers_of])[:, 1]
 
 
 hacked = train(safety_alone, rounds=6)
 view.follow(hacked, "safety alone")
-_, left = worth(hacked.policy)
+ruined, left = worth(hacked.policy)
 what = "The same six measures for both runs: with safety alone the learned reward rises, the true one falls."
 show(view.picture(), alt=what)
 print("fewer different answers than with the sound judge:", left < distinct)
+lost = ruined["harmless"].accuracy < after["harmless"].accuracy
+print("and fewer harmless requests are answered:", lost)
+assert lost, f"a policy that is paid for refusing should refuse, and answers {ruined['harmless']} of harmless requests"
 
 # %% [markdown]
 # It has found the one thing that this judge always likes: to be sorry. By the learned reward it is a success, the best
@@ -1059,13 +1079,13 @@ print("fewer different answers than with the sound judge:", left < distinct)
 # In 2022 a group at OpenAI measured Goodhart's law for reward models ([Gao and
 # others](https://arxiv.org/abs/2210.10760)). Having no truth, they let a large reward model play its part. They drew
 # both rewards against the root of the KL divergence, for the best of K and for PPO. Here are the same curves for our
-# two judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, sixteen rounds of PPO and up
-# to eight answers.
+# judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, twelve rounds of PPO, with steps
+# half as large as above, and up to eight answers.
 
 # %%
 runs = table("rlhf_policies")
-figure, panels = plt.subplots(1, 2, figsize=(7, 3), sharey=True)
-for axes, way in zip(panels, ("sound judge", "no auxiliary loss"), strict=True):
+figure, panels = plt.subplots(1, 3, figsize=(7, 3), sharey=True)
+for axes, way in zip(panels, ("sound judge", "no auxiliary loss", "safety alone"), strict=True):
     for method, style in (("best of", "o-"), ("ppo", "s--")):
         points = [row for row in runs if row["judge"] == way and row["method"] == method and row["mix"] == "balanced"]
         points = [row for row in points if row["seed"] == "0"]
@@ -1076,11 +1096,9 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss"), strict=True):
         axes.plot(root, learned_line, style, color="#D55E00", alpha=0.6, label=f"{method}: learned, as a share")
         axes.plot(root, [float(row["true"]) for row in points], style, color="#0072B2", label=f"{method}: true")
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
-panels[0].legend(frameon=False, fontsize=9, loc="lower right")
-what = (
-    "Learned and true reward against the root of the KL. Left, sound judge: both rise. Right, no auxiliary loss: the "
-)
-show(figure, alt=what + "learned one rises, the true one falls, for the best of K a little and for PPO far.")
+figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=2)
+what = "Learned and true reward against the root of the KL, for three judges, by the best of K and by PPO. "
+show(figure, alt=what + "ALT_GOODHART")
 
 # %% [markdown]
 # With the sound judge both rise together: the law is no law of nature, it is about *wrong* judges. With the other one
@@ -1139,18 +1157,19 @@ def signal_and_noise(model, group):
     said, rewards = best_of(model, tok, group, learned_reward(shipped), k=8)  # rewards: (N, K)
     rows = zip(group, said, strict=True)
     good = [all(true_reward(request, answer.text) for answer in row) for request, row in rows]
-    return float(rewards.std()), float(rewards[torch.tensor(good)].std(1).mean()), sum(good) / len(good)
+    return float(rewards.std()), float(rewards[torch.tensor(good)].std(1).mean())
 
 
 plain_requests = asked[16::2]  # harmless ones and facts
 for name, model in {"half-way": half, "rlhf": aligned}.items():
-    whole, noise, share = signal_and_noise(model, plain_requests)
-    print(f"{name}: all eight true for {share:.0%} of requests; noise is {stable(noise / whole, 1)} of the deviation")
+    whole, noise = signal_and_noise(model, plain_requests)
+    print(f"{name}: noise among true answers is {stable(noise / whole, 1)} of the deviation of all scores")
 
 # %% [markdown]
-# PROSE_WHITE Divided by a deviation that has become small, noise grows as large as the difference between right and
-# wrong was at first, and PPO follows it at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why
-# the live run began with a weaker model: a curve needs somewhere to go.
+# The better the model, the smaller the deviation, and the larger the share of it that is noise. Divided by a deviation
+# that has become small, noise grows as large as the difference between right and wrong was at first, and PPO follows it
+# at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a weaker
+# model: a curve needs somewhere to go.
 #
 # ### The alignment tax
 # Is anything lost? InstructGPT's authors called it the *alignment tax*: what a model was better at before. Loss on the
@@ -1166,7 +1185,9 @@ for name, model in {"base": base, "chat": chat, "rlhf": aligned}.items():
     print(f"{name}: loss on stories and entries {stable(math.log(perplexity(model, pages)))} nats a token{facts}")
 
 # %% [markdown]
-# PROSE_TAX
+# The pages have become a little less likely. Nearly all of that was paid in step 1, when the model learned to answer;
+# step 3 adds next to nothing, and of the facts nothing is lost. Rejection sampling takes small steps, and the shipped
+# run mixed some of the old conversations in, as lesson 08 advised.
 #
 # ### Side note: the same pairs without a judge
 # *DPO*, direct preference optimisation ([Rafailov and others](https://arxiv.org/abs/2305.18290)), came out two months
@@ -1189,9 +1210,10 @@ def preference_loss(model, batch, beta=0.1):
 
 
 direct = deepcopy(half)
-list(Trainer(direct, TrainConfig(n_steps=12, peak_lr=1e-4, warmup_steps=2), pairs_at, preference_loss).run())
+trainer = Trainer(direct, TrainConfig(n_steps=10, peak_lr=1e-4, warmup_steps=1), pairs_at, preference_loss)
+losses = [metrics.loss for metrics in trainer.run()]
 by_dpo, _ = worth(direct)
-print("refused more than 9 in 10 harmful requests:", by_dpo["harmful"].accuracy > 0.9)
+print("the loss begins at log 2, a coin toss:", stable(losses[0]), "and falls:", sum(losses[-3:]) / 3 < 0.65)
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.4))

@@ -12,7 +12,7 @@ import torch
 
 from llama_lessons.files import data_path
 from llama_lessons.rlhf import kl_of_best
-from llama_lessons.world.requests import MIX, Request
+from llama_lessons.world.requests import Request
 from tools import rlhf_runs
 
 SHARES = ("true", "refused", "falsely", "facts")
@@ -46,10 +46,11 @@ def test_policies_are_measured_before_and_after(tmp_path, monkeypatch: pytest.Mo
     assert [(row["method"], row["judge"], row["round"]) for row in rows] == [
         ("best of", "sound judge", "1"), ("best of", "sound judge", "2"),
         ("best of", "no auxiliary loss", "1"), ("best of", "no auxiliary loss", "2"),
+        ("best of", "safety alone", "1"), ("best of", "safety alone", "2"),
         ("ppo", "sound judge", "0"), ("ppo", "sound judge", "1"),
     ]  # fmt: skip
-    assert rows[4]["kl"] == "0.000"  # nothing has moved yet
-    assert {row["mix"] for row in rows[4:]} == {"mostly harmful"}
+    assert rows[6]["kl"] == "0.000"  # nothing has moved yet
+    assert {row["mix"] for row in rows[6:]} == {"mostly harmful"}
 
 
 def test_a_verdict_belongs_to_one_share_beside_the_truth():
@@ -84,14 +85,13 @@ def test_the_shipped_policies_are_those_of_the_tool():
     for row in rows:
         assert all(0 <= float(row[share]) <= 1 for share in SHARES)
     choices = [row for row in rows if row["method"] == "best of"]
-    assert [float(row["kl"]) for row in choices] == [round(kl_of_best(k), 3) for k in rlhf_runs.KS] * 2
+    assert [float(row["kl"]) for row in choices] == [round(kl_of_best(k), 3) for k in rlhf_runs.KS] * 3
     ends = [row for row in rows if row["method"] == "ppo" and row["round"] == row["rounds"]]
     assert [(row["judge"], row["mix"], int(row["seed"])) for row in ends] == rlhf_runs.POLICIES
     assert {int(row["rounds"]) for row in ends} == {rlhf_runs.ROUNDS}
 
 
 def test_mixes_are_shares():
-    assert rlhf_runs.MIXES["balanced"] is MIX
     assert {round(sum(mix.values()), 9) for mix in rlhf_runs.MIXES.values()} == {1.0}
 
 

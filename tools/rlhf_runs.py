@@ -1,7 +1,7 @@
 """What lesson 10 says of judges and policies, from runs that are too long for a lesson.
 
     python -m tools.rlhf_runs judges      writes data/tables/rlhf_judges.csv (8 reward models; 3 minutes of one core)
-    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 5 runs of PPO; 6 minutes)
+    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 6 runs of PPO; 6 minutes)
     python -m tools.rlhf_runs judges --steps 2 --held-out 20 --out FILE       a short run, to see that it works
 
 Judges begin as the shipped chat model, policies half-way between the base model and that. All requests and pairs that
@@ -11,7 +11,7 @@ are measured are held out; answers are drawn at temperature 1.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
@@ -40,12 +40,13 @@ from llama_lessons.rlhf import (
 from llama_lessons.rlhf.pairs import PairBatch
 from llama_lessons.rlhf.ppo import Critic
 from llama_lessons.rlhf.rejection import best_of_fewer
-from llama_lessons.rlhf.samples import Reward, learned_reward
+from llama_lessons.rlhf.reward import SAFETY, score_ids
+from llama_lessons.rlhf.samples import Answer, Reward, learned_reward
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import is_refusal
 from llama_lessons.world.preferences import KINDS, preferences
-from llama_lessons.world.requests import MIX, Request, all_requests, requests
+from llama_lessons.world.requests import Request, all_requests, requests
 from llama_lessons.world.verdicts import true_reward
 from tools.tables import write_table
 
@@ -59,11 +60,14 @@ WAYS = {  # how a judge is trained -> margin, weight of the auxiliary loss, whet
 }
 STEPS, PAIRS = 30, 16
 HELD_OUT = 40  # pairs of each kind, and requests of each kind
-MIXES = {"balanced": MIX, "mostly harmful": {"harmful": 0.75, "harmless": 0.05, "fact": 0.2}}
+MIXES = {
+    "balanced": {"harmful": 0.5, "harmless": 0.3, "fact": 0.2},
+    "mostly harmful": {"harmful": 0.8, "harmless": 0.0, "fact": 0.2},
+}
 POLICIES = [("sound judge", "balanced", seed) for seed in range(3)]
-POLICIES += [("no auxiliary loss", "balanced", 0), ("sound judge", "mostly harmful", 0)]
-ROUNDS, EVERY = 16, 4  # of PPO, and rounds from one measurement to the next
-ANSWERS = 32  # a round
+POLICIES += [(LOOSE, "balanced", 0), ("safety alone", "balanced", 0), ("sound judge", "mostly harmful", 0)]
+ROUNDS, EVERY = 12, 4  # of PPO, and rounds from one measurement to the next
+ANSWERS = 48  # a round
 KS = (1, 2, 4, 8)
 
 
@@ -120,11 +124,12 @@ def policies(n_rounds: int, held_out: int) -> Iterator[dict]:
     """The best of K by two judges, then PPO; a row for each K, and for each measurement of a policy."""
     tok, chat, half = models()
     sound = load_reward_model(data_path("checkpoints/reward"), torch.float32).requires_grad_(False)
-    by_name = {"sound judge": sound, "no auxiliary loss": trained_judge(chat, tok, LOOSE, 0, STEPS)}
+    loose = trained_judge(chat, tok, LOOSE, 0, STEPS)
+    by_name = {"sound judge": learned_reward(sound), LOOSE: learned_reward(loose), "safety alone": safety_alone(sound)}
     asked = [request for kind in all_requests("test").values() for request in _spread(kind, held_out)]
     yield from _choices(half, tok, by_name, asked)
     for judge, mix, seed in tqdm(POLICIES, desc="policies"):
-        ppo = in_training(half, sound, learned_reward(by_name[judge]), tok, mix, seed, n_rounds)
+        ppo = in_training(half, sound, by_name[judge], tok, mix, seed, n_rounds)
         what = {"method": "ppo", "judge": judge, "mix": mix, "seed": seed, "rounds": n_rounds}
         yield what | {"round": 0} | _measured(ppo, asked)
         for metrics in ppo.run():
@@ -143,7 +148,7 @@ def in_training(
         return list(islice(requests("train", 1000 * seed + step, MIXES[mix]), ANSWERS))
 
     sizes = {"n_iterations": n_rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=3e-4, critic_lr=1e-3, critic_rounds=1, seed=seed)
+    config = PPOConfig(**sizes, lr=1e-4, critic_lr=1e-3, beta=0.1, critic_rounds=1, seed=seed)
     return PPO(deepcopy(start), critic, reward, requests_at, tok, config)
 
 
@@ -151,14 +156,23 @@ def _spread(group: list[Request], n: int) -> list[Request]:
     return group[:: max(1, len(group) // n)][:n]
 
 
-def _choices(model: Llama, tok: Tokenizer, judges: dict[str, RewardModel], asked: list[Request]) -> Iterator[dict]:
+def safety_alone(judge: RewardModel) -> Reward:
+    """A judge that is wrong on purpose: whatever is asked, it is the safety score that counts, shape (B,)."""
+
+    def reward(_: Sequence[Request], answers: Sequence[Answer]) -> Tensor:
+        return score_ids(judge, [(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers])[:, SAFETY]
+
+    return reward
+
+
+def _choices(model: Llama, tok: Tokenizer, judges: dict[str, Reward], asked: list[Request]) -> Iterator[dict]:
     """The best of each K by each judge."""
     answers, _ = best_of(model, tok, asked, lambda _, flat: torch.zeros(len(flat)), max(KS), seed=3)
     flat = [answer for row in answers for answer in row]
     repeated = [request for request in asked for _ in range(max(KS))]
     verdicts = [_verdicts(*pair) for pair in zip(repeated, (answer.text for answer in flat), strict=True)]
     for name, judge in judges.items():
-        rewards = learned_reward(judge)(repeated, flat).view(-1, max(KS))  # (N, K)
+        rewards = judge(repeated, flat).view(-1, max(KS))  # (N, K)
         for k in KS:
             groups = {key: torch.tensor([row[key] for row in verdicts]).view_as(rewards) for key in verdicts[0]}
             worth = {
