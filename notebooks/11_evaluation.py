@@ -886,7 +886,7 @@ for name, share in (("won", won), ("tied", tied), ("lost", lost)):
 decided = Score.of(round(won * n), round((won + lost) * n))
 print("of the decided ones, won:", decided, "; sign test: p =", stable(sign_test(round(won * n), round(lost * n)), 2))
 print("votes cast, three to a prompt:", n * paper.HUMAN_RATERS.value)
-print("won or tied:", stable(won + tied), "- lost or tied:", stable(lost + tied))
+print("won or tied:", stable(won + tied, 3), "- lost or tied:", stable(lost + tied, 3))
 
 # %% [markdown]
 # The intervals are the paper's, so they count *prompts*. That is right: the three raters of a prompt see the same two
