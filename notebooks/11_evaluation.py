@@ -532,20 +532,20 @@ for place, row in enumerate(reversed(table)):
     print(f"{names[-1]:<51} {found}")
 axes.axvline(0.25, color="gray", linestyle=":")
 axes.set_yticks(range(len(names)), names, fontsize=9)
-axes.set(xlim=(0, 1.02), xlabel="letters of fresh facts, share right, 95 % interval; dotted: chance")
+axes.set(xlim=(0, 1.02), xlabel="share of letters right; dotted: chance")
 what = "Share of right letters for each layout. The one with all three changes is near 0.9, with a short interval; all "
 show(figure, alt=what + "others lie at chance, a quarter, or near it.")
 
 # %% [markdown]
 # One row stands apart, and it has all three changes. Sharing the token does nothing by itself; nor does the letter
 # behind its choice; nor two choices before four; nor does it help to say the choice first where the letter must then be
-# found *backwards*, as in MMLU's list, or where a bracket stands between. Only together do they make two easy steps of a
-# hard search: say what you know, then copy what came after it. (120 steps are few: what does not move here may move in a
-# longer training.)
+# found *backwards*, as in MMLU's list, or where a bracket stands between. Only together do they make two easy steps of
+# a hard search: say what you know, then copy what came after it. (120 steps are few: what does not move here may move
+# in a longer training.)
 #
 # So is the letter score "wrong"? It measures what it measures: the ability to bind an answer to a label in a single
-# step. Large models have it, with layers to spare, and in them letter and text agree far better. In small ones the
-# letter score of MMLU says next to nothing about knowledge; many a small model's "25 %" is this, and not ignorance.
+# step. Large models have it, or they could not score by letter as they do. In a small one the letter score of MMLU says
+# next to nothing about knowledge; a "25 %" may be this, and not ignorance.
 #
 # ## 6. How sure can one be? n matters
 #
