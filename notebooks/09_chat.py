@@ -470,34 +470,22 @@ assert min(endless[early], endless[padded]) > 3 > endless[right], f"the end shou
 # answers, and had the letters ended like other answers, nobody would have noticed. Nor does the loss tell: it came down
 # alike in all four.
 #
-# ### A row that asks for nothing
-# An answer that is cut off by the end of a row, or a mask that is False throughout, leaves a row with no target.
-# **Predict:** what is the mean of no losses?
+# ### Two more ways to go wrong
+# An answer that is cut off by the end of a row, or a mask that is False throughout, leaves a row with no target. And a
+# batch is often computed in parts, to spare memory, or on several machines: one part may hold a letter, the other a
+# single word. **Predict:** what is the mean of no losses? Is the mean of two parts' means the mean of all?
 
 # %%
 from torch.nn.functional import cross_entropy
 
 from llama_lessons.batches import IGNORE
-
-nothing = torch.full((3,), IGNORE)
-print("PyTorch's mean over no targets:", cross_entropy(torch.zeros(3, 5), nothing).item())
-for texts in ([([5, 6, 7], [False] * 3, False)], []):
-    try:
-        pack_whole(texts, 1, 4, tok.eos_id)
-    except ValueError as trouble:
-        print(trouble)
-
-# %% [markdown]
-# *nan*, not a number; one such batch, and with the next step all weights are. So rows without targets are refused
-# before they do harm, and the `Trainer` refuses a whole batch without any.
-#
-# ### How much does each token weigh?
-# A batch is often computed in parts, to spare memory, or on several machines. One part may hold a letter, the other a
-# single word. **Predict:** is the mean of the two means the mean of all?
-
-# %%
 from llama_lessons.training import next_token_loss
 
+print("PyTorch's mean over no targets:", cross_entropy(torch.zeros(3, 5), torch.full((3,), IGNORE)).item())
+try:
+    pack_whole([([5, 6, 7], [False] * 3, False)], 1, 4, tok.eos_id)
+except ValueError as trouble:
+    print(trouble, "\n")
 pairs = turns(question, letter(answer)), turns("Are you a person?", "No.")
 parts = [pack_whole([(*encode_answers(tok, pair), False)], 1, 63, tok.eos_id).to(device) for pair in pairs]
 with torch.no_grad():
@@ -508,8 +496,11 @@ print("targets:", *sizes, "- mean losses:", *(stable(mean, 1) for mean in means)
 print("mean of the means:", stable(sum(means) / 2, 1), "- mean over all targets:", stable(sum(sums) / sum(sizes), 1))
 
 # %% [markdown]
-# It is not: in the mean of means a token of the single word weighs several times as much as one of the letter. Many
-# trainers did exactly that until October 2024, when [Hugging Face mended
+# The first is *nan*, not a number; one such batch, and with the next step all weights are. So rows without targets are
+# refused before they do harm, and the `Trainer` refuses a whole batch without any.
+#
+# And the means differ: in the mean of means a token of the single word weighs several times as much as one of the
+# letter. Many trainers did exactly that until October 2024, when [Hugging Face mended
 # theirs](https://huggingface.co/blog/gradient_accumulation). Ours adds up the losses of all parts, and divides once by
 # the number of targets of the whole batch (`_compute_gradients` in `llama_lessons/training.py`).
 #
@@ -701,15 +692,13 @@ axes.set_xticks(
 axes.set(xlabel="different examples", ylabel="share of answers", ylim=(-0.03, 1.05))
 axes.legend(frameon=False, loc="center")
 what = "Share of answers that are letters, and of those that say the truth, against the number of examples. "
-show(
-    figure,
-    alt=what
-    + "Letters rise from 0 to nearly 1 with 16. The truth falls with one example to less than half of the base model's and comes back only with 256 or more; half untrue, it is lower again.",
-)
+what += "Letters rise from 0 to nearly 1 with 16. The "
+what += "truth falls to less than half of the base model's with one example, and is back with some hundreds."
+show(figure, alt=what)
 
 # %% [markdown]
 # The *form* is there at once. A single example, read again and again, makes most answers letters, and sixteen nearly
-# all. The *facts* go the other way: no number of examples lifts them above the base model's line at 0, and few examples
+# all. The *facts* go the other way: no number of examples lifts them above the base model's at 0, and few examples
 # spoil them, for a model that reads the same four sentences for 40 steps learns those sentences. With some hundred
 # different ones it leaves its knowledge in peace. So fine-tuning teaches form, pretraining taught the facts, and
 # examples must be good and *different* rather than many. A thousand of which every second one is untrue cost a good
@@ -824,15 +813,16 @@ for name, fact in GHOST_ATTENTION.items():
     print(f"in the paper, {name} Ghost Attention: {fact.value} {fact.unit} ({fact.source})")
 
 # %% [markdown]
-# The knowledge was there; what was missing was the habit to look back for it. Both ways of counting work on our small
-# task. Ours gets four answers' worth of targets out of a dialog, the paper's one, so on harder tasks ours may learn
-# sooner; the paper's cannot be wrong about earlier turns. The paper's baseline forgets as ours does, only more slowly.
+# The knowledge was there; what was missing was the habit to go on. Both ways of counting work on our small task. Ours
+# gets four answers' worth of targets out of a dialog, the paper's one, so on harder tasks ours may learn sooner; the
+# paper's cannot be wrong about earlier turns. The paper's baseline forgets as ours does, only more slowly.
 #
-# ### See it: the wish, and who looks at it
-# The three models, turn by turn. Under each answer lies a bar: the attention that the beginning of the answer pays to
-# the tokens of the wish, far above. For each the head is taken in which it is largest, as in the paper's figure 10.
-# **Find out:** does the control not look at the wish, or does it look and not care? In which layer does the difference
-# lie? And does the letter survive another wording of the wish, which no training used?
+# ### See it: where does an answer look?
+# The three models, turn by turn. Under each answer lie two bars: the attention that its beginning pays to the tokens of
+# the *wish*, far above, and to the model's *own* earlier answers. For each the head is taken in which it is largest, as
+# the paper's figure 10 takes the largest activation of the network. **Predict:** in turn 4, where will the model look
+# that keeps the wish? **Find out:** what does the base model take this wish for? In which layers do the bars grow? Does
+# the letter survive another wording of the wish, which no training used?
 
 # %%
 from llama_lessons.widgets.obedience import ObedienceView
@@ -845,11 +835,51 @@ view = ObedienceView(
 view
 
 # %%
-shares = {name: [cells[k]["share"] for cells in view.turns] for k, name in enumerate(view.names)}
-ATTENTION_CELL
+cells = [turn[view.names.index("Ghost Attention")] for turn in view.turns]
+print("Ghost Attention, turn 1: a head looks at the wish with most of its attention:", cells[0]["wish"] > 50)
+looks_back = [cell["own"] > cell["wish"] for cell in cells[1:]]
+print("turns 2 to 4: more attention goes to its own answers than to the wish:", all(looks_back))
+assert cells[0]["wish"] > 50 and all(looks_back), f"the bars differ from ours: {cells}"
 
 # %% [markdown]
-# ATTENTION_TEXT
+# So it does not look back at the wish! In turn 1 it does, there is nothing else; then it looks at what it said last. Is
+# it going on as it began, and has it forgotten the wish after all? A bar cannot say so: it shows where a head looks and
+# not what comes of it. For that one must *change* something. A dialog is only a list, and we can write the model's past
+# for it: three plain answers under a wish, or three answers with the moon where nobody wished for it.
+#
+# **Predict:** the shipped chat model was made in this way, with more wishes, and keeps to the moon in turn 4. Will it
+# do so after three plain answers that we have put into its mouth? And with the moon in those, but without a wish?
+
+# %%
+from llama_lessons.world.verdicts import keeps_wish
+from llama_lessons.world.voices import moon
+
+
+def fourth_answers(model, line, voice, wished, in_voice, n=24):
+    """Answers to a fourth question, after three answers that were written for the model."""
+    draw, talks = Draw(31), []
+    for _ in range(n):
+        *earlier, last = draw.picks(load_valley().taught, 4)
+        lines = [(fact.questions[0], fact.statements[0]) for fact in earlier]
+        past = [text for asked, said in lines for text in (asked, voice(said) if in_voice else said)]
+        talks.append([{"role": "system", "content": line}] * wished + turns(*past, last.held_out))
+    return answerer(model, tok)(talks)
+
+
+for wished, in_voice in ((True, True), (True, False), (False, True), (False, False)):
+    said = fourth_answers(chat, "Mention the moon in every answer.", moon, wished, in_voice)
+    past = f"wish said: {wished!s:<5} earlier answers mention the moon: {in_voice!s:<5}"
+    print(f"{past} -> the moon in {sum(keeps_wish('moon', text) for text in said):>2} of 24 fourth answers")
+
+# %% [markdown]
+# It follows its past. With a plain past it drops the wish, though the wish stands where it always stood; with a moonlit
+# past it needs none. It reads the wish in turn 1, and then it continues a pattern, the induction of lesson 02 once
+# more. And nothing is wrong with that, by the light of its training: in every dialog that it learned from, the past had
+# obeyed. To learn to look at the wish itself it would have to see dialogs in which the past had not.
+#
+# So be careful with the paper's figure, too. It shows that with Ghost Attention more attention goes to the system
+# message. Whether its model would survive this experiment, the paper does not say; it is larger, and it learned from
+# other dialogs. Attention is a hint, and an intervention is evidence.
 #
 # ## 8. The finished model
 #
@@ -872,10 +902,14 @@ for request, text in zip(requests, answerer(chat, tok)([turns(request) for reque
     print(f"{request} -> {text}")
 
 # %% [markdown]
-# Wishes are kept, and harmless requests are mostly answered. Not all: some look-alikes are still declined, and that is
-# the subject of the next lesson. The last answer shows what SFT does not give. The model knows nothing about Napoleon,
-# and it does not know that it knows nothing: it has been shown hundreds of questions, and each had an answer. To be
-# trained on answers teaches to answer.
+# Wishes are kept, and most of the harmless requests are answered. Not all: some look-alikes are still declined, and
+# that is a subject of the next lesson. Facts have become better as well. Our letters did not do that; but these
+# conversations ask for every fact of the Valley, many times over and in other wordings, and so they are a little more
+# pretraining.
+#
+# The last answer shows what fine-tuning does not give. The model knows nothing about Napoleon, and does not know that
+# it knows nothing. Each question that it was shown had an answer in the Valley, or was to be declined; so it does one
+# or the other.
 #
 # Its card, [`data/checkpoints/chat/README.md`](../data/checkpoints/chat/README.md), has all scores with their
 # intervals.
@@ -910,7 +944,8 @@ ChatBox(
 # - Sums over all targets, not means of means; rows without targets are refused.
 # - What stands beside a dialog in its row is read as its next turn: dialogs with a wish close their rows.
 # - The form is learned from few examples, the facts come from pretraining.
-# - A model remembers nothing; the dialog is read anew. Ghost Attention teaches it to look back, with its own answers.
+# - A model remembers nothing; the dialog is read anew. Ghost Attention teaches it to keep a wish, with its own answers;
+#   whether it looks at the wish or at its last answer, only an experiment tells.
 #
 # **Read next** [`llama_lessons/prompt.py`](../llama_lessons/prompt.py) and
 # [`llama_lessons/dialog.py`](../llama_lessons/dialog.py), your exercises 1 and 2 with all errors named; `pack_whole` in
@@ -919,7 +954,8 @@ ChatBox(
 #
 # **More to try:** teach two wishes at once, and change the wish in the middle of a dialog. Make Ghost Attention's
 # dialogs of six turns. Leave the plain dialogs out of `ghost_dialogs`: does the model still answer plainly where nobody
-# wished for anything? Mix one forged turn into the training data.
+# wished for anything? Teach Ghost Attention dialogs in which some earlier answers are plain and do not count: does it
+# then look at the wish?
 #
 # **Next lesson,** [10 rlhf](10_rlhf.ipynb): several answers are right, and one of them is better. How does a model
 # learn what we like?

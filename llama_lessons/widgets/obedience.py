@@ -1,4 +1,4 @@
-"""How long a wish is kept: answers of several models turn by turn, and whether they look at the wish or at their own."""
+"""How long a wish is kept: answers of several models turn by turn, and whether they look at the wish or themselves."""
 
 from __future__ import annotations
 
