@@ -223,7 +223,7 @@ def test_stop_works_in_the_middle_of_an_answer_and_a_new_dialog_is_empty(visitor
     said = visitor.ask("What is a baby cat called?")
     assert said[1][1] == story and "kitten" in said[-1][1]
     reset.click()
-    expect(page.get_by_text("Nothing said yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing said yet. Type")).to_be_visible()
 
 
 class Caller:
