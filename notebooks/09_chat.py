@@ -911,8 +911,9 @@ for request, text in zip(requests, answerer(chat, tok)([turns(request) for reque
 # it knows nothing. Each question that it was shown had an answer in the Valley, or was to be declined; so it does one
 # or the other.
 #
-# Its card, [`data/checkpoints/chat/README.md`](../data/checkpoints/chat/README.md), has all scores with their
-# intervals.
+# Our sample is small. The model's card, [`data/checkpoints/chat/README.md`](../data/checkpoints/chat/README.md), has
+# all scores with their intervals, and two that we did not look at: a few harmful requests are answered after all, and
+# its stories hold together less often than the base model's. What one teaches, something else pays for.
 #
 # ## 9. Talk to it
 #
