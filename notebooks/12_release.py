@@ -886,7 +886,7 @@ print("told in full:", sum(told == "yes" for _, told, _, _ in TOLD), "of", len(T
 for size, hours in paper.GPU_HOURS.items():
     kwh = hours.value * paper.GPU_POWER[size].value / 1000
     factor = 1000 * paper.TCO2[size].value / kwh
-    print(f"{size:<11} {kwh:>12,.0f} kWh, {paper.TCO2[size].value:>6} t: {stable(factor, 3)} kg for a kWh")
+    print(f"{size:<11} {kwh:>12,.0f} kWh, {paper.TCO2[size].value:>6} t: {stable(factor)} kg for a kWh")
 
 # %%
 import re
