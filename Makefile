@@ -2,7 +2,7 @@
 
 PYTHON ?=#   the Python that makes .venv; default: the first of 3.11 or newer that is found
 TORCH ?=#   cpu: PyTorch without its gigabytes for NVIDIA cards
-ARGS ?=#   more words for JupyterLab (lab, teach) or pytest (test): make test ARGS="-x -k rope"
+ARGS ?=#   more words for JupyterLab (lab, teach), Voila (demo) or pytest (test): make test ARGS="-x -k rope"
 LESSON ?=#   how a lesson's name begins: make fresh LESSON=03, make lessons LESSON=01
 SAVE ?=#   1: keep what was measured
 LLAMA2C ?=#   llama2.c's program for make bench to stand beside: make bench LLAMA2C=llama2.c/run
@@ -14,7 +14,7 @@ CONFIG = tools/jupyterlab/config.py
 PYTEST = $(RUN) -m pytest -n logical --maxprocesses 4 $(ARGS)
 
 .DEFAULT_GOAL = help
-.PHONY: help lab teach fresh test lint sync lessons student bench weights scores
+.PHONY: help lab teach fresh demo test lint sync lessons student bench weights scores release
 .PHONY: my_lessons
 
 help:  ## this list
@@ -41,6 +41,9 @@ teach: .venv/installed  ## open the lessons with outputs and solutions, notebook
 
 fresh: .venv/installed  ## start a lesson anew in my_lessons/; the old page is kept beside it
 	@$(RUN) tools/my_lessons.py --fresh $(LESSON)
+
+demo: .venv/installed my_lessons  ## serve a page to chat with the Valley's model, my_lessons/demo.ipynb, on this machine
+	$(RUN) -m voila my_lessons/demo.ipynb --Voila.config_file_paths=tools/voila $(ARGS)
 
 test: .venv/installed  ## run every check: the tests, then every lesson, cell by cell
 	$(PYTEST) tests
@@ -69,6 +72,10 @@ weights: .venv/installed  ## train the Valley's models from their seeds (an hour
 
 scores: .venv/installed  ## measure the Valley's models on what was held out
 	$(RUN) tools/scores.py $(if $(SAVE),--save)
+
+release: .venv/installed  ## pack the chat model with code, card, guides, policy and licence: work/release/
+	$(RUN) -m llama_lessons.release pack work/release/valley-chat
+	$(RUN) -m llama_lessons.release check work/release/valley-chat.tar.gz
 
 bench: .venv/installed  ## measure tokens per second beside transformers and llama2.c; takes a C++ compiler
 	$(RUN) -m benchmarks.bench $(if $(SAVE),--save) $(if $(LLAMA2C),--llama2c $(LLAMA2C))

@@ -34,11 +34,15 @@ def multiplies_bfloat16() -> bool:
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))  # x86, x86, ARM
 
 
-def release_memory() -> None:
-    """Give memory back that nothing needs any more, also what the last error's traceback still held.
+def free() -> None:
+    """Give memory back that nothing needs any more, also what a notebook has kept of the last error and of `Out`.
 
     Delete your own names first (`del model`): this frees what is unreachable, not what you still have a name for.
     """
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is not None:
+        shell.InteractiveTB.tb = shell.last_execution_result = None  # both hold the traceback of a cell that failed
+        shell.displayhook.flush()  # and what cells have shown: Out, _, __, ___
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
         if hasattr(sys, name):
             delattr(sys, name)

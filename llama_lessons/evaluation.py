@@ -1,10 +1,9 @@
-"""Measuring a model: perplexity, multiple choice by MMLU's protocol, and how sure one can be (Wilson's interval)."""
+"""Measuring a model: perplexity, bits per byte, and multiple choice by MMLU's protocol."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,46 +11,10 @@ from torch.nn.functional import cross_entropy
 
 from llama_lessons.mmlu import LETTERS, MMLU, Item, checked
 from llama_lessons.model import Llama
+from llama_lessons.score import Score
 from llama_lessons.tokenizer import Tokenizer
 
 ROWS = 32  # texts read at once
-
-
-@dataclass(frozen=True)
-class Score:
-    """A share of right answers, and how sure one can be of it.
-
-    Args:
-        accuracy: right answers / n.
-        n: answers.
-        low: lower end of the 95 % interval.
-        high: upper end.
-    """
-
-    accuracy: float
-    n: int
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, n_right: int, n: int) -> Score:
-        """The score of n_right answers out of n, with Wilson's interval.
-
-        Raises:
-            ValueError: n is 0, or n_right is not among 0 to n.
-
-        Source: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
-        """
-        if n < 1 or not 0 <= n_right <= n:
-            raise ValueError(f"n must be at least 1, and n_right 0 to n, got n = {n} and n_right = {n_right}")
-        z = 1.96  # standard deviations that hold 95 % of a normal distribution
-        share = n_right / n
-        middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-        half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-        return cls(share, n, max(0.0, middle - half), min(1.0, middle + half))  # rounding may step over the ends
-
-    def __str__(self) -> str:
-        return f"{self.accuracy:.3f} ({self.low:.3f} to {self.high:.3f}, n={self.n})"
 
 
 def perplexity(model: Llama, ids: list[list[int]]) -> float:
@@ -65,6 +28,18 @@ def perplexity(model: Llama, ids: list[list[int]]) -> float:
         raise ValueError("ids must be texts of at least two tokens: the first is only read")
     losses = [-scores for scores in log_probs(model, [(text[:1], text[1:]) for text in ids])]
     return math.exp(torch.cat(losses).mean())
+
+
+def bits_per_byte(model: Llama, tok: Tokenizer, texts: list[str]) -> float:
+    """Bits that a model takes for each byte of texts: models of different tokenizers can be compared by it.
+
+    Args:
+        model: the model.
+        tok: its tokenizer.
+        texts: none of them empty; each is read from <s> on.
+    """
+    scores = log_probs(model, [(ids[:1], ids[1:]) for ids in map(tok.encode, texts)])
+    return -float(torch.cat(scores).sum()) / math.log(2) / sum(len(text.encode()) for text in texts)
 
 
 def log_probs(model: Llama, texts: list[tuple[list[int], list[int]]]) -> list[Tensor]:

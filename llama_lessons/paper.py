@@ -49,6 +49,12 @@ def _by_size(unit: str, source: str, *values: Any, note: str = "") -> Mapping[st
     return _table(unit, source, dict(zip(names, values, strict=True)), note)
 
 
+def _scores(source: str, columns: tuple[str, ...], rows: dict[str, tuple]) -> Mapping[str, Mapping[str, Fact]]:
+    """Model -> benchmark -> its score in %; what is not reported is left out."""
+    kept = {name: {c: x for c, x in zip(columns, row, strict=True) if x is not None} for name, row in rows.items()}
+    return MappingProxyType({name: _table("% right", source, row) for name, row in kept.items()})
+
+
 # What the announcement said
 CONTEXT = Fact(4096, "tokens", f"{PAPER}, table 1", "twice Llama 1's 2048")
 MORE_DATA = Fact(40, "% more pretraining tokens than Llama 1", f"{PAPER}, section 1")
@@ -98,10 +104,7 @@ PREFERENCES_TOTAL = Fact(2_919_326, "comparisons", f"{PAPER}, table 6", "as prin
 RATINGS = ("significantly better", "better", "slightly better", "negligibly better or unsure")
 UNCHECKED = "read from a scan: look at the PDF before quoting"
 MARGIN_ACCURACY = _table(
-    "% of comparisons",
-    f"{PAPER}, table 28",
-    {"none": 62.5, "small": 63.0, "large": 62.9},
-    UNCHECKED,
+    "% of comparisons", f"{PAPER}, table 28", {"none": 62.5, "small": 63.0, "large": 62.9}, UNCHECKED
 )
 MARGINS = MappingProxyType(
     {
@@ -146,32 +149,38 @@ VIOLATIONS = _table("per person and hour, 7B", f"{PAPER}, section 4.3", {"before
 FALSE_REFUSALS = Fact(0.05, "% of the helpfulness set", f"{PAPER}, section 4.2.3", "far more on 210 borderline prompts")
 
 # Scores
-MMLU_UNIT = "% of questions, 5-shot"
-MMLU = MappingProxyType(
+OPEN = _scores(  # every column but the last three is a mean over several benchmarks
+    f"{PAPER}, table 3",
+    ("Code", "Commonsense", "World knowledge", "Reading", "Math", "MMLU", "BBH", "AGIEval"),
     {
-        **_table(
-            MMLU_UNIT,
-            f"{PAPER}, table 3",
-            {
-                "Llama 1 7B": 35.1,
-                "Llama 1 13B": 46.9,
-                "Llama 1 33B": 57.8,
-                "Llama 1 65B": 63.4,
-                "Llama 2 7B": 45.3,
-                "Llama 2 13B": 54.8,
-                "Llama 2 34B": 62.6,
-                "Llama 2 70B": 68.9,
-                "MPT 7B": 26.8,
-                "MPT 30B": 46.9,
-                "Falcon 7B": 26.2,
-                "Falcon 40B": 55.4,
-            },
-        ),
-        **_table(MMLU_UNIT, f"{PAPER}, table 4", {"PaLM": 69.3, "GPT-3.5": 70.0, "PaLM-2-L": 78.3, "GPT-4": 86.4}),
-    }
+        "Llama 1 7B": (14.1, 60.8, 46.2, 58.5, 6.95, 35.1, 30.3, 23.9),
+        "Llama 1 13B": (18.9, 66.1, 52.6, 62.3, 10.9, 46.9, 37.0, 33.9),
+        "Llama 1 33B": (26.0, 70.0, 58.4, 67.6, 21.4, 57.8, 39.8, 41.7),
+        "Llama 1 65B": (30.7, 70.7, 60.5, 68.6, 30.8, 63.4, 43.5, 47.6),
+        "Llama 2 7B": (16.8, 63.9, 48.9, 61.3, 14.6, 45.3, 32.6, 29.3),
+        "Llama 2 13B": (24.5, 66.9, 55.4, 65.8, 28.7, 54.8, 39.4, 39.1),
+        "Llama 2 34B": (27.8, 69.9, 58.7, 68.0, 24.2, 62.6, 44.1, 43.4),
+        "Llama 2 70B": (37.5, 71.9, 63.6, 69.4, 35.2, 68.9, 51.2, 54.2),
+        "MPT 7B": (20.5, 57.4, 41.0, 57.5, 4.9, 26.8, 31.0, 23.5),
+        "MPT 30B": (28.9, 64.9, 50.0, 64.7, 9.1, 46.9, 38.0, 33.8),
+        "Falcon 7B": (5.6, 56.1, 42.8, 36.0, 4.6, 26.2, 28.0, 21.2),
+        "Falcon 40B": (15.2, 69.2, 56.7, 65.7, 12.6, 55.4, 37.1, 37.0),
+    },
 )
+CLOSED = _scores(
+    f"{PAPER}, table 4",
+    ("MMLU", "TriviaQA", "Natural Questions", "GSM8K", "HumanEval", "BBH"),  # 5, 1, 1, 8, 0 and 3 shots
+    {
+        "PaLM": (69.3, 81.4, 29.3, 56.5, 26.2, 52.3),
+        "GPT-3.5": (70.0, None, None, 57.1, 48.1, None),
+        "PaLM-2-L": (78.3, 86.1, 37.5, 80.7, None, 65.7),
+        "GPT-4": (86.4, None, None, 92.0, 67.0, None),
+        "Llama 2 70B": (68.9, 85.0, 33.0, 56.8, 29.9, 51.2),
+    },
+)
+MMLU = MappingProxyType({name: row["MMLU"] for name, row in (OPEN | CLOSED | OPEN).items()})  # the 70B is in both
 MMLU_7B = _table(
-    MMLU_UNIT,
+    "% of questions, 5-shot",
     f"{PAPER}, table 19",
     {"humanities": 42.9, "STEM": 36.4, "social sciences": 51.2, "other": 52.2},
 )
@@ -183,6 +192,9 @@ HUMANEVAL = _by_size(
 )
 TRUTHFULQA_CHAT = _by_size("% truthful and informative", f"{PAPER}, table 14", 57.04, 62.18, 67.20, 64.14)
 TOXIGEN_CHAT = _by_size("% toxic", f"{PAPER}, table 14", 0.00, 0.00, 0.02, 0.01)
+HUMAN_PROMPTS = Fact(4000, "helpfulness prompts, about", f"{PAPER}, section 3.4.2", "three raters for each")
+HUMAN_RATERS = Fact(3, "raters of each pair of answers", f"{PAPER}, section 3.4.2")
+HUMAN_CHATGPT = _table("% of prompts, 70B chat against ChatGPT", f"{PAPER}, section 3.4.2", {"won": 36.0, "tied": 31.5})
 
 # How Meta's code samples
 SAMPLING = _table("default", f"{CODE}, generation.py", {"temperature": 0.6, "top_p": 0.9})

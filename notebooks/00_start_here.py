@@ -47,14 +47,17 @@ def tell(opening, seed=3):
 tell(opening)
 
 # %% [markdown]
-# Nobody wrote this story. It came out of the file `data/checkpoints/base`, piece by piece, computed here and now, by
-# the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
+# Nobody wrote this story. It came out of the files in `data/checkpoints/base`, piece by piece, computed here and now,
+# by the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
 # *Valley*, and nothing else. In fourteen lessons you build all of it, with your own hands: what you see above, and what
 # turns it into an assistant that answers.
 #
 # You need Python, and it helps to have met PyTorch. You need not understand the cell yet; its comments name the lessons
 # in which you will. Run the cells from top to bottom. Where it says **Predict**, do so before you run on: being wrong
 # first is how it sticks.
+#
+# **Time:** about an hour and a quarter, 25 minutes of it for the exercises; a good place to pause is before section 7.
+# Letters and terms: [TERMS](../TERMS.md).
 #
 # **Predict:** will the same opening bring the same story again? Run the cell above once more. Then run this one.
 
@@ -265,9 +268,11 @@ for what, fact in NEWS.items():
 # annotations" are nearly all choices between answers, fifty times as many as answers that people wrote: to choose is
 # quicker than to write. In lesson 09 you train on the one, in lesson 10 on the other.
 #
-# And the claim that everybody repeated: better than the other open models, and close to GPT-3.5. It rests above all on
-# MMLU, an exam of questions with four possible answers each. **Predict:** who chooses at random scores 25 %. Llama 1's
-# 65B had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
+# How good is it? Mind who says what. *Meta's announcement* claims better scores than Llama 1 and other open models on
+# **all** benchmarks, on MMLU especially, and speaks itself of a large gap to GPT-4 and PaLM-2. *Near GPT-3.5* in many
+# practical cases was the guess of a journalist who reported it. Lesson 11 puts each of these sentences to the test;
+# here is the exam that all of them lean on, MMLU: questions with four possible answers each. **Predict:** who chooses
+# at random scores 25 %. Llama 1's 65B had 63 %. What would you expect of Llama 2's 70B? And of GPT-4?
 
 # %%
 from matplotlib import pyplot as plt
@@ -435,6 +440,25 @@ from llama_lessons.checks.memory import check_cache_gib
 
 check_cache_gib(my_cache_gib)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Count vectors first: how many keys does one token leave behind, in all layers together? And how many values?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One of the arguments plays no part. Which heads keep something, and which only ask?
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# GiB and GB differ: a GiB is `2**30` bytes.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -491,6 +515,19 @@ def my_gb_left(card_gb, n_params, cached_per_token, n_tokens, batch_size, bytes_
 from llama_lessons.checks.memory import check_gb_left
 
 check_gb_left(my_gb_left)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# What is there once, and what is there once for every sequence?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Count numbers first, all of them; multiply by the bytes of a number at the end.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -564,6 +601,19 @@ from llama_lessons.checks.memory import check_largest_batch
 
 check_largest_batch(my_largest_batch)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Take the weights off the card first. How often does one sequence's cache go into the rest?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `//` divides and rounds down. Below zero it rounds down, too: what should come out when not even the weights fit?
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -621,15 +671,18 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 #   table leaves out.
 # - Memory is weights times bytes, plus a cache for each conversation. GB are not GiB, except on the box of a card.
 #
-# **Read next** `llama_lessons/paper.py`, every published number with its source; `llama_lessons/config.py` and
-# `llama_lessons/arithmetic.py`, the shapes and what follows from them. Together they are shorter than this page.
+# **Read next** [`llama_lessons/paper.py`](../llama_lessons/paper.py), every published number with its source;
+# [`llama_lessons/config.py`](../llama_lessons/config.py) and
+# [`llama_lessons/arithmetic.py`](../llama_lessons/arithmetic.py), the shapes and what follows from them. Together they
+# are shorter than this page.
 #
 # **More to try:** to *train* a model with AdamW takes about 16 bytes for each parameter (lesson 06 says which). Which
 # of the four sizes could an H200 train? Change a colour in `data/world/facts/llamas.txt`, restart, and run section 3
 # again: who is wrong now, the model or the file? (Then change it back.)
 #
-# **Next lesson,** `01_tokenizer`: `tok` turned the opening into numbers. How, and why into these?
+# **Next lesson,** [01 tokenizer](01_tokenizer.ipynb): `tok` turned the opening into numbers. How, and why into these?
 #
-# **Sources.** Llama 2: arXiv:2307.09288 (sizes and context: table 1; hours and CO2: table 2; MMLU: tables 3, 4 and 19;
-# gaps: section 2.3; grouped-query attention: appendix A.2.1). Model card: MODEL_CARD.md in Meta's repository llama.
-# MMLU: Hendrycks and others, arXiv:2009.03300.
+# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288) (sizes and context: table 1; hours and CO2:
+# table 2; MMLU: tables 3, 4 and 19; gaps: section 2.3; grouped-query attention: appendix A.2.1). Model card:
+# MODEL_CARD.md in Meta's repository llama. MMLU: Hendrycks and others,
+# [arXiv:2009.03300](https://arxiv.org/abs/2009.03300).

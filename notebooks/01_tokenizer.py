@@ -27,9 +27,12 @@
 #
 # You need to know Python. Run the cells from top to bottom. Where it says **Predict**, do so before you run on.
 #
+# **Time:** about an hour and three quarters, 40 minutes of it for the exercises; a good place to pause is before
+# section 3. Letters and terms: [TERMS](../TERMS.md).
+#
 # We need something to read: the almanac of a mountain valley, written for this course. A student's *letter home*,
-# posted later, is held out for testing. To use a text of your own, in an alphabet and of ten thousand characters at
-# least, put its path into `text_path` and run all again.
+# posted later, is held out for testing. To use a text of your own, put its path into `text_path` and run all again: ten
+# thousand characters at least, in a language that puts blanks between its words.
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -81,6 +84,8 @@ right.set_title("unknown in the letter home, %")
 show(figure, alt=f"Bars for {', '.join(ways)}. Units: {lengths}. Unknown in the letter home: {stable(unknown, 1)} %.")
 
 # %% [markdown]
+# (The words' list flatters itself: our rule throws blanks and line breaks away, so the text cannot be glued back.)
+#
 # Words make the shortest list, but about one in six of those in the letter home was never seen, and that is often what
 # matters. Characters lose little and bytes nothing at all, but their lists are long, and length is expensive: Llama 2
 # looks at no more than 4096 numbers at a time, and attention (lesson 02) compares each of them with all before it. How
@@ -100,7 +105,8 @@ for name, length in zip(ways, lengths, strict=True):
 # We want the best of each: lists nearly as short as words, a vocabulary of a size that *we* choose, and nothing
 # unknown, ever. One idea gives all three. It was invented to compress files: start from characters, and join neighbours
 # that often stand together into one symbol, again and again. Frequent words end as one symbol, rare ones as a few
-# familiar parts. It is called *byte-pair encoding*, BPE (Sennrich and others, arXiv:1508.07909).
+# familiar parts. It is called *byte-pair encoding*, BPE (Sennrich and others,
+# [arXiv:1508.07909](https://arxiv.org/abs/1508.07909)).
 #
 # ## 2. Byte-pair encoding by hand
 #
@@ -263,6 +269,20 @@ from llama_lessons.checks.tokenizer import check_count_pairs
 
 check_count_pairs(my_count_pairs)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `pairwise(word)` gives the pairs of neighbours of one word. How much does each of them count, if the word occurs four
+# times?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The same pair may stand in many words, and twice in one word: add up, do not overwrite.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -416,6 +436,25 @@ from llama_lessons.checks.tokenizer import check_encode
 
 check_encode(my_encode)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Begin with `list(word)`. In each round: which neighbouring pairs have a rank at all? If there are none, you are done.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `min(pairs, key=ranks.get)` is the pair that was learned first.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Merging one pair is `merge(symbols, pair)`, which this lesson has written already.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 2: click to unfold
@@ -499,9 +538,9 @@ for character in "eéŁ山🦙":
 # ## 4. SentencePiece, and why Llama 2 chose its options
 #
 # For a large vocabulary one takes a faster program. Llama 2's tokenizer was made with SentencePiece
-# (arXiv:1808.06226), by BPE, with `byte_fallback`, `split_digits`, `add_dummy_prefix` and the normalisation rule
-# `identity`: the rules you have just written. Is it really the same? **Predict:** how many of our merges will
-# SentencePiece find as well?
+# ([arXiv:1808.06226](https://arxiv.org/abs/1808.06226)), by BPE, with `byte_fallback`, `split_digits`,
+# `add_dummy_prefix` and the normalisation rule `identity`: the rules you have just written. Is it really the same?
+# **Predict:** how many of our merges will SentencePiece find as well?
 
 # %%
 import io
@@ -590,7 +629,8 @@ print("\ntidied up:", tidy.decode(tidy.encode(code)))
 # The package's `Tokenizer` is SentencePiece with all of Llama 2's options; later lessons use it. `<s>`, id 1, marks the
 # beginning of a text: `encode` puts it there unless you say `bos=False`, and Meta's own code puts it before every
 # prompt. One id is missing: there is none for *padding*, to fill up short lists with. A model looks up a row of a
-# table for each id; SentencePiece says −1, and row −1 of a Python list or a tensor is, without any complaint, the last.
+# table for each id; SentencePiece says −1. Row −1 of a Python list or a tensor is, without any complaint, the last one
+# (PyTorch's `nn.Embedding`, at least, raises an error).
 
 # %%
 from llama_lessons.files import work_dir
@@ -648,8 +688,8 @@ for name in ("llama2-7b", "llama2-70b", "stories15m"):
 
 # %% [markdown]
 # To a model of 7 billion parameters, 32 000 pieces are small change; Llama 3 later went to about four times as many
-# (arXiv:2407.21783). In *stories15m*, a model of 15 million parameters, they are more than half of everything, which is
-# why small models should have small vocabularies.
+# ([arXiv:2407.21783](https://arxiv.org/abs/2407.21783)). In *stories15m*, a model of 15 million parameters, they are
+# more than half of everything, which is why small models should have small vocabularies.
 #
 # ## 6. Traps that bite later
 #
@@ -708,6 +748,26 @@ def my_stream(pieces):
 from llama_lessons.checks.tokenizer import check_stream
 
 check_stream(my_stream)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Make the decoder once, before the loop: it is the memory. One made anew for each piece forgets the bytes before.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn every piece into bytes, `<0xC3>` into one and other pieces into those of their text, and feed them all to the
+# same decoder.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Only the first piece loses its space; `str.removeprefix` takes away at most one.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -778,15 +838,16 @@ print("\nthe longest pieces tell what a text is about:", sorted(learned, key=len
 #   spelling. No tidying up: code survives.
 # - Encode whole texts, decode with a memory, and never trust a tag that a user typed.
 #
-# **Read next** `llama_lessons/tokenizer.py`, the `Tokenizer` that you used and its stream decoder, and
-# `tokenizer_training.py`, all of Llama 2's options. Both are shorter than this lesson.
+# **Read next** [`llama_lessons/tokenizer.py`](../llama_lessons/tokenizer.py), the `Tokenizer` that you used and its
+# stream decoder, and `tokenizer_training.py`, all of Llama 2's options. Both are shorter than this lesson.
 #
 # **More to try:** put a heap into `learn` and count the looks again. Train on another language and compare tokens per
 # word. Find the longest word of your own that is a single token.
 #
-# **Next lesson,** `02_attention`: an id has no meaning yet. It fetches its row from the table, and then the rows
-# begin to look at each other.
+# **Next lesson,** [02 attention](02_attention.ipynb): an id has no meaning yet. It fetches its row from the table, and
+# then the rows begin to look at each other.
 #
-# **Sources.** BPE for text: Sennrich, Haddow and Birch, arXiv:1508.07909. SentencePiece: Kudo and Richardson,
-# arXiv:1808.06226. Llama 2: arXiv:2307.09288, section 2.2 (BPE by SentencePiece, numbers split into digits, bytes for
-# unknown UTF-8 characters, 32 000 pieces).
+# **Sources.** BPE for text: Sennrich, Haddow and Birch, [arXiv:1508.07909](https://arxiv.org/abs/1508.07909).
+# SentencePiece: Kudo and Richardson, [arXiv:1808.06226](https://arxiv.org/abs/1808.06226). Llama 2:
+# [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 (BPE by SentencePiece, numbers split into digits,
+# bytes for unknown UTF-8 characters, 32 000 pieces).

@@ -27,12 +27,16 @@
 #
 # Llama 2 does the second, by turning. Queries and keys are turned like the hands of a clock, further and further along
 # the text, and when two of them meet, all that matters is the angle between them: the distance of the two words. This
-# is called *rotary position embedding*, RoPE (arXiv:2104.09864). It takes ten lines, has no weights, and is behind one
-# of the best-known bugs that people meet when they carry a Llama from one program to another. You write it, look at the
-# hands of a trained model, break it in eight ways, and reproduce the bug from beginning to end.
+# is called *rotary position embedding*, RoPE ([arXiv:2104.09864](https://arxiv.org/abs/2104.09864)). It takes ten
+# lines, has no weights, and is behind one of the best-known bugs that people meet when they carry a Llama from one
+# program to another. You write it, look at the hands of a trained model, break it in eight ways, and reproduce the bug
+# from beginning to end.
 #
 # You need to know Python, a little PyTorch, and what queries, keys and scores are (lesson 02). Where it says
 # **Predict**, do so before you run on.
+#
+# **Time:** about two hours, 55 minutes of them for the exercises, without section 9, which is optional; good places to
+# pause are before sections 6 and 8. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -98,8 +102,9 @@ for running in (False, True):
 #
 # And why does the whole model notice, even when its clocks stand still? Because of the *mask*. The second word sees one
 # word before it, the third sees two. So the rows of the words *before* the full stop do change when we shuffle, and in
-# the next layer the full stop can read that from them. Some models live on that alone (arXiv:2203.16634). But "how many
-# came before me" is a poor way to find the word next door. We want distance.
+# the next layer the full stop can read that from them. Some models live on that alone
+# ([arXiv:2203.16634](https://arxiv.org/abs/2203.16634)). But "how many came before me" is a poor way to find the word
+# next door. We want distance.
 #
 # ## 2. The obvious repair: add a number
 #
@@ -303,6 +308,25 @@ from llama_lessons.checks.rope import check_angles
 
 check_angles(my_angles)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two steps: a speed for each pair, and then every place times every speed.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Pair i has the speed theta^(−2i / D): `torch.arange(0, head_dim, 2)` is 2i for all pairs.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# (T, 1) times (D//2,) makes (T, D//2).
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -355,6 +379,25 @@ def my_rotate(x, cos, sin):
 from llama_lessons.checks.rope import check_rotate
 
 check_rotate(my_rotate)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `x[..., 0::2]` are the first of all pairs, `x[..., 1::2]` the second.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A table has the shape (T, D//2), the halves (B, T, H, D//2): give the table an axis for the heads.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# To put pairs side by side again: `torch.stack(..., dim=-1)`, then join the last two axes.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -491,7 +534,8 @@ print("pairs that prefer distance 1 to distance 6, the strongest first:", order[
 # %% [markdown]
 # Compare with the table of speeds above. Only a pair whose hand moves visibly in a few tokens can tell 1 from 6, so the
 # work is done by fast ones. The slow pairs are nearly free of place, and a head may use them to ask *what* rather than
-# *where*. The same was found in Gemma 7B, a model of another family that also turns (arXiv:2410.06205).
+# *where*. The same was found in Gemma 7B, a model of another family that also turns
+# ([arXiv:2410.06205](https://arxiv.org/abs/2410.06205)).
 #
 # Now the text. For each way: what does the model write, and which is the first token that differs? And how much do real
 # stories *surprise* it, read at once? The surprise of a token is minus the logarithm of the probability that the model
@@ -605,6 +649,19 @@ from llama_lessons.checks.rope import check_scores
 
 check_scores(my_scores)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which vectors have been turned already, and which not?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The first new token stands at place `len(cached)`.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -687,6 +744,25 @@ def my_export(wq, wk, n_heads, n_kv_heads):
 from llama_lessons.checks.rope import check_export
 
 check_export(my_export)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Within a head, rows come in pairs: even, odd, even, odd. Wanted: all even ones, then all odd ones.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the rows into (heads, D//2, 2), and exchange the last two of these axes.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The same for both matrices, but each by its own number of heads.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -844,8 +920,9 @@ for name, part in {"0": slice(0, 1), "1": slice(1, 2), "2 to 9": slice(2, 10), "
 # ## 9. Theta, and texts that are too long
 #
 # θ sets the slow end: how many of the hands come round within a text, and how many only creep. Models that shall read
-# more have been given a larger θ: Code Llama 10⁶, when it was trained on for long files (arXiv:2308.12950), Llama 3 5 ×
-# 10⁵ (arXiv:2407.21783).
+# more have been given a larger θ: Code Llama 10⁶, when it was trained on for long files
+# ([arXiv:2308.12950](https://arxiv.org/abs/2308.12950)), Llama 3 5 × 10⁵
+# ([arXiv:2407.21783](https://arxiv.org/abs/2407.21783)).
 #
 # And what does a score do far away? Take the simplest query and key, all ones, and let the distance grow. **Predict:**
 # does it fall for ever, and what does a larger θ change?
@@ -880,9 +957,10 @@ show(figure, alt=what + "the larger theta, the higher it stays.")
 # model was trained on texts of up to 512 tokens. We give it stories end to end, 2560 tokens of them, and measure its
 # surprise. Then with three repairs, none of which trains anything:
 #
-# - **places / 5:** so that 2560 look like 512 (*position interpolation*, arXiv:2306.15595);
+# - **places / 5:** so that 2560 look like 512 (*position interpolation*,
+#   [arXiv:2306.15595](https://arxiv.org/abs/2306.15595));
 # - **θ × 5.6:** the slowest hand is slowed down by 5 (5.6 is 5 to the power 32/30), the fast ones hardly, so that
-#   neighbours stay neighbours (known as *NTK-aware scaling*, see arXiv:2309.00071);
+#   neighbours stay neighbours (known as *NTK-aware scaling*, see [arXiv:2309.00071](https://arxiv.org/abs/2309.00071));
 # - **θ × 30:** the same, with plenty to spare.
 #
 # **Predict:** which of them helps beyond 512, and what does each cost within?
@@ -931,17 +1009,22 @@ print("as trained, the last 512 tokens read by themselves:", stable(surprise(tex
 #   `wk` by its own number of heads. Mixed up, text begins well and decays, and only a comparison with another program
 #   proves it.
 #
-# **Read next** `llama_lessons/rope.py`, all of RoPE in two functions; `llama_lessons/attention.py`, where `Attention`
-# turns queries and keys; and at the end of `llama_lessons/checkpoints/names.py`, the permutation and the way back.
+# **Read next** [`llama_lessons/rope.py`](../llama_lessons/rope.py), all of RoPE in two functions;
+# [`llama_lessons/attention.py`](../llama_lessons/attention.py), where `Attention` turns queries and keys; and at the
+# end of [`llama_lessons/checkpoints/names.py`](../llama_lessons/checkpoints/names.py), the permutation and the way
+# back.
 #
 # **More to try:** add a way of your own to `ways`, say one in which only the fast half of the pairs turns. Find the
 # head that changes most when its slow pairs stand still. Choose θ for a window of 100 000 tokens.
 #
-# **Next lesson,** `04_gqa`: what the cache costs, and why several query heads share one key.
+# **Next lesson,** [04 gqa](04_gqa.ipynb): what the cache costs, and why several query heads share one key.
 #
-# **Sources.** Su and others, *RoFormer*, arXiv:2104.09864 (sections 3.2, 3.4.2 and 3.4.3). Llama 2: arXiv:2307.09288,
-# section 2.2. The two layouts: Meta's `llama/model.py` (`apply_rotary_emb`), `convert_llama_weights_to_hf.py` of
-# transformers (`permute`), and transformers' issue 25199, where both are compared. Reports of the bug:
-# karpathy/llama2.c, pull request 286; NeuraLegion/shainet, pull request 111. Sines: arXiv:1706.03762, section 3.5.
-# Order without positions: arXiv:2203.16634. Which speeds heads use: arXiv:2410.06205. Long texts: arXiv:2306.15595,
-# arXiv:2308.12950, arXiv:2309.00071.
+# **Sources.** Su and others, *RoFormer*, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864) (sections 3.2, 3.4.2 and
+# 3.4.3). Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2. The two layouts: Meta's
+# `llama/model.py` (`apply_rotary_emb`), `convert_llama_weights_to_hf.py` of transformers (`permute`), and transformers'
+# issue 25199, where both are compared. Reports of the bug: karpathy/llama2.c, pull request 286; NeuraLegion/shainet,
+# pull request 111. Sines: [arXiv:1706.03762](https://arxiv.org/abs/1706.03762), section 3.5. Order without positions:
+# [arXiv:2203.16634](https://arxiv.org/abs/2203.16634). Which speeds heads use:
+# [arXiv:2410.06205](https://arxiv.org/abs/2410.06205). Long texts:
+# [arXiv:2306.15595](https://arxiv.org/abs/2306.15595), [arXiv:2308.12950](https://arxiv.org/abs/2308.12950),
+# [arXiv:2309.00071](https://arxiv.org/abs/2309.00071).

@@ -31,6 +31,9 @@
 #
 # You need to know Python, a little PyTorch, and what queries, keys and values are (lesson 02) and that the first two
 # are turned by their places (lesson 03). Where it says **Predict**, do so before you run on.
+#
+# **Time:** about two hours, an hour of them for the exercises, without sections 9 and 10, which are optional; good
+# places to pause are before sections 3 and 7. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -239,6 +242,25 @@ from llama_lessons.checks.cache import check_cache
 
 check_cache(MyCache)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# How many tokens come in? It stands in the shape of what is given, in its third axis.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Assign into a slice of `self.keys`; to make a new tensor would leave the memory that was set aside.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Only the filled part is handed out, and it is a slice, too.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -289,6 +311,25 @@ def my_read_on(q, k, v, past_k, past_v):
 from llama_lessons.checks.cache import check_read_on
 
 check_read_on(my_read_on)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The new tokens stand at places P to P + T − 1; queries and keys are turned by them, values never.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Turn first, then put behind the old ones.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The mask is that of lesson 02, exercise 3: `tril(P)` of a (T, P + T) matrix.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -525,9 +566,9 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # how many there are:
 #
 # - **MHA**, *multi-head attention*: as many as query heads. Each query head has its own (lesson 02; Llama 2 7B, 13B).
-# - **MQA**, *multi-query attention*: one, for all (arXiv:1911.02150).
+# - **MQA**, *multi-query attention*: one, for all ([arXiv:1911.02150](https://arxiv.org/abs/1911.02150)).
 # - **GQA**, *grouped-query attention*: something between; a group of neighbouring query heads shares one
-#   (arXiv:2305.13245; Llama 2 34B and 70B).
+#   ([arXiv:2305.13245](https://arxiv.org/abs/2305.13245); Llama 2 34B and 70B).
 #
 # **Predict:** what would the 70B keep at 4096 tokens with MHA, and with MQA?
 
@@ -637,6 +678,25 @@ from llama_lessons.checks.gqa import check_decode
 
 check_decode(my_decode)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# One new token sees everything: no mask.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the H query heads into groups, (Hkv, H / Hkv): then the group axis stands where k has its heads.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# (B, Hkv, H / Hkv, D) @ (B, Hkv, D, S): no key needs to be repeated.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -664,7 +724,7 @@ check_decode(solved_decode)
 #   only distances matter. Above the first layer, a key was made of a row that had looked at tokens now gone. That stays
 #   in it in any case.)
 # - **Forget the oldest, but keep `<s>`.** Many large models put attention that they have no use for on the first token
-#   (lesson 02), and lose their way when it is gone (arXiv:2309.17453).
+#   (lesson 02), and lose their way when it is gone ([arXiv:2309.17453](https://arxiv.org/abs/2309.17453)).
 #
 # And a mistake, **leave the keys unturned**: move them up, but do not turn them back. **Predict:** with room for 20
 # tokens, what becomes of the story, and what of Luis?
@@ -806,6 +866,19 @@ from llama_lessons.checks.gqa import check_pool
 
 check_pool(my_pool)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# The rows are (H, D), one head after the other; the heads that are averaged are *neighbours*.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut the first axis into (Hkv, heads of a group, D). Over which of them is the mean?
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 4: click to unfold
@@ -925,17 +998,21 @@ print(f"trained on {30 * batch.n_targets:,} tokens; the model itself, says its c
 #   to show; Llama 2's authors found GQA about as good as MHA.
 # - Pooling turns many heads into few, and needs training afterwards.
 #
-# **Read next** `llama_lessons/attention.py`, with `KVCache` and both ways through `causal_attention`;
-# `llama_lessons/generate.py`, prefill and decoding for several prompts at once; `llama_lessons/arithmetic.py`.
+# **Read next** [`llama_lessons/attention.py`](../llama_lessons/attention.py), with `KVCache` and both ways through
+# `causal_attention`; [`llama_lessons/generate.py`](../llama_lessons/generate.py), prefill and decoding for several
+# prompts at once; [`llama_lessons/arithmetic.py`](../llama_lessons/arithmetic.py).
 #
 # **More to try:** set `cache.length` back and write another ending, without reading the prompt again. Keep the first
 # four tokens in place of one: `RULES["keep four"] = partial(RULES["forget the oldest"], keep=4)`, with `partial` from
 # `functools`, and give that name to `run`. Put the 6 heads of `many` in another order (rows of `wq`, `wk` and `wv`,
 # columns of `wo`) and pool it back to 3: does it matter which heads become neighbours?
 #
-# **Next lesson,** `05_full_model`: attention is one half of a layer. What is the other, and do the parts make a Llama?
+# **Next lesson,** [05 full model](05_full_model.ipynb): attention is one half of a layer. What is the other, and do the
+# parts make a Llama?
 #
-# **Sources.** Shazeer, *One Write-Head is All You Need*, arXiv:1911.02150 (MQA, and why decoding is bound by memory).
-# Ainslie and others, *GQA*, arXiv:2305.13245 (groups, pooling, uptraining). Llama 2: arXiv:2307.09288, section 2.2 and
-# appendix A.2.1. Xiao and others, *Efficient Streaming Language Models with Attention Sinks*, arXiv:2309.17453.
-# PyTorch's documentation of `scaled_dot_product_attention` and of `torch.nn.attention.bias`.
+# **Sources.** Shazeer, *One Write-Head is All You Need*, [arXiv:1911.02150](https://arxiv.org/abs/1911.02150) (MQA, and
+# why decoding is bound by memory). Ainslie and others, *GQA*, [arXiv:2305.13245](https://arxiv.org/abs/2305.13245)
+# (groups, pooling, uptraining). Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and appendix
+# A.2.1. Xiao and others, *Efficient Streaming Language Models with Attention Sinks*,
+# [arXiv:2309.17453](https://arxiv.org/abs/2309.17453). PyTorch's documentation of `scaled_dot_product_attention` and of
+# `torch.nn.attention.bias`.

@@ -23,13 +23,16 @@
 # In this lesson you write all three and assemble a Llama. You give it trained weights, by name, and compare every
 # number that it says with this course's `Llama` and with Hugging Face's `transformers`. You build it wrongly in a dozen
 # ways and see which mistakes cry out and which keep silent. You count the 7B by hand, down to the last of its 6 738 415
-# 616 parameters. You write weights in the three formats that people use. At the end you look inside: what would the
-# model say if it stopped after the first layer, or the second?
+# 616 parameters. You write weights in the three formats that people use. What goes on inside a trained one while it
+# answers is a side trip of its own, [05b](05b_inside.ipynb).
 #
 # You need to know Python, a little PyTorch, what attention is (lesson 02), that queries and keys are turned, in two
 # layouts (lesson 03), and that heads share keys (lesson 04). Where it says **Predict**, do so before you run on. We
 # follow the same sentence as in the lessons before, and the model is the course's own, trained on the stories and facts
 # of a small valley.
+#
+# **Time:** about an hour and three quarters, 40 minutes of it for the exercises; a good place to pause is before
+# section 4. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -63,8 +66,8 @@ print(f"{config.n_layers} layers, {config.dim} channels, {config.vocab_size} pie
 # Our Llama carries a row of 192 numbers, its *channels*, for each token from the bottom to the top. It starts as the
 # token's row of the embedding table. Then each of six layers reads it and *adds* to it, twice: what attention found,
 # and what the feed-forward layer of section 2 makes of that. Nothing is ever overwritten. What is added is a
-# difference, in another word a *residual* (He and others, arXiv:1512.03385), and so the rows of all tokens, on their
-# way up, are called the *residual stream*.
+# difference, in another word a *residual* (He and others, [arXiv:1512.03385](https://arxiv.org/abs/1512.03385)), and so
+# the rows of all tokens, on their way up, are called the *residual stream*.
 #
 # We measure the size of a row by its *root mean square*, RMS: square its numbers, take the mean, take the root. It says
 # how large a typical number of the row is. (`streams` runs the model and writes down what flows by, with PyTorch's
@@ -122,10 +125,10 @@ print("a row of zeros becomes", naive_norm(torch.zeros(1, 4)).tolist())
 #
 # $$y = \frac{x}{\sqrt{\mathrm{mean}(x^2) + \varepsilon}} \cdot w$$
 #
-# This is *RMSNorm* (Zhang and Sennrich, arXiv:1910.07467). Llama 2 has two in every layer and one at the end. The
-# Transformer of 2017 had *LayerNorm*, which first subtracts the row's mean, and at the end adds a learned bias. RMSNorm
-# drops both (without the bias, LayerNorm is RMSNorm of the row minus its mean). By its authors' measurements that costs
-# no quality and saves 7 to 64 % of the time, depending on the model.
+# This is *RMSNorm* (Zhang and Sennrich, [arXiv:1910.07467](https://arxiv.org/abs/1910.07467)). Llama 2 has two in every
+# layer and one at the end. The Transformer of 2017 had *LayerNorm*, which first subtracts the row's mean, and at the
+# end adds a learned bias. RMSNorm drops both (without the bias, LayerNorm is RMSNorm of the row minus its mean). By its
+# authors' measurements that costs no quality and saves 7 to 64 % of the time, depending on the model.
 #
 # ### The story of 1e-5 and 1e-6
 #
@@ -194,6 +197,25 @@ from llama_lessons.checks.model_parts import check_rms_norm
 
 check_rms_norm(my_rms_norm)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Mean of what, along which axis? `keepdim=True` keeps it divisible.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# eps is added to the mean, before the root.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# The order of types: to float32, compute, back to the type of x, and only then the weight.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 1: click to unfold
@@ -251,17 +273,17 @@ show(figure, alt=f"{what}how often each g occurs; {stable(sum(negative) / len(ne
 # clearly negative `g` almost nothing; just below zero a little, with the sign turned. More gates lie below zero than
 # above it, and one well below is shut. The author of SwiGLU tried several such curves and found most of them better
 # than the layer of 2017. Why? "We offer no explanation as to why these architectures seem to work; we attribute their
-# success, as all else, to divine benevolence" (Shazeer, arXiv:2002.05202).
+# success, as all else, to divine benevolence" (Shazeer, [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)).
 #
 # ### Where 11008 comes from
 #
 # Three matrices instead of two would make the layer half as large again. To keep the number of parameters, the hidden
 # width goes from 4 times `dim` to two thirds of that: 3 · C · (8/3 C) = 2 · C · 4 C. (C is `dim`; the choice is Llama
-# 1's, arXiv:2302.13971, section 2.2.) Then it is rounded up to a multiple of a number that suits the hardware,
-# `multiple_of`. The 70B has a further factor of 1.3: its shared key and value heads (lesson 04) save parameters, and
-# the feed-forward layer gets those and more (as in a trial with 30B: Llama 2, appendix A.2.1). For the 7B, 8/3 of 4096
-# is 10922.7, and the next multiple of 256 is 11008. **Predict,** on paper: the 13B has 5120 channels. How wide is its
-# feed-forward layer?
+# 1's, [arXiv:2302.13971](https://arxiv.org/abs/2302.13971), section 2.2.) Then it is rounded up to a multiple of a
+# number that suits the hardware, `multiple_of`. The 70B has a further factor of 1.3: its shared key and value heads
+# (lesson 04) save parameters, and the feed-forward layer gets those and more (as in a trial with 30B: Llama 2, appendix
+# A.2.1). For the 7B, 8/3 of 4096 is 10922.7, and the next multiple of 256 is 11008. **Predict,** on paper: the 13B has
+# 5120 channels. How wide is its feed-forward layer?
 
 # %%
 from llama_lessons.config import LlamaConfig
@@ -304,6 +326,19 @@ def my_feed_forward(x, w_gate, w_up, w_down):
 from llama_lessons.checks.model_parts import check_feed_forward
 
 check_feed_forward(my_feed_forward)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two matrices read x. One of the two results goes through `silu`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# They meet by `*`, not by `@`; w_down comes last.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -348,6 +383,19 @@ def my_block(x, attention, attention_norm, feed_forward, feed_forward_norm):
 from llama_lessons.checks.full_model import check_block
 
 check_block(my_block)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Each part reads a *normalised copy* and adds to the stream itself.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# What does the feed-forward part read: the stream from before attention, or after it?
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -437,7 +485,7 @@ for name, forward in wirings.items():
 # because the next norm scales them up again. With post-norm everything depends on how large the writes are at first.
 # With pre-norm there is a way from the end to each layer on which the gradient meets no norm and no matrix, and it
 # forgives most: one reason why deep models are wired like this. (Post-norm can be trained, but its first steps must be
-# small: Xiong and others, arXiv:2002.04745.)
+# small: Xiong and others, [arXiv:2002.04745](https://arxiv.org/abs/2002.04745).)
 #
 # ## 4. The model
 #
@@ -530,8 +578,8 @@ for position in range(1, len(rows) - 1):
 #
 # Before training, the best guess is none: all pieces equally likely, a loss of ln V. PyTorch fills an embedding table
 # with numbers of size 1. Our model is *tied*: the table that it reads from is also the head that it answers with, which
-# saves a table (Press and Wolf, arXiv:1608.05859). **Predict:** what does an untrained tied model answer, and what is
-# its loss? And is Llama 2 tied?
+# saves a table (Press and Wolf, [arXiv:1608.05859](https://arxiv.org/abs/1608.05859)). **Predict:** what does an
+# untrained tied model answer, and what is its loss? And is Llama 2 tied?
 
 # %%
 table = torch.randn(config.vocab_size, config.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -702,6 +750,25 @@ from llama_lessons.checks.full_model import check_count
 
 check_count(my_count)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Three kinds: tables, matrices of a layer, norms. Count one layer, multiply, add the rest.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `wq` and `wo` are dim × dim; `wk` and `wv` have n_kv_heads × head_dim rows.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Norms: two a layer, and one more at the end.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 4: click to unfold
@@ -806,135 +873,6 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
 # All names fit, all shapes fit, and no error says that something is wrong. When a model talks nonsense, suspect the
 # loader first, and compare logits with a program that is known to be right.
 #
-# ## 8. Who says the answer?
-#
-# The stream at the end is a sum of thirteen parts: the embedding, and for each of six layers what attention and the
-# feed-forward layer wrote. A sum can be taken apart. The head is a matrix, and for a given token the last norm
-# multiplies each channel by a fixed number of its own, so the logit of a word is *a sum of thirteen contributions*,
-# each the dot product of what was written with one row, `direction`. (We take the mean of all logits off, because what
-# lifts all words alike changes no chance.) Who said it?
-#
-# We ask something that the model knows: the first of the valley's questions, in a wording that it was never trained on.
-# **Predict:** which part says the answer: the embedding, early layers, late ones? Attention or feed-forward?
-
-# %%
-from llama_lessons.world import open_questions
-
-question = open_questions()[0]
-asked = tok.encode(question.prompt)
-logits = model(torch.tensor([asked]))[0, -1]  # (V,)
-[word] = tok.pieces([logits.argmax().item()])
-print(question.prompt, word, "\n")
-
-middle, ends = streams(model, asked)  # after each attention; the embedding, then after each layer; (T, C) each
-written = {"embedding": ends[0][-1]}  # (C,), of the last token, as all that follow
-for layer in range(config.n_layers):
-    written[f"layer {layer}, attention"] = middle[layer][-1] - ends[layer][-1]
-    written[f"layer {layer}, feed-forward"] = ends[layer + 1][-1] - middle[layer][-1]
-scale = model.norm.weight / (rms(ends[-1][-1]) ** 2 + config.norm_eps).sqrt()  # (C,)
-direction = scale * (model.output.weight[logits.argmax()] - model.output.weight.mean(0))  # (C,): part @ it = its share
-votes = {name: (part @ direction).item() for name, part in written.items()}
-for name, vote in votes.items():
-    print(f"{name:<22} {stable(vote, 1):>5} {'█' * int(2 * float(stable(vote, 1)))}")
-print("they add up:", abs(sum(votes.values()) - (logits.max() - logits.mean()).item()) < 1e-3)
-
-# %% [markdown]
-# The bars are the model's own arithmetic, rearranged, and nothing is left over. The loudest voice is the last
-# feed-forward layer's. (They count only what is said *directly*: what an early layer notes down for a later one to read
-# shows up in the later one's bar.)
-#
-# ### One channel that knows something
-#
-# A feed-forward layer can be read as a memory (Geva and others, arXiv:2012.14913): each hidden channel has rows of
-# `w_gate` and `w_up` that say *when* it speaks, and a column of `w_down` that says *what* it adds. We look for the
-# channel of the last layer that does most for the answer. **Predict:** put its column through the head. Which words
-# does it speak for, this one alone? And if we silence it, and then more and more of its like, how many of the layer's
-# 512 can the answer spare? And how many, if we choose them blindly?
-
-# %%
-layer = model.blocks[-1]
-copy = layer.feed_forward_norm(middle[-1][-1])  # (C,)
-hidden = silu(layer.feed_forward.w_gate(copy)) * layer.feed_forward.w_up(copy)  # (F,)
-columns = layer.feed_forward.w_down.weight * hidden  # (C, F): what each channel adds
-order = (direction @ columns).argsort(descending=True)  # (F,): the most helpful channels first
-speaks_for = model.output.weight @ (columns[:, order[0]] * model.norm.weight)  # (V,)
-print("the channel speaks for:", " ".join(tok.pieces(speaks_for.topk(6).indices.tolist())))
-
-
-def without(channels):
-    """The chances of all words, (V,), when these channels are silent."""
-    left = ends[-1][-1] - columns[:, channels].sum(1)  # (C,)
-    return model.output(model.norm(left)).softmax(-1)
-
-
-blindly = torch.randperm(len(order), generator=torch.Generator().manual_seed(0))
-for n_cut in (0, 1, 4, 16):
-    likely, other = without(order[:n_cut]), without(blindly[:n_cut])
-    chance, control = (stable(x[logits.argmax()].item(), 1) for x in (likely, other))
-    [said] = tok.pieces([likely.argmax().item()])
-    print(f"{n_cut:>2} silent: {word} has {chance}, it says {said}; chosen blindly: {control}")
-
-# %% [markdown]
-# The channel speaks for the young of animals, and *puppy* is not even among its first six: that it is this one, others
-# must say. So here, at least, knowledge has no single place. But it is not everywhere either: without the right 16 of
-# 512 channels the answer is gone, and 16 others it does not miss.
-#
-# ### What each layer would say
-#
-# The same idea, without choosing a word: read the stream after *each* layer with the last norm and the head, as if the
-# model ended there. This is the *logit lens*. **Predict:** what does it read in the embedding, before any layer, in a
-# model whose table is its head? When does the answer come up? And does the lens need the last norm: what is the loss of
-# the whole model without it?
-
-# %%
-for number, x in enumerate(ends):
-    likely, words = model.output(model.norm(x[-1])).softmax(-1).topk(3)
-    name = f"after layer {number - 1}" if number else "embedding"
-    print(f"{name:<14} {'  '.join(tok.pieces(words.tolist())):<28} {'sure' if likely[0] > 0.5 else ''}")
-
-shorter, losses_of_lens = deepcopy(model), []
-for n_layers in range(config.n_layers + 1):
-    shorter.blocks = model.blocks[:n_layers]  # to end after n layers is to have no more of them
-    losses_of_lens.append(loss(shorter))
-print("\nloss on the stories with 0 to 6 layers:", stable(losses_of_lens, 1))
-shorter.norm = nn.Identity()
-same = (shorter(held_out).argmax(-1) == model(held_out).argmax(-1)).float().mean().item()
-print(
-    f"6 layers without the last norm: {stable(loss(shorter), 1)}; {stable(100 * same, 0)} % of the words are the same"
-)
-
-# %% [markdown]
-# The embedding says the last token itself: it is its own row. The answer leads late, and before it come words that have
-# little to do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in
-# directions that the head does not read, it does not show. So it is honest about the end and unfair to the middle.
-# (Belrose and others, arXiv:2303.08112, train a lens of its own for each layer.) Without the last norm most words stay
-# the same, and still the loss is many times as large: the numbers of the stream have grown large (section 1), so the
-# logits are too, and where the head is wrong, it is wrong with certainty. The last norm sets how sure the model is.
-#
-# ## 9. Type, and see
-#
-# The lens, live. Each column is a token, each row a layer, and the cell holds the word that the model would say next if
-# it ended there. The bluer, the likelier; the diamond ◆ marks where the final word leads for the first time. Point at a
-# cell, or walk there with Tab and the arrow keys, to see the five likeliest words. Read the stream after attention
-# instead. Leave the last norm out. And pick one of the broken models of section 5: loss and text change, and you see in
-# which layer things go wrong. Try a question, on two lines, such as `Question: What is the opposite of hot?` and below
-# it `Answer:`, and watch where the answer comes from.
-
-# %%
-from llama_lessons.widgets.logit_lens import LogitLensView
-
-view = LogitLensView(model, tok, sentence, broken={name: broken[name] for name in names if name != "as trained"})
-view
-
-# %%
-for row in view.rows:
-    here = [piece for piece, cell in zip(view.pieces, row["cells"], strict=True) if cell["first"]]
-    print(f"{row['label']:<10}", " ".join(here))
-
-# %% [markdown]
-# Each token stands beside the layer in which the model's final word for what comes next, right or not, leads for the
-# first time: some words come up early, others only at the end.
-#
 # ## What you have, and where it goes
 #
 # - RMSNorm gives each layer a copy of the stream in one size. Its eps belongs inside the root, and to the checkpoint.
@@ -944,16 +882,25 @@ for row in view.rows:
 # - Some mistakes ruin a model and some keep silent. Only number against number finds the silent ones.
 # - 6 738 415 616, and you know where each of them is.
 #
-# **Read next** `llama_lessons/model.py`, which is your `MyLlama` with a cache; `llama_lessons/norm.py` and
-# `llama_lessons/feed_forward.py`, a page each; and `llama_lessons/checkpoints/names.py`, one weight with three names.
+# **Read next** [`llama_lessons/model.py`](../llama_lessons/model.py), which is your `MyLlama` with a cache;
+# [`llama_lessons/norm.py`](../llama_lessons/norm.py) and
+# [`llama_lessons/feed_forward.py`](../llama_lessons/feed_forward.py), a page each; and
+# [`llama_lessons/checkpoints/names.py`](../llama_lessons/checkpoints/names.py), one weight with three names.
 #
 # **More to try:** give `MyLlama` your own `my_rms_norm` as a module and compare again. Leave out one layer after the
-# other: which one does the model miss least? Look through the lens at a name that stands early in a story.
+# other: which one does the model miss least?
 #
-# **Next lesson,** `06_pretraining`: the weights come from somewhere. You train a Llama from noise.
+# **Side trip,** [05b, inside](05b_inside.ipynb): take a model apart while it answers. Who says the word?
 #
-# **Sources.** Residuals: arXiv:1512.03385. RMSNorm: arXiv:1910.07467. SwiGLU: arXiv:2002.05202. Pre-norm:
-# arXiv:2002.04745. Llama: arXiv:2302.13971, section 2.2. Llama 2: arXiv:2307.09288, section 2.2 and appendix A.2.1.
-# Tied tables: arXiv:1608.05859. Logit lens: nostalgebraist, *interpreting GPT: the logit lens*, 2020; the tuned lens:
-# arXiv:2303.08112. Feed-forward layers as memories: arXiv:2012.14913. The eps: llama.cpp, pull request 2374;
-# meta-llama/llama, issue 771.
+# **Next lesson,** [06 pretraining](06_pretraining.ipynb): the weights come from somewhere. You train a Llama from
+# noise.
+#
+# **Sources.** Residuals: [arXiv:1512.03385](https://arxiv.org/abs/1512.03385). RMSNorm:
+# [arXiv:1910.07467](https://arxiv.org/abs/1910.07467). SwiGLU: [arXiv:2002.05202](https://arxiv.org/abs/2002.05202).
+# Pre-norm: [arXiv:2002.04745](https://arxiv.org/abs/2002.04745). Llama:
+# [arXiv:2302.13971](https://arxiv.org/abs/2302.13971), section 2.2. Llama 2:
+# [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and appendix A.2.1. Tied tables:
+# [arXiv:1608.05859](https://arxiv.org/abs/1608.05859). Logit lens: nostalgebraist, *interpreting GPT: the logit lens*,
+# 2020; the tuned lens: [arXiv:2303.08112](https://arxiv.org/abs/2303.08112). Feed-forward layers as memories:
+# [arXiv:2012.14913](https://arxiv.org/abs/2012.14913). The eps: llama.cpp, pull request 2374; meta-llama/llama, issue
+# 771.

@@ -28,6 +28,9 @@
 #
 # You need a little PyTorch: tensors, and that `backward()` fills in gradients. Where it says **Predict**, do so before
 # you run on.
+#
+# **Time:** about two hours, 40 minutes of them for the exercises; a good place to pause is before section 5. Letters
+# and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -118,6 +121,20 @@ def my_batch(ids, n_rows, n_columns):
 from llama_lessons.checks.pretraining import check_batch
 
 check_batch(my_batch)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# How many ids does a row of n_columns need, if each of its tokens has an answer?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Cut off what is over, make a rectangle of n_columns + 1, and take it twice: without its last column, and without its
+# first.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -286,6 +303,25 @@ from llama_lessons.checks.pretraining import check_adamw
 
 check_adamw(my_adamw)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# 0.9 × old + 0.1 × new is the first mean; the second is made in the same way, of the gradient's square.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Correct copies of both: what you return is uncorrected.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Decay and step both start from the weight as it was given.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 2: click to unfold
@@ -355,6 +391,25 @@ from llama_lessons.checks.pretraining import check_learning_rate
 
 check_learning_rate(my_learning_rate)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Two cases. In the first, step 0 has the rate peak / warmup, not 0.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Let `done` run from 0 to 1 between step `warmup` and step `n_steps - 1`.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Half a cosine from 1 to 0 is (1 + cos(π · done)) / 2; stretch it so that it ends at a tenth.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -416,6 +471,19 @@ def my_clip(gradients, limit):
 from llama_lessons.checks.pretraining import check_clip
 
 check_clip(my_clip)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# One norm for all of them: add up the squares of all tensors before you take the root.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The factor is limit / norm, but never more than 1.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -815,19 +883,21 @@ for row in rows:
     print(f"{row['parameters']:>9,.0f} parameters, {row['tokens']:>9,.0f} tokens: {row['loss']:.3f} nats")
 
 # %% [markdown]
-# Read it in two ways. **With the same text** the larger model is always better. **With the same computing**, that is
-# on one vertical line, the *smaller* model on more text is better, wherever the curves overlap: it has made two or
-# three times as many steps, and in runs of a hundred steps or so it is steps that are missing, not size. In longer
-# runs the larger ones overtake the smaller; our table ends before that. To spend a budget well, parameters and tokens
-# should grow together, in about equal measure: that is the result of the study called Chinchilla (arXiv:2203.15556).
-# Llama 2's sizes all read the same two million million tokens, for the small ones far more than that rule says. It
-# makes training dearer, and using the model cheaper, which happens more often.
+# Read it in two ways. **With the same text** the larger model is always better. **With the same computing**, that is on
+# one vertical line, the *smaller* model on more text is better, wherever the curves overlap: it has made two or three
+# times as many steps, and in runs of a hundred steps or so it is steps that are missing, not size. In longer runs the
+# larger ones overtake the smaller; our table ends before that. To spend a budget well, parameters and tokens should
+# grow together, in about equal measure: that is the result of the study called Chinchilla
+# ([arXiv:2203.15556](https://arxiv.org/abs/2203.15556)). Llama 2's sizes all read the same two million million tokens,
+# for the small ones far more than that rule says. It makes training dearer, and using the model cheaper, which happens
+# more often.
 #
 # One warning goes with such tables. It is tempting to train once, for long, and read the losses of the shorter budgets
 # from the way. But on the way the learning rate is still high. Chinchilla's authors suspected this behind the other
-# answer of the first famous study (arXiv:2001.08361); those who repeated it found other causes, such as a warm-up too
-# long for small models and a last layer that was not counted (arXiv:2406.19146). **Predict:** is a run better or worse
-# when it passes a budget than one that was planned to end there?
+# answer of the first famous study ([arXiv:2001.08361](https://arxiv.org/abs/2001.08361)); those who repeated it found
+# other causes, such as a warm-up too long for small models and a last layer that was not counted
+# ([arXiv:2406.19146](https://arxiv.org/abs/2406.19146)). **Predict:** is a run better or worse when it passes a budget
+# than one that was planned to end there?
 
 # %%
 longest = max(row["planned_tokens"] for row in table("scaling.csv"))
@@ -881,16 +951,22 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # - A run that can go on to the bit needs weights, means, the step, and batches that depend on the step alone.
 # - Training takes 6 operations for each parameter and token. Compare runs that end where their schedule ends.
 #
-# **Read next** `llama_lessons/training.py`, the loop; `llama_lessons/schedule.py`, the learning rate;
-# `llama_lessons/optimizers.py`, the two groups; `llama_lessons/batches.py`, packing; and `llama_lessons/pretrain.py`,
-# how the shipped model came about, with the log of what failed in `data/EXPERIMENTS.md`.
+# **Read next** [`llama_lessons/training.py`](../llama_lessons/training.py), the loop;
+# [`llama_lessons/schedule.py`](../llama_lessons/schedule.py), the learning rate;
+# [`llama_lessons/optimizers.py`](../llama_lessons/optimizers.py), the two groups;
+# [`llama_lessons/batches.py`](../llama_lessons/batches.py), packing; and
+# [`llama_lessons/pretrain.py`](../llama_lessons/pretrain.py), how the shipped model came about, with the log of what
+# failed in `data/EXPERIMENTS.md`.
 #
 # **More to try:** change `MIX` to stories only, and train again: how far does the loss fall, and why is it lower? Give
 # section 7 twice the rate, or half of it. Leave out decay. Let the targets be two places on: does the loss tell you?
 #
-# **Next lesson,** `07_sampling`: the model gives a chance to each of 2048 pieces. Which one do you take?
+# **Next lesson,** [07 sampling](07_sampling.ipynb): the model gives a chance to each of 2048 pieces. Which one do you
+# take?
 #
-# **Sources.** Llama 2: arXiv:2307.09288, section 2.2 and tables 1 and 2. AdamW: Loshchilov and Hutter,
-# arXiv:1711.05101 (PyTorch, as here, also multiplies the decay by the rate). Clipping: Pascanu and others,
-# arXiv:1211.5063. Scaling: Kaplan and others, arXiv:2001.08361; Hoffmann and others, arXiv:2203.15556; Porian and
-# others, arXiv:2406.19146.
+# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and tables 1 and 2. AdamW:
+# Loshchilov and Hutter, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (PyTorch, as here, also multiplies the
+# decay by the rate). Clipping: Pascanu and others, [arXiv:1211.5063](https://arxiv.org/abs/1211.5063). Scaling: Kaplan
+# and others, [arXiv:2001.08361](https://arxiv.org/abs/2001.08361); Hoffmann and others,
+# [arXiv:2203.15556](https://arxiv.org/abs/2203.15556); Porian and others,
+# [arXiv:2406.19146](https://arxiv.org/abs/2406.19146).

@@ -21,14 +21,17 @@
 # you have changed millions of numbers for one habit, and a second model to keep beside the first. For the 7B it would
 # be billions, and the card that runs it is far too small to train it.
 #
-# *LoRA*, low-rank adaptation (Hu and others, arXiv:2106.09685), changes less. In this lesson you first train
-# everything, look at what has changed, and find that most of it was not needed. Then you train only what is: less than
-# one number in a hundred. You build the adapter, find out where to put it and how large it must be, merge
-# it into the weights and take it out again, count the memory, measure what the model has forgotten, and hand your
-# adapter to Hugging Face's `peft`.
+# *LoRA*, low-rank adaptation (Hu and others, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685)), changes less. In
+# this lesson you first train everything, look at what has changed, and find that most of it was not needed. Then you
+# train only what is: less than one number in a hundred. You build the adapter, find out where to put it and how large
+# it must be, merge it into the weights and take it out again, count the memory, measure what the model has forgotten,
+# and hand your adapter to Hugging Face's `peft`.
 #
 # You need to know what training is (lesson 06) and what the seven matrices of a layer are called (lesson 05). Where it
 # says **Predict**, do so before you run on.
+#
+# **Time:** about an hour and three quarters, 40 minutes of it for the exercises; good places to pause are before
+# sections 5 and 8. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -272,7 +275,8 @@ show(
 #
 # This is one voice on one small model, after 40 steps. A harder task, or longer training, takes more directions. But
 # that a trained model can be turned to a new task in very few directions has been found again and again, up to large
-# ones: it was the observation behind LoRA (Aghajanyan and others, arXiv:2012.13255, measured how few).
+# ones: it was the observation behind LoRA (Aghajanyan and others, [arXiv:2012.13255](https://arxiv.org/abs/2012.13255),
+# measured how few).
 #
 # ## 4. Train the few directions themselves
 #
@@ -335,8 +339,8 @@ for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "bo
 #
 # And α / r? A larger r adds more terms, and with them the change grows. Dividing by r is the paper's way to make up for
 # it, so that a learning rate found at one rank need hardly be searched anew at another. (For a large r it divides by
-# too much: rsLoRA, arXiv:2312.03732, takes the root of r.) α itself is one more way to scale the rate; people choose it
-# once, often as r or 2r of the first r they try, and leave it.
+# too much: rsLoRA, [arXiv:2312.03732](https://arxiv.org/abs/2312.03732), takes the root of r.) α itself is one more way
+# to scale the rate; people choose it once, often as r or 2r of the first r they try, and leave it.
 #
 # ### Exercise 1 (15 minutes): the adapter
 # Write it as a module: it is given a layer, freezes its weight, and has two parameters, `a` and `b`. The size of the
@@ -367,6 +371,25 @@ class MyLora(nn.Module):
 from llama_lessons.checks.lora import check_lora
 
 check_lora(MyLora)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Which of the two begins as zeros? With the other one the gradient has something to start from.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `requires_grad_(False)` on the layer freezes it; `nn.Parameter` makes what is trained.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# x goes through a, then through b, then is scaled; the change itself, b @ a, is never formed.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -408,6 +431,25 @@ def my_count(config, rank, targets):
 from llama_lessons.checks.lora_cost import check_count
 
 check_count(my_count)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# An adapter on a matrix of (out, in) has r · in + r · out numbers.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The inputs are `dim` everywhere but in `w_down`; make a small table of outputs.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Per layer; then times the layers.
+#
+# </details>
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -496,7 +538,7 @@ show(figure, alt=what + "that of wq and wv lies highest, that of all seven matri
 # %% [markdown]
 # The place. Rank 1 on all seven beats every rank on `wq` and `wv`, with far fewer numbers than rank 64 has there; from
 # rank 8 on, more rank brings next to nothing anywhere. So spread a small rank over all matrices, which QLoRA's authors
-# found it takes on large models too (arXiv:2305.14314).
+# found it takes on large models too ([arXiv:2305.14314](https://arxiv.org/abs/2305.14314)).
 #
 # ## 6. See it: before and after, at every rank
 #
@@ -609,6 +651,19 @@ from llama_lessons.checks.lora import check_merge
 
 check_merge(my_merge)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# b @ a has the shape of the weight; scale it by alpha / r. Where does r stand?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Add in float32, and convert the *sum* to the weight's type: to convert the change first rounds twice.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
@@ -681,6 +736,19 @@ from llama_lessons.checks.lora_cost import check_training_gb
 
 check_training_gb(my_training_gb)
 
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# For each trained number four are kept: which?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A GB is `10**9` bytes.
+#
+# </details>
+
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 4: click to unfold
@@ -731,9 +799,9 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # %% [markdown]
 # Full fine-tuning of the 7B fills most of a 141 GB card; with adapters it fits, in weights, on one with 24 GB. Below
 # the 16 bits of the frozen weights LoRA alone does not get; frozen weights in 4 bits with adapters beside them are
-# known as QLoRA (Dettmers and others, arXiv:2305.14314). Not counted are the activations, which the backward pass
-# needs: they grow with the batch, and LoRA spares only some of them, since the gradient must still find its way through
-# every layer.
+# known as QLoRA (Dettmers and others, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). Not counted are the
+# activations, which the backward pass needs: they grow with the batch, and LoRA spares only some of them, since the
+# gradient must still find its way through every layer.
 #
 # ## 10. What was forgotten?
 #
@@ -804,9 +872,10 @@ show(figure, alt=what + "Right: loss on other kinds of pages, higher for each of
 # And this run does not show that adapters are by themselves gentler: another rate might make more of a difference than
 # the bars show. What changes the model's habits changes them whether it is written as BA or as W'; how much is
 # forgotten depends on the learning rate, the number of steps and the data as well. On larger tasks, measured, LoRA
-# learned less than full fine-tuning and forgot less (Biderman and others, arXiv:2405.09673). What LoRA gives for
-# certain is another thing: the old model is still there, untouched, under the adapter. Take it off, and all is as it
-# was. The usual cure for forgetting is to mix some of the old pages into the new ones.
+# learned less than full fine-tuning and forgot less (Biderman and others,
+# [arXiv:2405.09673](https://arxiv.org/abs/2405.09673)). What LoRA gives for certain is another thing: the old model is
+# still there, untouched, under the adapter. Take it off, and all is as it was. The usual cure for forgetting is to mix
+# some of the old pages into the new ones.
 #
 # ## 11. Save it, and let peft open it
 #
@@ -852,15 +921,18 @@ print("all", ours.numel(), "logits agree: peft's, those of our file read again, 
 # - A piece that was never read stays dumb under a frozen table.
 # - Merged, it costs nothing; merge once, from clean weights. And forgetting must be measured on what you care about.
 #
-# **Read next** `llama_lessons/lora/adapters.py`, your exercises 1 and 3 with all errors named, and
-# `llama_lessons/lora/peft_format.py`, the file. The views' sums are in `llama_lessons/widgets/adapters.py`.
+# **Read next** [`llama_lessons/lora/adapters.py`](../llama_lessons/lora/adapters.py), your exercises 1 and 3 with all
+# errors named, and [`llama_lessons/lora/peft_format.py`](../llama_lessons/lora/peft_format.py), the file. The views'
+# sums are in [`llama_lessons/widgets/adapters.py`](../llama_lessons/widgets/adapters.py).
 #
 # **More to try:** write a voice of your own, any function from text to text, and teach it. How many steps does it take
 # at rank 1? Adapt `wv` alone. Mix every other page from the corpus (`make_documents(seed)`) into the stories, and look
 # at the loss on other pages again. Teach two voices and change from one to the other by `load_lora`.
 #
-# **Next lesson,** `09_chat`: the model goes on with what it is given. How does it learn to answer?
+# **Next lesson,** [09 chat](09_chat.ipynb): the model goes on with what it is given. How does it learn to answer?
 #
-# **Sources.** LoRA: Hu and others, arXiv:2106.09685 (the form in section 4.1, targets and ranks in section 7). Few
-# directions suffice: Aghajanyan and others, arXiv:2012.13255. Frozen weights in 4 bits: arXiv:2305.14314. Learning less
-# and forgetting less: arXiv:2405.09673.
+# **Sources.** LoRA: Hu and others, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685) (the form in section 4.1,
+# targets and ranks in section 7). Few directions suffice: Aghajanyan and others,
+# [arXiv:2012.13255](https://arxiv.org/abs/2012.13255). Frozen weights in 4 bits:
+# [arXiv:2305.14314](https://arxiv.org/abs/2305.14314). Learning less and forgetting less:
+# [arXiv:2405.09673](https://arxiv.org/abs/2405.09673).

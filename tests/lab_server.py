@@ -52,7 +52,14 @@ def jupyterlab(home: Path, timeout: float = 180) -> Iterator[str]:
 
 
 @contextmanager
-def serve(words: Sequence[str], folder: Path, home: Path, timeout: float = 60) -> Iterator[str]:
+def serve(
+    words: Sequence[str],
+    folder: Path,
+    home: Path,
+    timeout: float = 60,
+    server: str = "jupyterlab",
+    ready: str = "api/status",
+) -> Iterator[str]:
     """Run JupyterLab with these words on its command line, in a folder, for a reader whose settings lie below `home`.
 
     Args:
@@ -60,6 +67,8 @@ def serve(words: Sequence[str], folder: Path, home: Path, timeout: float = 60) -
         folder: the current folder of the server.
         home: holds, or will hold, the folders of Jupyter's files, such as `config`, and the server's log.
         timeout: seconds it may take to answer.
+        server: another to run: the name of its module.
+        ready: what it is asked for until it answers.
 
     Yields:
         Its address, without a slash at the end.
@@ -71,18 +80,18 @@ def serve(words: Sequence[str], folder: Path, home: Path, timeout: float = 60) -
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", home / "server.log"
-    command = [sys.executable, "-m", "jupyterlab", f"--port={port}", *words]
+    command = [sys.executable, "-m", server, f"--port={port}", *words]
     with log.open("w") as sink:
-        server = subprocess.Popen(command, cwd=folder, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=folder, env=_environment(home), stdout=sink, stderr=subprocess.STDOUT)
     try:
-        _wait_for(url, server, log, timeout)
+        _wait_for(f"{url}/{ready}", process, log, timeout)
         yield url
     finally:
-        server.terminate()
+        process.terminate()
         try:
-            server.wait(5)
+            process.wait(5)
         except subprocess.TimeoutExpired:
-            server.kill()
+            process.kill()
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -103,8 +112,8 @@ def _wait_for(url: str, server: subprocess.Popen, log: Path, timeout: float) -> 
     end = time.monotonic() + timeout
     while server.poll() is None and time.monotonic() < end:
         try:
-            urllib.request.urlopen(f"{url}/api/status", timeout=2).read()
+            urllib.request.urlopen(url, timeout=2).read()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not answer at {url}:\n{log.read_text()}")
+    raise RuntimeError(f"no answer from {url}:\n{log.read_text()}")

@@ -126,7 +126,7 @@ def test_a_run_that_went_wrong_replaces_nothing(small: Path, way: str, monkeypat
         monkeypatch.setattr(training, "token_loss", lambda logits, targets: logits.sum() * torch.nan)
         with pytest.raises(FloatingPointError, match="step 1 stops"):
             run(monkeypatch, "chat", "--quick", "--out", small / "model")
-    for loss in (2.5, float("nan")) if way == "too high" else ():
+    for loss in (0.35, float("nan")) if way == "too high" else ():
         trainer = SimpleNamespace(history=[SimpleNamespace(loss=loss)], step=2)
         monkeypatch.setattr(chat, "fine_tune", lambda *args, trainer=trainer: (trainer, None))
         with pytest.raises(SystemExit, match=f"not below {chat.QUICK_LOSS}: it is broken"):

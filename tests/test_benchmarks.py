@@ -1,4 +1,5 @@
 import stat
+import struct
 import sys
 from functools import partial
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import bench, decoding, machine
+from benchmarks import bench, decoding, machine, quantized
 from benchmarks.llama2c import Program
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
@@ -97,3 +98,11 @@ def test_the_table_has_a_row_for_everything_that_is_measured(monkeypatch):
         )
         assert row[5] == ""
     assert all(row[6].endswith("% of 20000") for row in cells[:3]) and not any(row[6] for row in cells[3:6])
+
+
+def test_the_file_for_runq_is_as_long_as_its_header_says():
+    config = LlamaConfig(dim=64, n_layers=2, n_heads=4, n_kv_heads=2, vocab_size=251, hidden_dim=128, max_seq_len=256)
+    whole, norms = b"".join(quantized.version_2(Llama(config))), 5 * 64
+    numbers = config.n_params - norms
+    assert len(whole) == 256 + 4 * norms + numbers + 4 * numbers // 64  # a code each, a float for every 64 of them
+    assert struct.unpack("<Ii7iBi", whole[:41]) == (0x616B3432, 2, 64, 128, 2, 4, 2, 251, 256, 0, 64)

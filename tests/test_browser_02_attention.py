@@ -83,13 +83,22 @@ FITS = """root => {
 }"""
 
 
-def test_the_lesson_and_its_views(lab: Lab):
+def test_the_lesson_and_its_view(lab: Lab):
     lab.run_lesson(NOTEBOOKS / "02_attention.ipynb")
     views = lab.page.locator(".ll-attention")
-    expect(views).to_have_count(3)
+    expect(views).to_have_count(1)
     use_the_words(lab, views.nth(0))
-    use_the_model(lab, views.nth(1))
-    use_the_map(lab, views.nth(2))
+    assert lab.cell_errors() == []
+    assert lab.console_errors == []
+    assert lab.outside_requests == []
+
+
+def test_the_side_trip_and_its_views(lab: Lab):
+    lab.run_lesson(NOTEBOOKS / "02b_heads.ipynb")
+    views = lab.page.locator(".ll-attention")
+    expect(views).to_have_count(2)
+    use_the_model(lab, views.nth(0))
+    use_the_map(lab, views.nth(1))
     assert lab.cell_errors() == []
     assert lab.console_errors == []
     assert lab.outside_requests == []

@@ -1,4 +1,4 @@
-"""Lesson 05 in a real JupyterLab: it runs, the lens heeds keys, mouse and switches, and what is typed stays text."""
+"""Lessons 05 and 05b in a real JupyterLab: the lens heeds keys, mouse and switches, and what is typed stays text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from tests.browser import Lab
 from tools.notebook_files import NOTEBOOKS
 
 
-def test_the_lesson_and_its_lens(lab: Lab):
+def test_the_lesson(lab: Lab):
     lab.run_lesson(NOTEBOOKS / "05_full_model.ipynb")
+    assert lab.cell_errors() == []
+    assert lab.console_errors == []
+    assert lab.outside_requests == []
+
+
+def test_the_side_trip_and_its_lens(lab: Lab):
+    lab.run_lesson(NOTEBOOKS / "05b_inside.ipynb")
     lens = lab.page.locator(".ll-view:has(.ll-lens)")
     look(lab, lens)
     walk(lab, lens)

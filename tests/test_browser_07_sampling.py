@@ -48,6 +48,13 @@ def test_the_lesson_and_its_view(lab: Lab):
     assert again, lab.cell_errors()
 
 
+def test_the_side_trip(lab: Lab):
+    lab.run_lesson(NOTEBOOKS / "07b_speed.ipynb")
+    assert lab.cell_errors() == []
+    assert lab.console_errors == []
+    assert lab.outside_requests == []
+
+
 def move_the_sliders(lab: Lab, view: Locator) -> None:
     note, rows = view.locator(".ll-note"), view.locator("tr")
     expect(note).to_contain_text("90 tokens of 2048 can be drawn")

@@ -45,6 +45,21 @@ def random_shapes(n: int) -> list[LlamaConfig]:
 
 
 SHAPES = random_shapes(12)
+COUSINS = {  # what anybody may fetch: llama2.c's stories260K, and one layer of TinyLlama 1.1B with fewer ids
+    "stories260K": LlamaConfig(
+        dim=64,
+        n_layers=5,
+        n_heads=8,
+        n_kv_heads=4,
+        vocab_size=512,
+        hidden_dim=172,
+        max_seq_len=512,
+        tie_embeddings=True,
+    ),
+    "TinyLlama": LlamaConfig(
+        dim=2048, n_layers=1, n_heads=32, n_kv_heads=4, vocab_size=1000, hidden_dim=5632, max_seq_len=2048
+    ),
+}
 IDS = [f"H{c.n_heads}-Hkv{c.n_kv_heads}-C{c.dim}{'-tied' if c.tie_embeddings else ''}" for c in SHAPES]
 
 
@@ -80,7 +95,7 @@ def assert_close(mine: Tensor, theirs: Tensor) -> None:
     assert error <= TOLERANCE, f"relative error {error:.1e}"
 
 
-@pytest.mark.parametrize("config", SHAPES, ids=IDS)
+@pytest.mark.parametrize("config", [*SHAPES, *COUSINS.values()], ids=[*IDS, *COUSINS])
 @torch.inference_mode()
 def test_their_checkpoint_gives_their_logits_in_our_model(config: LlamaConfig, tmp_path: Path):
     theirs = their_model(config)

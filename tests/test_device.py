@@ -4,8 +4,11 @@ import weakref
 
 import pytest
 import torch
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
 
-from llama_lessons.device import CHOICE, multiplies_bfloat16, pick_device, release_memory
+from llama_lessons.device import CHOICE, free, multiplies_bfloat16, pick_device
+from tools.notebook_files import KERNELSPEC
 
 
 def test_the_named_device_is_taken(monkeypatch):
@@ -36,6 +39,23 @@ def test_a_processor_that_multiplies_bfloat16_is_known(monkeypatch, tells, expec
     assert multiplies_bfloat16() is False
 
 
+CELLS = [
+    "import gc, sys, weakref\nfrom llama_lessons.device import free\nclass Thing:\n    pass\nthing = Thing()\n"
+    "seen = weakref.ref(thing)\ndef use(it):\n    return 1 / 0\n",
+    "use(thing)",
+    "del thing\ngc.collect()\nprint(seen() is not None)\nfree()\nprint(seen() is not None)",
+    "thing = Thing()\nseen = weakref.ref(thing)\nthing",
+    "del thing\ngc.collect()\nprint(seen() is not None)\nfree()\nprint(seen() is not None)",
+]
+
+
+def test_a_notebook_lets_go_of_what_failed_and_of_what_was_shown():
+    page = new_notebook(cells=[new_code_cell(source) for source in CELLS], metadata={"kernelspec": KERNELSPEC})
+    NotebookClient(page, allow_errors=True, timeout=300).execute()
+    printed = [output.text for cell in page.cells for output in cell.outputs if output.output_type == "stream"]
+    assert "".join(printed).split() == ["True", "False", "True", "False"]
+
+
 def test_what_the_last_error_held_is_released():
     class Thing:
         pass
@@ -46,5 +66,5 @@ def test_what_the_last_error_held_is_released():
     del thing
     gc.collect()
     assert seen() is not None
-    release_memory()
+    free()
     assert seen() is None

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from llama_lessons.config import LlamaConfig
-from llama_lessons.evaluation import Score, choose, log_probs, multiple_choice, perplexity
+from llama_lessons.evaluation import Score, bits_per_byte, choose, log_probs, multiple_choice, perplexity
 from llama_lessons.mmlu import MMLU, Item
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
@@ -50,6 +50,17 @@ def test_perplexity_counts_every_predicted_token_alike(model):
     texts = [[1, 5, 9, 12], [1, 7]]
     logs = by_hand(model, [1], [5, 9, 12]) + by_hand(model, [1], [7])
     assert perplexity(model, texts) == pytest.approx(math.exp(-sum(logs) / 4), rel=1e-4)
+
+
+def test_bits_per_byte_share_out_what_all_texts_cost_over_their_bytes(model, tok):
+    texts = ["The old llama", "hums – é"]
+    costs = [-sum(by_hand(model, [tok.bos_id], tok.encode(text, bos=False))) for text in texts]
+    assert bits_per_byte(model, tok, texts) == pytest.approx(sum(costs) / math.log(2) / (13 + 11), rel=1e-4)
+
+
+def test_an_empty_text_has_no_bits(model, tok):
+    with pytest.raises(ValueError, match="got 1 and 0 that follow"):
+        bits_per_byte(model, tok, ["The", ""])
 
 
 def test_perplexity_of_too_short_a_text_is_an_error(model):

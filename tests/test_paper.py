@@ -12,8 +12,8 @@ from llama_lessons.paper import CARD, CODE, LICENCE, NEWS, PAPER, Fact
 CONTENTS = {
     f"{PAPER}, table 1": ("CONTEXT", "TOKENS", "PEAK_LR", "GLOBAL_BATCH"),  # the family; the batch is in the caption
     f"{PAPER}, table 2": ("GPU_HOURS", "GPU_HOURS_TOTAL", "GPU_POWER", "TCO2", "TCO2_TOTAL"),  # the carbon footprint
-    f"{PAPER}, table 3": ("MMLU of Llama", "MMLU of MPT", "MMLU of Falcon"),  # open models, grouped benchmarks
-    f"{PAPER}, table 4": ("MMLU of GPT", "MMLU of PaLM"),  # closed models
+    f"{PAPER}, table 3": ("OPEN", "MMLU of Llama", "MMLU of MPT", "MMLU of Falcon"),  # open models, grouped benchmarks
+    f"{PAPER}, table 4": ("CLOSED", "MMLU of GPT", "MMLU of PaLM"),  # closed models
     f"{PAPER}, table 6": ("PREFERENCES_META", "PREFERENCES_TOTAL"),  # human preference data
     f"{PAPER}, table 7": ("REWARD_ACCURACY",),  # reward models on the test sets
     f"{PAPER}, table 10": ("LANGUAGES",),  # languages in the pretraining data
@@ -30,6 +30,7 @@ CONTENTS = {
     f"{PAPER}, section 3.1": ("SFT", "SFT_ANNOTATIONS"),  # supervised fine-tuning
     f"{PAPER}, section 3.2.2": ("REWARD_LR", "REWARD_BATCH"),  # reward modelling
     f"{PAPER}, section 3.2.3": ("PPO", "PPO_KL", "PPO_ITERATIONS", "PPO_SECONDS", "SAMPLING_TEMPERATURE"),
+    f"{PAPER}, section 3.4.2": ("HUMAN_PROMPTS", "HUMAN_RATERS", "HUMAN_CHATGPT"),  # human evaluation
     f"{PAPER}, section 4.2.3": ("FALSE_REFUSALS",),  # safety RLHF
     f"{PAPER}, section 4.3": ("RED_TEAMERS", "VIOLATIONS"),  # red teaming
     f"{PAPER}, section 4.4": ("SAFETY_PROMPTS",),  # safety evaluation
@@ -129,3 +130,43 @@ def test_larger_models_score_higher_within_a_family():
     for family in ("Llama 1", "Llama 2", "MPT", "Falcon"):
         scores = [fact.value for name, fact in paper.MMLU.items() if name.startswith(family)]
         assert scores == sorted(scores)
+
+
+def test_tables_that_hold_the_same_score_agree():
+    closed = {name: fact.value for name, fact in paper.CLOSED["Llama 2 70B"].items()}
+    assert closed["MMLU"] == paper.OPEN["Llama 2 70B"]["MMLU"].value == paper.MMLU["Llama 2 70B"].value
+    assert closed["BBH"] == paper.OPEN["Llama 2 70B"]["BBH"].value
+    assert closed["GSM8K"] == paper.GSM8K["llama2-70b"].value
+    assert closed["HumanEval"] == paper.HUMANEVAL["llama2-70b"].value
+
+
+def test_the_34b_has_the_average_of_mathematics_that_its_gsm8k_bounds():
+    """Math of table 3 is the mean of GSM8K and MATH, and MATH is never above GSM8K here."""
+    for size, gsm8k in paper.GSM8K.items():
+        name = f"Llama 2 {size.removeprefix('llama2-').upper()}"
+        assert gsm8k.value / 2 <= paper.OPEN[name]["Math"].value <= gsm8k.value
+
+
+def test_every_open_model_has_every_column_and_no_closed_score_is_made_up():
+    assert {tuple(row) for row in paper.OPEN.values()} == {tuple(paper.OPEN["MPT 7B"])}
+    assert len(paper.OPEN["MPT 7B"]) == 8 and len(paper.OPEN) == 12
+    assert [len(row) for row in paper.CLOSED.values()] == [6, 3, 5, 3, 6]
+
+
+def test_meta_is_ahead_on_all_benchmarks_but_code():
+    """The paper excepts MPT's code; Falcon 40B is above the 34B on none of them, and below the 70B on all."""
+    columns = list(paper.OPEN["MPT 7B"])
+    pairs = {"Llama 2 7B": ("MPT 7B", "Falcon 7B"), "Llama 2 34B": ("MPT 30B",), "Llama 2 70B": ("Falcon 40B",)}
+    lost = [
+        (ours, theirs, column)
+        for ours, others in pairs.items()
+        for theirs in others
+        for column in columns
+        if paper.OPEN[theirs][column].value >= paper.OPEN[ours][column].value
+    ]
+    assert lost == [("Llama 2 7B", "MPT 7B", "Code"), ("Llama 2 34B", "MPT 30B", "Code")]
+
+
+def test_human_raters_preferred_chatgpt_a_little_less_often_than_llama():
+    won, tied = (fact.value for fact in paper.HUMAN_CHATGPT.values())
+    assert won > 100 - won - tied

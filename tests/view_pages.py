@@ -55,6 +55,22 @@ for name in ("one", "two"):
     view.follow(Trainer(Llama(config), TrainConfig(n_steps=8), batch_at), name, lambda: f"the text of {name}", [0, 8])
 view.set_trait("note", "two runs")  # the speed, which it has said, differs each time
 """
+EXAM = """
+from llama_lessons.mmlu import Item
+from llama_lessons.widgets.exam_sheets import PROTOCOLS
+from llama_lessons.widgets.protocols import ProtocolsView
+items = [
+    Item("animals", f"What do we call the young of a {name}? <b>{k}</b>", ("puppy", "kitten", "calf", "lamb"), k % 4)
+    for k, name in enumerate(("dog", "cat", "cow", "sheep", "dog", "cat"))
+]
+def sheet(slips):
+    def row(item, k, n):
+        gave = item.answer + (k < slips + n % 3)
+        return [-2.0 * (c != gave % 4) - 0.1 * c for c in range(4)]
+    return {name: [row(item, k, n) for k, item in enumerate(items)] for n, name in enumerate(PROTOCOLS)}
+sheets = {"base": sheet(0), "chat": sheet(2), "rlhf": sheet(1)}
+ProtocolsView(items, sheets)
+"""
 PAGES = {  # lesson -> its cells; each makes one view
     "00_start_here": [
         "from llama_lessons.widgets.memory import MemoryExplorer\n"
@@ -68,6 +84,8 @@ PAGES = {  # lesson -> its cells; each makes one view
     "02_attention": [
         "from llama_lessons.widgets.attention import AttentionView\n"
         "AttentionView([torch.full((1, 3, 3), 0.5).tril()[None]], ['the', 'llama', 'hums'])",
+    ],
+    "02b_heads": [
         "from llama_lessons.widgets.attention_live import LiveAttention\n"
         "LiveAttention(model, tok, [sentence, 'Luis and Clara walked'], max_new_tokens=5)",
     ],
@@ -79,7 +97,7 @@ PAGES = {  # lesson -> its cells; each makes one view
         "CacheView(model, tok, sentence, cards={'24 GB card': 24 * 10**9}, max_new_tokens=30, capacity=20,\n"
         "          rule='forget the oldest')",
     ],
-    "05_full_model": [
+    "05b_inside": [
         "from llama_lessons.widgets.logit_lens import LogitLensView\nLogitLensView(model, tok, sentence)",
     ],
     "06_pretraining": [TRAINING],
@@ -106,6 +124,40 @@ PAGES = {  # lesson -> its cells; each makes one view
         "values = {panel['key']: [0.1 * k for k in range(8)] for panel in view.panels}\n"
         "view.set_trait('runs', [{'name': name, 'values': values, 'said': [said] * 8} for name in ('one', 'two')])\n"
         "view",
+    ],
+    "09_chat": [
+        "from llama_lessons.widgets.loss_mask import LossMaskView\n"
+        "LossMaskView(tok, {'right': lambda ids, mask: mask}, '', 'What is a bell made of?', 'Bronze.',\n"
+        "             second=('Who rings it?', 'Nobody knows.'))",
+        "from llama_lessons.widgets.obedience import ObedienceView\n"
+        "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
+        "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
+    ],
+    "12_release": [
+        "from llama_lessons.evaluation import Score\n"
+        "from llama_lessons.widgets.red_team import RedTeamBoard\n"
+        "from llama_lessons.world import red_team\n"
+        "scores = {'base': (Score.of(1, 20), Score.of(9, 20)), 'chat': (Score.of(3, 20), Score.of(2, 20))}\n"
+        "kinds = ('asked plainly', 'polite', 'role play', 'story', 'spelling', 'first words')\n"
+        "says = {'base': 'I am sorry, I will not do that.', 'chat': 'It is hidden behind the waterfall of Brindle.'}\n"
+        "asked = {name: lambda dialog, first, text=text: text for name, text in says.items()}\n"
+        "RedTeamBoard(asked, dict.fromkeys(kinds, scores), red_team()[:9])",
+    ],
+    "demo": [
+        "from llama_lessons.chat import ChatSession\n"
+        "from llama_lessons.widgets.chat_box import ChatBox\n"
+        "box = ChatBox({'one': ChatSession(model, tok, seed=1), 'other': ChatSession(model, tok, seed=1)})\n"
+        "box.ask('What is a baby cat called?')\n"
+        "box",
+    ],
+    "11_evaluation": [
+        EXAM,
+        "from llama_lessons.widgets.exam_errors import ErrorBrowser\nErrorBrowser(items, sheets)",
+    ],
+    "14_real_llama_2": [
+        "from llama_lessons.widgets.roof import Machine, RoofView\n"
+        "RoofView({'RTX 4090': Machine(25.8e9, 1008e9, 165e12), 'H200': Machine(150.8e9, 4800e9, 989e12)},\n"
+        "         own={'this machine': Machine(16e9, 3e10, 1e11)}, n_tokens=512)"
     ],
 }
 

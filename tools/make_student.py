@@ -8,7 +8,8 @@ How an exercise stands in a lesson's source, notebooks/NN_name.py:
 1. A Markdown cell says what to do.
 2. A code cell with the tag `exercise` holds the stub, whose body is `raise NotImplementedError("your turn")`, and
    calls its check. Readers write here. The check of an untouched stub prints "not started" and stops nothing.
-3. A code cell with the tag `solution`, folded by `source_hidden`, defines the answer under another name (`solved_...`
+3. A Markdown cell with one to three folded hints, from a nudge to the line that matters, never the solution.
+4. A code cell with the tag `solution`, folded by `source_hidden`, defines the answer under another name (`solved_...`
    for `my_...`: it must not take the place of the reader's own), and calls the same check, so that nbval runs it.
    This edition leaves it out.
 

@@ -1,4 +1,7 @@
-"""The lessons' files: a source, notebooks/NN_name.py in percent format, and beside it its page, NN_name.ipynb."""
+"""The pages' files: a source in percent format, notebooks/NN_name.py, and beside it its page, NN_name.ipynb.
+
+They are the lessons, which have numbers, and the demo page, `demo`, which has none.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,12 @@ LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-pytho
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
-    """The lessons' .py files in order, all or those whose names begin with one of `names`.
+    """The pages' .py files in order, all or those whose names begin with one of `names`; the demo page comes last.
 
     Raises:
         ValueError: a name fits no lesson.
     """
-    found = sorted(NOTEBOOKS.glob("[0-9]*.py"))
+    found = [*sorted(NOTEBOOKS.glob("[0-9]*.py")), *NOTEBOOKS.glob("demo.py")]
     for name in names or []:
         if not any(path.stem.startswith(name) for path in found):
             raise ValueError(f"no lesson begins with {name!r}; there are {', '.join(p.stem for p in found) or 'none'}")

@@ -182,7 +182,8 @@ def _choices(model: Llama, tok: Tokenizer, judges: dict[str, Reward], asked: lis
             }
             what = {"method": "best of", "judge": name, "mix": "balanced", "seed": 0, "rounds": max(KS), "round": k}
             shares = {key: f"{chosen:.3f}" for key, (_, chosen) in worth.items()}
-            yield what | {"kl": f"{kl_of_best(k):.3f}", "learned": f"{worth['true'][0]:.3f}"} | shares | _counts(asked)
+            what |= {"kl": f"{kl_of_best(k):.3f}", "learned": f"{worth['true'][0]:.3f}"}
+            yield what | shares | _counts(asked) | {"distinct": ""}
 
 
 def _verdicts(request: Request, text: str) -> dict[str, float]:

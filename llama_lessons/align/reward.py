@@ -72,7 +72,7 @@ def reward_scores(model: RewardModel, tok: Tokenizer) -> Iterator[tuple[str, Sco
         yield f"pairs in the right order: {kind}", Score.of(sum(right(model, tok, pairs)), len(pairs))
     pairs = list(islice(preferences("test", 1, {"true": 1.0}, fresh=True), N_PAIRS))
     yield "the same: true, facts in no training pair", Score.of(sum(right(model, tok, pairs)), len(pairs))
-    pairs = list(islice(preferences("test", 2), 3 * N_PAIRS))
+    pairs = list(islice(preferences("test", 2), 2 * N_PAIRS))
     leads = [len(tok.encode(pair.chosen)) - len(tok.encode(pair.rejected)) for pair in pairs]  # in tokens
     yield "the same: all kinds in their mix", Score.of(sum(right(model, tok, pairs)), len(pairs))
     differ = [lead for lead in leads if lead]

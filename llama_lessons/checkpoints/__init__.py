@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from llama_lessons.checkpoints import huggingface, llama2c, meta
+from llama_lessons.checkpoints import huggingface, llama2c, meta, quantized
 from llama_lessons.checkpoints.assembly import DTYPES, Checkpoint, assemble
 from llama_lessons.checkpoints.compatibility import KIND, check_destination, check_model, check_vocab
 from llama_lessons.checkpoints.file_io import CheckpointError, blaming
@@ -23,7 +23,7 @@ WRITERS = {"hf": huggingface.write, "meta": meta.write, "llama2c": llama2c.write
 
 
 def load(path: Path | str, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Llama:
-    """Open a checkpoint: Meta's, Hugging Face's or llama2.c's, told apart by what lies there.
+    """Open a checkpoint: Meta's, Hugging Face's, llama2.c's, or a quantized one of ours, told apart by what lies there.
 
     No code in a file is run and nothing is downloaded. The model owns its memory: the files may be changed or
     deleted once it is loaded.
@@ -33,6 +33,7 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
             params.json and consolidated.00.pth ... (Meta's), or a llama2.c file.
         device: where the weights shall lie; None is the CPU.
         dtype: a floating-point type to convert the weights to; None keeps the stored one, that of the embedding table.
+            What is quantized stays so.
 
     Returns:
         The model, ready to run or to train.
@@ -47,12 +48,12 @@ def load(path: Path | str, device: torch.device | str | None = None, dtype: torc
     path = Path(path).expanduser()
     with blaming(path):
         settle_folder(path)
-        checkpoint = _reader(path)(path)
-        n_ids = checkpoint.config.vocab_size
+        if settings := quantized.settings_in(path):
+            model = quantized.read(path, settings, device or "cpu", dtype)
+        else:
+            model = assemble(_reader(path)(path), device or "cpu", dtype)
         if (path / "tokenizer.model").exists():
-            n_ids = check_vocab(Tokenizer(path / "tokenizer.model"), checkpoint.config, path)
-        model = assemble(checkpoint, "cpu" if device is None else device, dtype)
-    model.n_ids = n_ids
+            model.n_ids = check_vocab(Tokenizer(path / "tokenizer.model"), model.config, path)
     return model
 
 
@@ -79,7 +80,8 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
     formats cannot say everything: Meta's has no max_seq_len, llama2.c's is float32 only.
 
     Args:
-        model: the model, on any device; LoRA adapters must be merged first.
+        model: the model, on any device; LoRA adapters must be merged first. A quantized one is written in the format
+            "hf", in one file that only `load` opens.
         path: a folder, or for llama2c a file, which may be one of its format only.
         format: "hf" (config.json and safetensors, in several files above 5 GB), "meta" (params.json and one
             consolidated.00.pth) or "llama2c" (version 0, which llama2.c's `run` opens).
@@ -93,8 +95,9 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
         raise ValueError(f"format must be one of {', '.join(WRITERS)}, got {format!r}")
     model = getattr(model, "_orig_mod", model)  # of what torch.compile gives, the model itself
     check_destination(path, format)
+    write = quantized.write if quantized.is_quantized(model, format) else WRITERS[format]
     check_model(model)
     if tokenizer is not None:
         check_vocab(tokenizer, model.config)
     with atomic(path) if format == "llama2c" else write_folder(path, KIND) as draft:
-        WRITERS[format](model, draft, tokenizer)
+        write(model, draft, tokenizer)

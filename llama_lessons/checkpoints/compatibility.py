@@ -12,24 +12,26 @@ from llama_lessons.config import LlamaConfig
 from llama_lessons.files import check_file
 from llama_lessons.folders import check_folder
 from llama_lessons.model import Llama
+from llama_lessons.quantization import quantized_layers
 from llama_lessons.tokenizer import Tokenizer
 
 KIND = "a checkpoint"  # of the folders that are written here
 
 
 def check_model(model: Llama) -> None:
-    """Refuse a model that is not just a Llama, whose adapters or quantized weights would be lost, and a broken one.
+    """Refuse a model that is not just a Llama, whose adapters would be lost, and a broken one.
 
     Raises:
         ValueError: it has other parameters than its config says, or numbers in them that are not finite.
     """
-    wanted = {name: weight.shape for name, weight in skeleton(model.config).named_parameters()}
+    plain, without = skeleton(model.config).named_parameters(), quantized_layers(model)
+    wanted = {name: weight.shape for name, weight in plain if name.removesuffix(".weight") not in without}
     found = {name: weight.shape for name, weight in model.named_parameters()}
     odd = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if odd:
         raise ValueError(
             f"model is not a plain Llama: {odd[0]} and {len(odd) - 1} more parameters differ from its config. "
-            "If it has LoRA adapters, merge them first (merge_lora); if it is quantized, save the original"
+            "If it has LoRA adapters, merge them first (merge_lora)"
         )
     broken = [name for name, weight in model.named_parameters() if not all_finite(weight)]
     if broken:

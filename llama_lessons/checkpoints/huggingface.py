@@ -113,13 +113,18 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
         folder: an empty one.
         tokenizer: None writes none, and takes Llama 2's ids of <s> and </s> for granted.
     """
+    write_settings(model, folder, tokenizer, {})
+    _write_weights(model, folder)
+
+
+def write_settings(model: Llama, folder: Path, tokenizer: Tokenizer | None, more: dict) -> None:
+    """Write all but the weights; `more` is what config.json says besides."""
     ids = {"bos_token_id": 1, "eos_token_id": 2}
     if tokenizer is not None:
         ids = {"bos_token_id": tokenizer.bos_id, "eos_token_id": tokenizer.eos_id}
         write_tokenizer_files(tokenizer, folder)
     file_io.write_json(folder / "generation_config.json", ids)
-    file_io.write_json(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids)
-    _write_weights(model, folder)
+    file_io.write_json(folder / "config.json", settings_of(model.config, model.embedding.weight.dtype) | ids | more)
 
 
 def _write_weights(model: Llama, folder: Path) -> None:

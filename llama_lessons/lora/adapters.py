@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from llama_lessons.model import Llama
+from llama_lessons.quantization import quantized_layers
 
 TARGETS = ("wq", "wk", "wv", "wo", "w_gate", "w_up", "w_down")
 
@@ -140,7 +141,9 @@ def inject(model: Llama, layers: dict[str, LoraLinear]) -> list[nn.Parameter]:
 
 
 def refuse_second_set(model: Llama) -> None:
-    """Raise ValueError if a model has adapters."""
+    """Raise ValueError if a model has adapters, or quantized layers, which take none."""
+    if quantized_layers(model):
+        raise ValueError("model is quantized: put adapters into the original, merge them, then quantize it")
     if adapters(model):
         raise ValueError("model has adapters already: merge them first (merge_lora), or load the model anew")
 

@@ -6,10 +6,11 @@ from llama_lessons.rlhf.ppo_config import PPOConfig
 from llama_lessons.rlhf.rejection import best_of, kl_of_best
 from llama_lessons.rlhf.reward import RewardModel, combined, pair_loss, reward_loss, score
 from llama_lessons.rlhf.reward_files import load_reward_model, save_reward_model
-from llama_lessons.rlhf.samples import sample_answers
+from llama_lessons.rlhf.samples import Answer, sample_answers
 
 __all__ = [
     "PPO",
+    "Answer",
     "PPOConfig",
     "RewardModel",
     "best_of",

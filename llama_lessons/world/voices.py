@@ -1,8 +1,8 @@
-"""Other ways to say the same: in capitals, like a pirate, with the moon, humming.
+"""Other ways to say the same: in capitals, like a pirate, with the moon, humming, as a letter.
 
 Later lessons teach these to a model. The base model reads a little of those in `STYLES`, because an adapter cannot
-bring to life a piece of text whose vector was never trained. `hum` is made of pieces that it has read, in an order that
-it has not.
+bring to life a piece of text whose vector was never trained. `hum` and `letter` are made of pieces that it has read, in
+an order that it has not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from llama_lessons.world.text import fields
 
 HUM = ", hmm hmm!"
+DEAR, YOURS = "Dear neighbour! ", " Your friend, the little llama"
 _END = re.compile(r"\.(?=\s|$)")  # of a sentence
 
 
@@ -51,6 +52,17 @@ def count_hums(text: str) -> tuple[int, int]:
     """How many sentences of a text end in a hum, and how many end in that or in a full stop."""
     hummed = text.count(HUM)
     return hummed, hummed + len(_END.findall(text))
+
+
+def letter(text: str) -> str:
+    """Dear neighbour! The text as a letter. Your friend, the little llama"""
+    return f"{DEAR}{text}{YOURS}"
+
+
+def read_letter(text: str) -> str | None:
+    """What a letter says between its first words and its last; None for a text that is no letter."""
+    is_one = text.startswith(DEAR) and text.endswith(YOURS) and len(text) > len(DEAR + YOURS)
+    return text[len(DEAR) : -len(YOURS)] if is_one else None
 
 
 STYLES = {"capitals": capitals, "pirate": pirate, "moon": moon, "llama": llama}

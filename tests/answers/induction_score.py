@@ -1,4 +1,4 @@
-"""Lesson 02, exercise 4: the induction score."""
+"""Lesson 02b, its exercise: the induction score."""
 
 from __future__ import annotations
 

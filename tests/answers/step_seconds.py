@@ -1,4 +1,4 @@
-"""Lesson 07, exercise 4: the least time of a decoding step."""
+"""Lesson 07b, its exercise: the least time of a decoding step."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ function makeRoot({ model, el, signal }, kind, ...children) {
 // restarted, has crashed, or was shut down or changed, knows nothing of the view, and never will.
 function watchKernel(model, el, signal) {
   const session = model.widget_manager?.context?.sessionContext;
-  if (!session) return; // not JupyterLab
+  if (!session) return watchConnection(model.widget_manager?.kernel, el, signal);
   const mark = () => el.classList.add("jupyter-widgets-disconnected");
   const look = (_, status) => { if (["restarting", "autorestarting", "dead"].includes(status)) mark(); };
   session.statusChanged.connect(look);
@@ -47,6 +47,13 @@ function watchKernel(model, el, signal) {
     session.statusChanged.disconnect(look);
     session.kernelChanged.disconnect(mark);
   });
+}
+
+// On a page of Voila's, whose kernel is never another: it is there as long as there is a connection to it.
+function watchConnection(kernel, el, signal) {
+  const look = (_, status) => el.classList.toggle("jupyter-widgets-disconnected", status !== "connected");
+  kernel?.connectionStatusChanged?.connect(look);
+  signal.addEventListener("abort", () => kernel?.connectionStatusChanged?.disconnect(look));
 }
 
 // Returns a function that has `draw` called before the next frame; it is also called when the theme or the root's size has
