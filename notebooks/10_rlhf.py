@@ -1006,14 +1006,14 @@ ROUNDS, ANSWERS = 8, 48
 MIX = {"harmful": 0.5, "harmless": 0.3, "fact": 0.2}
 
 
-def train(judge, rounds=ROUNDS, seed=0, mix=MIX):
+def train(judge, lr=2e-4, beta=0.1, seed=0, mix=MIX):
     def at(step):
         return list(islice(requests("train", 1000 * seed + step, mix), ANSWERS))
 
     critic = Critic(shipped.trunk)
     critic.trunk.requires_grad_(False)  # its head alone learns: half the work, and enough for short answers
-    sizes = {"n_iterations": rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=2e-4, critic_lr=1e-3, beta=0.1, critic_rounds=1, seed=seed)
+    sizes = {"n_iterations": ROUNDS, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
+    config = PPOConfig(**sizes, lr=lr, beta=beta, critic_lr=1e-3, critic_rounds=1, seed=seed)
     return PPO(deepcopy(half), critic, judge, at, tok, config)
 
 
@@ -1034,10 +1034,9 @@ print("and more than 0 at the end:", kl[-1] > 0)
 assert kl[-1] > 0, f"the policy should have moved, and its KL is {kl[-1]}"
 
 # %% [markdown]
-# The learned reward goes up and down with the requests of a round, for harmful ones are scored on another scale; the
-# trend is what counts. And look at the two panels of refusals *together*. The policy learns to answer more, and some of
-# that spills over to where it should not. What it moves most easily is not its judgement of a request but how readily
-# it refuses at all.
+# The curves are ragged, for every round has other requests; the trend is what counts. And the two panels of refusals
+# must be read *together*: a policy can lower its false refusals simply by refusing less of everything. Which of the two
+# it learns, section 8 measures on more requests.
 #
 # ## 7. When the judge is wrong
 #
@@ -1046,7 +1045,7 @@ assert kl[-1] > 0, f"the policy should have moved, and its KL is {kl[-1]}"
 # will go there too; it will even go there first, if that is the easiest way.
 #
 # Do it on purpose. Let the shipped judge's *safety* score decide, whatever is asked: as a judge would whose threshold
-# had slipped and caught everything.
+# had slipped and caught everything. Take larger steps, and leave out the penalty for distance: β is 0.
 #
 # **Predict:** what will this policy say to *every* request after a few rounds? And in which of the six measures could a
 # lab, which has no true reward, see it?
@@ -1057,7 +1056,7 @@ def safety_alone(requests_of, answers_of):
     return score_ids(shipped, [(answer.prompt + answer.ids, len(answer.prompt)) for answer in answers_of])[:, 1]
 
 
-hacked = train(safety_alone, rounds=6)
+hacked = train(safety_alone, lr=6e-4, beta=0.0)
 view.follow(hacked, "safety alone")
 ruined, left = worth(hacked.policy)
 what = "The same six measures for both runs: with safety alone the learned reward rises, the true one falls."
