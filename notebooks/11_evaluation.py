@@ -346,11 +346,13 @@ for by, verdicts in told_apart.items():
     print(f"by {by}: {len(verdicts)} protocols, in {sum(verdicts)} of them best and worst differ by more than chance")
 
 # %% [markdown]
-# Ranks come and go with the protocol, and that is noise: a table of ranks without intervals would let you tell any
-# story you like. (Twelve tests, each of the best against the worst of three: one or two of them may pass by luck
-# alone.) It is not only a toy's trouble. When others measured Llama 1, three programs that all said "MMLU, five-shot"
-# gave the same models different scores, and put them into different orders; Hugging Face [told the
-# story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
+# By text all three models know everything and share the first place; the one from lesson 10 is first nowhere else. By
+# letter the first place goes back and forth between base and chat, and in none of the eight protocols do the best and
+# the worst differ by more than chance would make of it: a table of ranks without intervals would let you tell any story
+# you like. (Had one of the eight passed, it would prove little: of so many tests, each of the best against the worst of
+# three, one may pass by luck alone.) It is not only a toy's trouble. When others measured Llama 1, three programs that
+# all said "MMLU, five-shot" gave the same models different scores, and put them into different orders; Hugging Face
+# [told the story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
 #
 # ### Look at the errors
 # Before you believe a score, read what was wrong. Choose a protocol, and who was wrong; the slider goes through those
@@ -369,8 +371,9 @@ for name, sheet in sheets.items():
     print(f"{name:<5} gave {counts}; from the likeliest letter to the least {stable(mean_gap, 1)} nats, on average")
 
 # %% [markdown]
-# The letters lie close together, and which one wins has little to do with the question. Look at the counts: who gives
-# one letter nearly always has a habit, and scores what chance scores.
+# The letters lie close together, and which one wins has little to do with the question. Look at the counts: the model
+# from lesson 10 says A every time, the base model never B or D, the chat model never B. These are habits, and they
+# score what chance scores.
 #
 # ## 5. Why does it know the answer and not the letter?
 #
@@ -407,8 +410,9 @@ print("third: answers known after each block, of", len(exam.items[::2]), "questi
 # `A`, the one after `Answer:` is `▁A`, and to the model these are two words with little in common. (A curiosity: at the
 # start of a line even *Answer* begins with the piece `A`.) But in the view, reading the list's own token did not help.
 #
-# And the third: nothing, nothing, and then everything in the last two blocks. So on the way to the letter, the answer
-# is there when the model is already at its end: no block is left in which to look up where it stood.
+# And the third: after four of the six blocks little more than chance, and then nearly everything in the fifth and the
+# rest in the last. So on the way to the letter, the answer is there when the model is almost at its end: one block is
+# left, at most, in which to look up where it stood.
 #
 # ### Finding the letter, by itself
 # Make it easy: tell the answer. The list, then `The word is cub.`, then `Answer:`, in the very words of a game that
@@ -510,8 +514,8 @@ plain = multiple_choice(lettered, tok, exam, shots=0, by="letter")
 print("on MMLU's own sheet it is still near chance, below 0.45:", plain.accuracy < 0.45)
 
 # %% [markdown]
-# It moves, far and fast, in this layout. On MMLU's sheet nothing has moved. So which of the three changes did it? The
-# same training in all layouts takes some minutes (`python -m tools.letter_adapters`); the results lie in
+# It moves, far and fast, in this layout. On MMLU's sheet it stays near chance. So which of the three changes did it?
+# The same training in all layouts takes some minutes (`python -m tools.letter_adapters`); the results lie in
 # `data/tables/letter_adapters.csv`. MMLU's own lines were also trained with *two choices before four*, another remedy
 # that sounds right. **Predict:** which rows of the picture lie above chance?
 
@@ -724,9 +728,11 @@ for name, verdicts in judges.items():
     print(f"{name:<21} {reported}; right ones missed: {missed}, wrong ones let through: {passed}")
 
 # %% [markdown]
-# The strictest judge is useless: the model answers in sentences, as it was taught. If a judge's two error rates are
-# known, the share that it reports can be corrected: subtract what it lets through of the wrong ones, and stretch the
-# rest, (reported − lets through) / (finds − lets through), after Rogan and Gladen (1978). The same formula says that an
+# The strictest judge is useless: the model answers in sentences, as it was taught. The other two agree on every answer.
+# That does not clear the second: where no answer is wrong, none can be let through. And the checker's own zeros prove
+# nothing, for it is the truth that all three are held against. If a judge's two error rates are known, the share that
+# it reports can be corrected: subtract what it lets through of the wrong ones, and stretch the rest,
+# (reported − lets through) / (finds − lets through), after Rogan and Gladen (1978). The same formula says that an
 # erring judge shrinks every difference between two models, and so makes them look alike. Where the judge is a language
 # model, it may also like its own kind, or long answers, which no formula corrects.
 #
@@ -846,7 +852,7 @@ print("of", n_compared, "comparisons")
 # %% [markdown]
 # Nearly. For the 70B it holds in every column; at 7B and 34B MPT writes better code, which the paper itself says in its
 # text (section 2.3) and the announcement does not. And Llama 1's 33B is a tenth of a point ahead of the new 34B in
-# commonsense: by the last section, no difference at all. "On all benchmarks" is a sentence about the best model.
+# commonsense: by section 6, none that can be told from noise. "On all benchmarks" is a sentence about the best model.
 #
 # ### And the closed ones?
 # Table 4 has those whose weights nobody can load; their scores are those that their makers published, each by a
