@@ -1134,8 +1134,8 @@ for mix in ("balanced", "mostly harmful"):
 
 # %% [markdown]
 # The judge is the same, and right about nearly every single answer. But a policy that is never asked anything harmless
-# hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: as many harmless requests as
-# under the judge without the auxiliary loss.
+# hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: about as many harmless
+# requests as under the judge without the auxiliary loss.
 #
 # ### Three seeds, and what one may conclude
 # The three balanced runs differ in nothing but their dice. Each share is of the same held-out requests, and has an
