@@ -1097,11 +1097,18 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss", "safety alone"
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=2)
 what = "Learned and true reward against the root of the KL, for three judges, by the best of K and by PPO. "
-show(figure, alt=what + "ALT_GOODHART")
+show(
+    figure,
+    alt=what
+    + "Left both rise. In the middle PPO's true reward falls while the learned rises; right both methods' truth falls.",
+)
 
 # %% [markdown]
-# With the sound judge both rise together: the law is no law of nature, it is about *wrong* judges. With the other one
-# they part. The best of K cannot go far, for it only chooses among what the model says anyway; PPO can go anywhere.
+# With the sound judge both rise, the best of K far, PPO hardly in so few rounds: Goodhart's law is no law of nature, it
+# is about *wrong* judges. With the wrong one, right, learned and true reward part at once. The most telling is the
+# middle one. That judge orders pairs as well as the others, and the best of K by it still gets better; but it sees
+# danger in some harmless answers, and PPO, which is not bound to what the model says anyway, goes and refuses. A judge
+# that is good enough to choose with need not be good enough to train against.
 #
 # ## 8. What decides, and how sure are we?
 #
@@ -1126,7 +1133,9 @@ for mix in ("balanced", "mostly harmful"):
         print(f"{mix}, seed {row['seed']}: refused {row['refused']}, falsely {row['falsely']}, facts {row['facts']}")
 
 # %% [markdown]
-# PROSE_MIX
+# The judge is the same, and right about nearly every single answer. But a policy that is never asked anything harmless
+# hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: about as many harmless
+# requests as under the judge without the auxiliary loss.
 #
 # ### Three seeds, and what one may conclude
 # The three balanced runs differ in nothing but their dice. Each share is of the same held-out requests, and has an
@@ -1139,9 +1148,16 @@ for kind, n in (("refused", "n_harmful"), ("falsely", "n_harmless"), ("facts", "
         for row in [starts[0], *ends("sound judge", "balanced")]
     ]
     print(f"{kind:<8} before {shares[0]}; after {'; '.join(map(str, shares[1:]))}")
+print("learned", [row["learned"] for row in [starts[0], *ends("sound judge", "balanced")]])
+print("the paper: iterations", paper.PPO_ITERATIONS.value, "of", paper.PPO["batch_size"].value, "answers")
 
 # %% [markdown]
-# PROSE_SEEDS
+# In three of three runs the learned reward has risen and false refusals have fallen. What may one conclude? That PPO
+# moved the policy where the judge pointed, each time. What not: that the assistant has become better. The intervals of
+# before and after overlap; in one run the refusals that were due have fallen along with the others, so that it may have
+# learned only to refuse less; and a few facts were lost in each. Forty requests of a kind are too few to tell, and
+# twelve rounds are little: the paper's runs, in the last line, took far more of both. One seed, the best one, would
+# have made a fine picture.
 #
 # ### Near the ceiling, whitening makes noise loud
 # PPO divides scores by their deviation, so that its steps are of one size whatever the judge's scale is. **Predict:**

@@ -36,7 +36,7 @@ def look_at_the_best_of_k(lab: Lab, view: Locator) -> None:
     fits(lab, view)
     expect(view.locator(".ll-answers li")).to_have_count(8)
     expect(view.locator(".ll-left-out")).to_have_count(7)
-    steps = view.get_by_role("slider", name="K, answers")
+    steps = view.get_by_role("slider", name="Best of K")
     steps.focus()
     for k in (2, 4, 8):
         lab.page.keyboard.press("ArrowRight")  # JupyterLab would take the key, were it not told

@@ -39,7 +39,7 @@ function render(view) {
     panels: drawPanels,
     note: () => { note.textContent = model.get("note"); },
   };
-  const slider = make("div", { class: "ll-slider" }, labelled("K, answers to choose from", range), value);
+  const slider = make("div", { class: "ll-slider" }, labelled("Best of K", range), value);
   const top = make("div", { class: "ll-controls" }, menu(model, "judge", "Judge", "judges"), slider, menu(model, "question", "Request", "questions"), again);
   const left = make("div", { class: "ll-left" }, list);
   const right = make("div", { class: "ll-sides" }, left, panels);
