@@ -51,7 +51,7 @@ def _logits(seed: int, rows: int, places: int, vocabulary: int) -> Tensor:
 LETTER_EXAMPLES = [  # logits, lengths, letters
     (_logits(11, 3, 6, 9), [4, 6, 2], [5, 2, 7, 3]),
     (_logits(12, 5, 7, 11), [7, 3, 5, 1, 4], [8, 1, 10, 4]),
-    (_logits(13, 4, 5, 12), [2, 3, 5, 4], [6, 9, 3]),
+    (_logits(13, 4, 6, 12), [2, 3, 5, 4], [6, 9, 3]),
     (_logits(14, 6, 4, 8), [3, 1, 2, 4, 3, 2], [7, 2]),
 ]
 
