@@ -30,7 +30,8 @@ from tests.lab_server import serve
 from tools.my_lessons import complete
 from tools.notebook_files import read_source, sources
 
-LAPTOP = {"width": 1366, "height": 768}  # pixels
+LAPTOP, ZOOMED = {"width": 1366, "height": 768}, {"width": 911, "height": 512}  # pixels; at 100 and at 150 %
+SHOTS = work_dir() / "screenshots"
 STATED = 210  # MB that README.md says a visitor takes
 [SOURCE] = sources(["demo"])
 YOUNG = {
@@ -133,6 +134,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
     """A browser, and the address where the learner's copy of the page is served."""
     home = tmp_path_factory.mktemp("voila")
     complete([SOURCE], home / "my_lessons")
+    SHOTS.mkdir(exist_ok=True)
     expect.set_options(timeout=PATIENCE * 1000)
     words = [str(home / "my_lessons/demo.ipynb"), "--Voila.config_file_paths=tools/voila", "--no-browser"]
     with sync_playwright() as playwright:
@@ -176,7 +178,7 @@ def wait_until_gone(visitor: Visitor, process: str) -> None:
 def test_a_question_about_the_valley_gets_its_answer_piece_by_piece(visitor: Visitor):
     page = visitor.page
     expect(page.get_by_text("It knows only the Valley")).to_be_visible()
-    page.screenshot(path=work_dir() / "screenshots" / "demo.png")
+    page.screenshot(path=SHOTS / "voila_demo.png")
     page.evaluate(WATCH)
     [asked, [who, answer]] = visitor.ask("What is a baby cat called?")
     assert asked == ["You", "What is a baby cat called?"]
@@ -187,7 +189,11 @@ def test_a_question_about_the_valley_gets_its_answer_piece_by_piece(visitor: Vis
     page.get_by_text("The tokens that the model read").click()
     expect(page.locator(".ll-tokens .ll-chip").last).to_have_text("</s>")
     expect(page.locator(".ll-tokens .ll-chip.ll-new").first).not_to_have_text("<s>")
-    page.screenshot(path=work_dir() / "screenshots" / "demo_answered.png")
+    page.screenshot(path=SHOTS / "voila_demo_answered.png")
+    page.set_viewport_size(ZOOMED)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing is cut
+    page.locator(".ll-chat-box").scroll_into_view_if_needed()
+    page.screenshot(path=SHOTS / "voila_demo_150.png")
 
 
 def test_scripts_and_tags_in_a_message_are_text_and_do_no_harm(visitor: Visitor):
