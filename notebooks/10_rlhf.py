@@ -1111,12 +1111,11 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss", "safety alone"
         axes.plot(root, [float(row["true"]) for row in points], style, color="#0072B2", label=f"{method}: true")
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=2)
-what = "Learned and true reward against the root of the KL, for three judges, by the best of K and by PPO. "
-show(
-    figure,
-    alt=what
-    + "Left both rise. In the middle PPO's true reward falls while the learned rises; right both methods' truth falls.",
+what = (
+    "Learned and true reward against the root of the KL, three judges. The learned one rises everywhere. The true one, "
+    "left: rises for the best of K, flat for PPO; middle: rises a little, falls for PPO; right: falls for both."
 )
+show(figure, alt=what)
 
 # %% [markdown]
 # With the sound judge both rise, the best of K far, PPO hardly in so few rounds: Goodhart's law is no law of nature, it
