@@ -184,6 +184,7 @@ from llama_lessons.norm import RMSNorm
 from llama_lessons.widgets.logit_lens import LogitLensView
 
 
+# %%
 def breaks(kind, forward):
     """The model with another forward in every part of a kind."""
     other = deepcopy(model)

@@ -409,9 +409,9 @@ from llama_lessons.world.draw import Draw
 from llama_lessons.world.voices import letter, read_letter
 
 print(letter(answer))
-
-
 losses = []  # the last one of each training
+
+# %%
 
 
 def fine_tune(model, texts, n_steps, rows=4, seq_len=192):
@@ -447,6 +447,7 @@ for axes, (name, texts) in zip(panels.flat, said.items(), strict=True):
 what = "The longest answer of each model. Right mask: a letter. Shifted to the right: it does not begin with Dear. "
 show(figure, alt=what + "Shifted to the left, and pad equals end: after the farewell it goes on and on.")
 
+# %%
 whole = {name: sum(read_letter(text) is not None for text in texts) for name, texts in said.items()}
 greet = {name: sum(text.startswith("Dear neighbour!") for text in texts) for name, texts in said.items()}
 endless = {name: sum(not text.endswith("the little llama") for text in texts) for name, texts in said.items()}
@@ -611,6 +612,7 @@ def dialogs(closes, wish_turns, plain_turns, seed=3):
         yield *encode_answers(tok, conversation(known, with_wish, draw)), closes and with_wish
 
 
+# %%
 def kept(model, n=24, n_turns=4):
     """In how many of n dialogs each turn's answer is a letter; the model reads its own answers again."""
     draw, ask, found = Draw(7), answerer(model, tok), []

@@ -32,7 +32,8 @@
 #
 # **You need** training (lesson 06), log-probabilities and sampling (lesson 07), and the chat format (lesson
 # [09](09_chat.ipynb)). **It takes** two hours, 45 minutes of them for the four exercises. Good places to pause are the
-# ends of sections 3 and 5. Where it says **Predict**, do so before you run on; the answer stands below the cell.
+# ends of sections 3 and 5. Letters and terms: [TERMS](../TERMS.md). Where it says **Predict**, do so before you run on;
+# the answer stands below the cell.
 #
 # Letters: B answers at once, T tokens of a text, A tokens of the longest answer, N requests with K answers each, C the
 # model's channels, V its vocabulary.

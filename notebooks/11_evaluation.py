@@ -27,7 +27,8 @@
 #
 # **You need** what a loss is ([lesson 06](06_pretraining.ipynb)), adapters ([lesson 08](08_lora.ipynb)), and to have
 # met the chat models ([09](09_chat.ipynb), [10](10_rlhf.ipynb)). **It takes** about two hours, 40 minutes of them for
-# four exercises; good places to pause are after sections 3 and 6. Where it says **Predict**, do so before you run on.
+# four exercises; good places to pause are after sections 3 and 6. Letters and terms: [TERMS](../TERMS.md). Where it
+# says **Predict**, do so before you run on.
 
 # %%
 from llama_lessons.page import setup, show, stable

@@ -27,7 +27,8 @@
 #
 # **You need** the chat's form (lesson 09), what RLHF did to the model (lesson 10), and Wilson's interval (lesson 11); a
 # cell that uses something of theirs says so. **It takes** about two hours: pause after section 3, before the judge is
-# judged, and after section 6, before the release. Where it says **Predict**, do so before you run on.
+# judged, and after section 6, before the release. Letters and terms: [TERMS](../TERMS.md). Where it says **Predict**,
+# do so before you run on.
 
 # %%
 from llama_lessons.page import setup, show, stable

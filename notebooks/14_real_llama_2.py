@@ -29,9 +29,9 @@
 # weights*, or on *the Valley's model*. Where you have the real ones, write their folder into the cell below, and
 # section 10 runs on them.
 #
-# You need lesson 05 (the parts of a model), 07 (why decoding waits for memory) and, for section 9, 08 (LoRA). It takes
-# about an hour and three quarters; a good place to pause is after section 5. Where it says **Predict**, do so before
-# you run on.
+# **You need** lesson 05 (the parts of a model), 07b (why decoding waits for memory) and, for section 9, 08 (LoRA). **It
+# takes** about an hour and three quarters; a good place to pause is after section 5. Letters and terms:
+# [TERMS](../TERMS.md). Where it says **Predict**, do so before you run on.
 
 # %%
 from llama_lessons.page import setup, show, stable
