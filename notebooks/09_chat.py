@@ -681,18 +681,14 @@ for quality, n in [("good", n) for n in sizes] + [("half untrue", 1024), ("half 
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.8))
-places = range(len(sizes))
+places, careless = range(len(sizes)), [len(sizes) + 0.3, len(sizes) + 1.9]
 for column, style, name in (("letters", "o-", "is a letter"), ("true", "s--", "says the truth")):
-    axes.plot(places, [mean(column, "good", n) for n in sizes], style, label=name)
-    careless = [mean(column, quality, 1024) for quality in ("half untrue", "half no letters")]
-    axes.plot(
-        [len(sizes) + 0.3, len(sizes) + 1.3], careless, style[0], color=axes.lines[-1].get_color(), fillstyle="none"
-    )
-axes.set_xticks(
-    [*places, len(sizes) + 0.3, len(sizes) + 1.3], [*sizes, "1024,\nhalf untrue", "1024, half\nno letters"], fontsize=9
-)
+    [line] = axes.plot(places, [mean(column, "good", n) for n in sizes], style, label=name)
+    heights = [mean(column, quality, 1024) for quality in ("half untrue", "half no letters")]
+    axes.plot(careless, heights, style[0], color=line.get_color(), fillstyle="none")
+axes.set_xticks([*places, *careless], [*sizes, "1024, half\nuntrue", "1024, half\nno letters"], fontsize=9)
 axes.set(xlabel="different examples", ylabel="share of answers", ylim=(-0.03, 1.05))
-axes.legend(frameon=False, loc="center")
+axes.legend(frameon=False, loc="lower right")
 what = "Share of answers that are letters, and of those that say the truth, against the number of examples. "
 what += "Letters rise from 0 to nearly 1 with 16. The "
 what += "truth falls to less than half of the base model's with one example, and is back with some hundreds."
@@ -706,8 +702,9 @@ show(figure, alt=what)
 # examples must be good and *different* rather than many. A thousand of which every second one is untrue cost a good
 # part of the truth: the model learns to make things up.
 #
-# The other carelessness seems to do no harm, half of the examples without the form and all answers letters. Do not
-# trust that: the likeliest token wins (lesson 07), here *Dear* with a little more than half. Dice would draw both.
+# The other carelessness seems to do no harm: half of the examples lack the form, and all answers are letters. Do not
+# trust that. Of two forms that are about as likely, the likelier one wins every time (lesson 07); dice would show the
+# other.
 #
 # ## 6. What does *it* mean?
 #
@@ -806,7 +803,7 @@ figure, axes = plt.subplots(figsize=(7, 2.8))
 for (name, counts), style in zip(list(obeyed.items())[2:], ("s--", "o-", "^:"), strict=True):
     axes.plot(range(1, 5), [100 * n / 24 for n in counts], style, label=name)
 axes.set(xticks=range(1, 5), xlabel="turn", ylabel="wish kept, % of 24 dialogs", ylim=(-3, 105))
-axes.legend(frameon=False, loc="center left", fontsize=9)
+axes.legend(frameon=False, loc="center right", fontsize=9)
 what = (
     "Share of dialogs in which the wish is kept, turn by turn. The control falls from nearly all in turn 1 to almost "
 )
