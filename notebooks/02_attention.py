@@ -681,7 +681,6 @@ def solved_mask(n_new, n_all):
 check_mask(solved_mask)
 
 # %% [markdown]
-#
 # ## What you have, and where it goes
 #
 # - Attention: score every pair by query and key, make weights by a softmax, mix the values.

@@ -44,6 +44,9 @@ _ = torch.set_grad_enabled(False)  # we look at a model; lesson 06 trains one
 model = load(data_path("checkpoints/base"), dtype=torch.float32)
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
 config = model.config
+sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
+
+# %%
 stories = [story.text for story in islice(make_documents(505, {"story": 1.0}), 4)]  # a seed that training never had
 held_out = torch.tensor([tok.encode(story)[:101] for story in stories])  # (B, T + 1)
 
@@ -57,7 +60,6 @@ def loss(model):
     return cross_entropy(model(held_out[:, :-1]).flatten(0, 1), held_out[:, 1:].flatten()).item()
 
 
-sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
 print(config.n_layers, "layers; loss on four stories", stable(loss(model), 1), "nats a token")
 
 # %% [markdown]

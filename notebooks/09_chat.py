@@ -411,9 +411,8 @@ from llama_lessons.world.voices import letter, read_letter
 print(letter(answer))
 losses = []  # the last one of each training
 
+
 # %%
-
-
 def fine_tune(model, texts, n_steps, rows=4, seq_len=192):
     model, config = deepcopy(model), TrainConfig(n_steps=n_steps, peak_lr=1e-3, warmup_steps=3)
     trainer = Trainer(model, config, lambda step: pack_whole(texts, rows, seq_len, tok.eos_id))
