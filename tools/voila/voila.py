@@ -22,7 +22,7 @@ c.VoilaConfiguration.extension_allowlist = [  # of JupyterLab's, what draws view
 c.Voila.tornado_settings = {"disable_check_xsrf": True}  # Voila sends no such mark, and so refuses to end a process
 c.VoilaConfiguration.show_tracebacks = True  # the reader of a page that fails is its author
 
-# A page that is closed ends its process itself. This ends those of browsers that crashed or lost the network. It is why no
-# process is made ahead (preheat_kernel): one that had waited long could be ended in the moment before its page connects.
+# A page that is closed ends its process itself. This ends those of browsers that crashed or lost the network. It is why
+# no process is made ahead (preheat_kernel): one that had waited long could be ended just before its page connects.
 c.MappingKernelManager.cull_idle_timeout = 600  # seconds
 c.MappingKernelManager.cull_interval = 60
