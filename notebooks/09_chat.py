@@ -932,8 +932,15 @@ ChatBox(
 
 # %% [markdown]
 # The box is also a web page: `make demo` serves it, as the two smaller of Meta's chat models could be tried on one when
-# they were announced.
-#
+# they were announced. What lies in `work/09_chat` is in its menu too, so keep your model there:
+
+# %%
+from llama_lessons.checkpoints import save
+from llama_lessons.files import work_dir
+
+save(ghost, work_dir() / "09_chat", tokenizer=tok)
+
+# %% [markdown]
 # ## What you have, and where it goes
 #
 # - A base model that has read chats answers; fine-tuning makes it do what is wanted, every time.

@@ -132,6 +132,9 @@ PAGES = {  # lesson -> its cells; each makes one view
         "from llama_lessons.widgets.obedience import ObedienceView\n"
         "ObedienceView({'base': model, 'once more': model}, tok, 'Mention the moon.',\n"
         "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
+        "from llama_lessons.chat import ChatSession\n"
+        "from llama_lessons.widgets.chat_box import ChatBox\n"
+        "ChatBox({'one': ChatSession(model, tok)})",
     ],
     "12_release": [
         "from llama_lessons.evaluation import Score\n"
