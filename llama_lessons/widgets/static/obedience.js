@@ -37,9 +37,12 @@ function render(view) {
   function draw() {
     table.removeAttribute("aria-busy");
     note.textContent = model.get("note");
-    const heads = ["turn", "asked (then press Enter)", ...model.get("names")].map((name) => make("th", { scope: "col" }, name));
-    const rows = model.get("turns").map((cells, k) =>
-      make("tr", {}, make("th", { scope: "row" }, String(k + 1)), make("td", { class: "ll-asked" }, boxes[k]), ...cells.map(cell)));
+    const names = model.get("names");
+    const heads = ["turn", ...names].map((name) => make("th", { scope: "col" }, name));
+    const rows = model.get("turns").flatMap((cells, k) => [
+      make("tr", { class: "ll-asked" }, make("th", { scope: "row", rowspan: 2 }, String(k + 1)), make("td", { colspan: names.length }, boxes[k])),
+      make("tr", {}, ...cells.map(cell)),
+    ]);
     const here = boxes.indexOf(document.activeElement); // drawing anew must not take the cursor away
     table.replaceChildren(make("tr", {}, ...heads), ...rows);
     if (here >= 0) boxes[here].focus();
@@ -47,7 +50,7 @@ function render(view) {
 
   for (const trait of ["wish", "questions"]) model.on(`change:${trait}`, fill);
   for (const trait of ["turns", "note"]) model.on(`change:${trait}`, draw);
-  const controls = make("div", { class: "ll-wish-controls" }, labelled("The wish, in the system line (then press Enter)", wish), layer, reset);
+  const controls = make("div", { class: "ll-wish-controls" }, labelled("The wish, in the system line (press Enter here, or after a question)", wish), layer, reset);
   const legend = make("p", { class: "ll-faint" }, "✓ keeps the wish, ✗ does not. Bars: attention that the beginning of the answer pays to the wish, and to the model's own earlier answers; of each, in the head where it is largest.");
   makeRoot(view, "ll-obedience", controls, note, table, legend);
   fill();
@@ -57,7 +60,7 @@ function render(view) {
 function cell({ answer, kept, wish, own }) {
   const verdict = make("b", { class: kept ? "ll-kept" : "ll-lost" }, kept ? "✓ " : "✗ ");
   const said = make("p", { class: "ll-said" }, verdict, answer || "(nothing)");
-  return make("td", {}, said, gauge("wish", wish), gauge("own", own));
+  return make("td", {}, said, make("div", { class: "ll-looks" }, gauge("wish", wish), gauge("own", own)));
 }
 
 function gauge(name, share) {
