@@ -41,7 +41,7 @@ def see_the_board(lab: Lab, view: Locator) -> None:
 
 def choose(lab: Lab, view: Locator) -> None:
     view.get_by_role("combobox", name="Put as").select_option("system line: Talk like a pirate.")
-    expect(view.get_by_label("System line")).to_have_value("Talk like a pirate.")
+    expect(view.get_by_role("textbox", name="System line")).to_have_value("Talk like a pirate.")
     expect(view.locator(".ll-replies")).to_contain_text("Arr!")
     view.get_by_role("combobox", name="Put as").select_option("first words: It is hidden")
     expect(view.get_by_label("First words of the answer")).to_have_value("It is hidden")

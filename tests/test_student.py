@@ -17,7 +17,7 @@ from tools import make_student
 from tools.make_student import student_edition, write
 from tools.notebook_files import read_source, sources
 
-SOURCES = [source for source in sources() if source.stem != "demo"]  # which has no exercise
+SOURCES = [source for source in sources() if 'tags=["exercise"]' in source.read_text(encoding="utf-8")]
 each_lesson = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 

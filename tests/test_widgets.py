@@ -127,7 +127,7 @@ def test_every_view_of_a_lesson_is_looked_at_in_a_browser():
     names = {kind.__name__ for kind in kinds()}
     shown = {path.stem: called(path.read_text(encoding="utf-8")) & names for path in sources()}
     tried = {lesson: called("\n".join(cells)) & names for lesson, cells in PAGES.items()}
-    assert shown == tried, "put the view into tests/view_pages.py"
+    assert {lesson: views for lesson, views in shown.items() if views} == tried, "put the view into tests/view_pages.py"
 
 
 def test_a_view_is_shown_as_a_note_a_still_picture_and_the_live_view(tokenizer: Tokenizer, monkeypatch):

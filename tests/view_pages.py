@@ -86,6 +86,8 @@ PAGES = {  # lesson -> its cells; each makes one view
         "AttentionView([torch.full((1, 3, 3), 0.5).tril()[None]], ['the', 'llama', 'hums'])",
     ],
     "02b_heads": [
+        "from llama_lessons.widgets.attention import AttentionView\n"
+        "AttentionView([torch.full((1, 3, 3), 0.5).tril()[None]], ['the', 'llama', 'hums'])",
         "from llama_lessons.widgets.attention_live import LiveAttention\n"
         "LiveAttention(model, tok, [sentence, 'Luis and Clara walked'], max_new_tokens=5)",
     ],
