@@ -37,6 +37,8 @@
 from llama_lessons.page import setup, show, stable
 
 setup()
+import math
+
 import torch
 
 from llama_lessons.checkpoints import load
@@ -506,9 +508,6 @@ check_quantized_gb(my_quantized_gb)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 # Solution of exercise 3: click to unfold
-import math
-
-
 def solved_quantized_gb(config, bits, group):
     def matrix(rows, columns):
         return rows * math.ceil(columns / group) * (group * bits / 8 + 2)
