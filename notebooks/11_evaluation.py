@@ -204,8 +204,8 @@ print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).me
 # %% [markdown]
 # The same model and the same text, and four perplexities. With the smallest stride every token but the book's first few
 # has read at least 55 others, and the number is the lowest of the three; it took nearly eight times the work. A longer
-# window helps again, because a name that stands further back can now be seen. So "perplexity on a book" needs three things beside it:
-# tokenizer, window, stride.
+# window helps again, because a name that stands further back can now be seen. So "perplexity on a book" needs three
+# things beside it: tokenizer, window, stride.
 #
 # ## 3. An exam with choices: MMLU's protocol
 #
