@@ -39,7 +39,7 @@ function render(view) {
     step.max = ranks.length - 1;
     step.value = model.get("step");
     rank.textContent = ranks[model.get("step")];
-    stops.textContent = `trained at rank ${ranks.join(", ")}`;
+    stops.textContent = `ranks: ${ranks.join(", ")}`;
     step.setAttribute("aria-valuetext", `rank ${rank.textContent}`);
   }
 

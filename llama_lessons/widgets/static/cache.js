@@ -133,7 +133,7 @@ function render(view) {
   );
   const player = make("div", { class: "ll-player" }, labelled("Step", range), back, play, next);
   const cells = legend(["ll-prefill", "key (upper half)"], ["ll-value", "value (lower half)"], ["ll-fresh", "new in this step"], ["ll-end", "end of what is read"]);
-  const work = legend(["", "Tokens computed in each step:"], ["ll-prefill", "prefill"], ["ll-decode", "decoding"], ["ll-again", "computed again, without a cache"]);
+  const work = legend(["", "Tokens in each step:"], ["ll-prefill", "prefill"], ["ll-decode", "decoding"], ["ll-again", "computed again, without a cache"]);
   const steps = make("div", { class: "ll-work" }, work, strip);
   const side = [field("prompt", "Your text", { maxlength: 400 }), controls, player, meters];
   const cache = make("div", {}, says, beside(side, [text, cells, grid, info, steps]));
