@@ -36,7 +36,7 @@ function render(view) {
     picture.replaceChildren(
       ...grid(model, place),
       ...model.get("levels").map((level) => levelLine(level, place)),
-      ...model.get("samples").map((sample, number) => mark(sample, number, place)),
+      ...model.get("samples").map((sample, number, all) => mark(sample, number, all, place)),
       ...runs.map((run, number) => curve(run, number, place)),
       ...levelNames(model.get("levels"), place),
       ...(steps.length ? [cursor(steps[k], place)] : []),
@@ -111,9 +111,10 @@ function levelNames(levels, { em, x, y }) {
   });
 }
 
-function mark({ tokens }, number, { em, x, y }) {
+function mark({ tokens }, number, all, { em, x, y }) {
+  const below = all.slice(0, number).filter((sample) => sample.tokens === tokens).length; // marks at the same place
   const line = svg("line", { class: "ll-mark", x1: x(tokens), x2: x(tokens), y1: y(0), y2: y(Infinity) });
-  return svg("g", {}, line, svg("text", { x: x(tokens) + 0.3 * em, y: y(0) - 0.4 * em }, String(number + 1)));
+  return svg("g", {}, line, svg("text", { x: x(tokens) + 0.3 * em, y: y(0) - (0.4 + below) * em }, String(number + 1)));
 }
 
 // A pen that lifts where the loss is no number.
