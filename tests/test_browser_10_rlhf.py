@@ -52,7 +52,7 @@ def look_at_the_best_of_k(lab: Lab, view: Locator) -> None:
     expect(view.locator(".ll-best .ll-score")).to_have_text(f"{max(scores):.2f}")
     view.get_by_role("combobox", name="Request").select_option(index=20)
     lab.photograph(view, "longest")
-    view.get_by_role("button", name="Start again").click()
+    view.get_by_role("button", name="Reset").click()
     expect(steps).to_have_attribute("aria-valuetext", "best of 1")
     expect(view.get_by_role("combobox", name="Judge")).to_have_value("the reward model")
 

@@ -57,7 +57,7 @@ def attack(lab: Lab, view: Locator) -> None:
     expect(view.locator(".ll-tally")).to_contain_text(re.compile("1 tried; not declined by"))
     expect(view.locator("img")).to_have_count(0)
     lab.photograph(view, "own")
-    view.get_by_role("button", name="Start again").click()
+    view.get_by_role("button", name="Reset").click()
     expect(view.locator(".ll-tally")).to_have_text("None yet.")
     said(view)
 

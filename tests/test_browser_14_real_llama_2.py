@@ -49,7 +49,7 @@ def use_the_view(lab: Lab, view: Locator) -> None:
     expect(note).to_contain_text("Llama 2 70B on H200")
     view.get_by_label("Tokens in each text").fill("64")
     expect(note).to_contain_text("64 texts of 64 tokens")
-    view.get_by_role("button", name="As at the start").click()
+    view.get_by_role("button", name="Reset").click()
     expect(note).to_contain_text(at_first)
     expect(slider).to_have_value("1")
 

@@ -1,7 +1,8 @@
-"""Every view in a window full of lessons, after a reload, in both themes, and once its kernel is gone."""
+"""Every view in a window full of lessons, on a projector, enlarged, after a reload, in both themes, and without a kernel."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,36 +11,24 @@ from playwright.sync_api import Browser, Locator, expect
 
 from llama_lessons.files import work_dir
 from tests.browser import IN_FRONT, Lab
+from tests.view_looks import CHANGE, FILLS, FIT, LOOK, SAYS, STANDS_AT
 from tests.view_pages import PAGES, write_page
 
-LAPTOP = {"width": 1366, "height": 768}  # pixels
+LAPTOP = {"width": 1366, "height": 768}  # pixels; a projector has as many
+ROOM = 650  # of the 768, what JupyterLab leaves to a view
+ENLARGED = {side: round(pixels / 1.5) for side, pixels in LAPTOP.items()}  # what is left of it at a zoom of 150 %
+PRESENT = "window.jupyterapp.commands.execute('application:toggle-presentation-mode')"
 VIEWS = [(lesson, k) for lesson, cells in PAGES.items() for k in range(len(cells))]
 RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
 SAVE = "window.jupyterapp.commands.execute('docmanager:save')"
 KERNEL = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 CRASH = f"() => {{ {KERNEL}.requestExecute({{ code: 'import os; os._exit(1)' }}); }}"
 SHUT_DOWN = "window.jupyterapp.serviceManager.sessions.shutdownAll()"
-# What a view looks like: a line for each node that is drawn, with its place, size and style, and a canvas's pixels.
-LOOK = """root => {
-  const said = ['color', 'background', 'border', 'font', 'textAlign', 'textDecoration', 'whiteSpace', 'opacity',
-    'padding', 'margin', 'display', 'gap', 'stroke', 'strokeWidth', 'strokeDasharray', 'fill', 'boxShadow', 'cursor'];
-  const hash = text => [...text].reduce((sum, letter) => (31 * sum + letter.charCodeAt(0)) | 0, 0);
-  const of = (style, names) => names.map(name => `${name}: ${style[name]}`);
-  const { x, y } = root.getBoundingClientRect();
-  return [root, ...root.querySelectorAll('*')].filter(node => node.getClientRects().length).map(node => {
-    const box = node.getBoundingClientRect();
-    const place = [box.x - x, box.y - y, box.width, box.height].map(value => value.toFixed(1));
-    const pixels = node.localName === 'canvas' ? hash(node.toDataURL()) : '';
-    return [node.localName, node.getAttribute('class'), ...place, node.scrollLeft, pixels,
-      ...of(getComputedStyle(node), said), ...of(getComputedStyle(node, '::before'), ['content', 'background'])];
-  }).map(line => line.join(' | '));
-}"""
-SAYS = "roots => roots.map(root => getComputedStyle(root, '::before').content)"  # above each view
 DEAD = '"The kernel that drew this view is gone. Run this cell again to bring it back to life."'
 # In place of views whose kernel is gone: what is to be seen of each output.
 SEEN = """cells => cells.map(cell => [...cell.querySelectorAll('.jp-OutputArea-output')]
   .filter(output => output.getClientRects().length)
-  .map(output => output.querySelector('table, img')?.localName ?? output.innerText.trim()))"""
+  .map(output => output.querySelector('table, img, ul')?.localName ?? output.innerText.trim()))"""
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +60,11 @@ def live(window: Lab, folder: Path) -> dict[str, dict]:
         window.page.evaluate(SAVE)
     window.visit(next(iter(PAGES)))
     looks["together"] = tour(window)
+    looks["fit, light"] = fits(window)
+    looks["frame"] = use_frames(window)
     window.change_theme("Dark")
     looks["dark"] = tour(window, "dark")
+    looks["fit, dark"] = fits(window)
     window.visit(next(iter(PAGES)))
     looks["dark, reloaded"] = tour(window)
     looks["restarted"], looks["gone"] = {}, {}
@@ -113,6 +105,54 @@ def seen(window: Lab, lesson: str, picture: str = "") -> dict:
     return found
 
 
+def fits(window: Lab) -> dict:
+    """How each view fits a projector's window, and one that shows everything half as large again."""
+    found = {}
+    for size in (LAPTOP, ENLARGED):
+        window.page.set_viewport_size(size)
+        for lesson in PAGES:
+            window.show(lesson)
+            window.page.wait_for_timeout(300)  # canvases are drawn anew
+            for k, fit in enumerate(window.page.locator(f"{IN_FRONT} .ll-view").evaluate_all(FIT)):
+                found[lesson, k, size["width"]] = fit
+    window.page.set_viewport_size(LAPTOP)
+    return found
+
+
+def use_frames(window: Lab) -> dict:
+    """Change something in each view, reset it, and let it fill the screen, by keyboard; whether each did as it should."""
+    found = {}
+    for lesson in PAGES:
+        window.show(lesson)
+        for k, view in enumerate(window.page.locator(f"{IN_FRONT} .ll-view").all()):
+            found[lesson, k] = [*goes_back(view), *fills_the_screen(view)]
+    return found
+
+
+def goes_back(view: Locator) -> tuple[bool, bool]:
+    """Whether a view's controls changed, and came back when it was reset."""
+    first = view.evaluate(STANDS_AT)
+    view.evaluate(CHANGE)
+    changed = view.evaluate(STANDS_AT) != first
+    view.page.wait_for_timeout(200)  # as a hand would take
+    view.get_by_role("button", name="Reset", exact=True).click()
+    back = f"([root, first]) => JSON.stringify(({STANDS_AT})(root)) === first"
+    view.page.wait_for_function(back, arg=[view.element_handle(), json.dumps(first, ensure_ascii=False, separators=(",", ":"))])
+    return changed, view.evaluate(STANDS_AT) == first
+
+
+def fills_the_screen(view: Locator) -> tuple[bool, bool]:
+    """Whether a view fills the screen when the keyboard asks for it, and gives it back."""
+    view.get_by_role("button", name="Full screen").focus()
+    view.page.keyboard.press("Enter")  # JupyterLab would take the key, were it not told
+    leave = view.get_by_role("button", name="Leave full screen")
+    expect(leave).to_be_focused()
+    fills = view.evaluate(FILLS) == [0, 0]
+    view.page.keyboard.press("Escape")
+    expect(leave).to_have_count(0)
+    return fills, view.evaluate(FILLS) is False
+
+
 def said(window: Lab) -> list[str]:
     """What stands above each view of the page in front."""
     return window.page.locator(f"{IN_FRONT} .ll-view").evaluate_all(SAYS)
@@ -145,6 +185,39 @@ def test_the_theme_reaches_every_view(looks: dict, lesson: str, number: int):
 
 
 @pytest.mark.parametrize(("lesson", "number"), VIEWS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_view_fits_a_projector_and_is_legible(looks: dict, lesson: str, number: int, theme: str):
+    fit = looks[f"fit, {theme}"][lesson, number, LAPTOP["width"]]
+    assert fit["height"] <= ROOM
+    assert (fit["small"], fit["out"], fit["faint"]) == ([], [], [])
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_of_an_enlarged_view_is_cut(looks: dict, lesson: str, number: int, theme: str):
+    fit = looks[f"fit, {theme}"][lesson, number, ENLARGED["width"]]
+    assert (fit["small"], fit["out"], fit["faint"]) == ([], [], [])
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
+def test_a_view_can_be_reset_and_fill_the_screen_by_keyboard(looks: dict, lesson: str, number: int):
+    changed, back, fills, left = looks["frame"][lesson, number]
+    assert (changed, back, fills, left) == (True, True, True, True)
+
+
+def test_a_view_grows_in_presentation_mode(window: Lab, looks: dict, tmp_path: Path):
+    page = window.open(write_page("00_start_here", tmp_path))
+    assert page.evaluate(RUN)
+    view = page.locator(f"{IN_FRONT} .ll-view")
+    height = "root => parseFloat(getComputedStyle(root).fontSize)"
+    assert view.evaluate(height) == 14
+    page.evaluate(PRESENT)
+    page.wait_for_function(f"root => ({height})(root) === 17", arg=view.element_handle())  # as JupyterLab's own text
+    assert view.evaluate_all(FIT)[0]["out"] == []
+    page.evaluate(PRESENT)
+
+
+@pytest.mark.parametrize(("lesson", "number"), VIEWS)
 def test_after_a_restart_a_view_says_so(looks: dict, lesson: str, number: int):
     assert looks["restarted"][lesson, number] == DEAD
 
@@ -153,7 +226,7 @@ def test_after_a_restart_a_view_says_so(looks: dict, lesson: str, number: int):
 def test_a_saved_page_whose_kernel_is_gone_shows_the_still_picture(looks: dict, lesson: str, number: int):
     note, picture = looks["gone"][lesson, number]
     assert note == "A still picture. Run this cell, and the live view takes its place."
-    assert picture in ("table", "img")
+    assert picture in ("table", "img", "ul")
 
 
 def test_no_page_complains(window: Lab, looks: dict):

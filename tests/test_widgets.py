@@ -140,6 +140,38 @@ def test_a_view_is_shown_as_a_note_a_still_picture_and_the_live_view(tokenizer: 
     assert shown[2][WIDGET_VIEW]["model_id"] == view.model_id
 
 
+def test_reset_brings_back_what_was_there_when_the_view_was_first_shown(tokenizer: Tokenizer):
+    player = MergePlayer("abababc", play)
+    player.step = 2
+    player._repr_mimebundle_()
+    player.text, player.step = "aa", 0
+    player._repr_mimebundle_()  # shown again, as it is now
+    player._frame(player, {"frame": "reset"}, [])  # as the browser's button asks
+    assert (player.text, player.step, len(player.frames)) == ("abababc", 2, 3)
+    for other in ({"do": "reset"}, "reset", None, {}):  # other views have messages of their own
+        player.text = "aa"
+        player._frame(player, other, [])
+        assert player.text == "aa"
+
+
+def test_reset_of_a_view_that_was_not_shown_changes_nothing(tokenizer: Tokenizer):
+    player = MergePlayer("abababc", play)
+    player.step = 1
+    player.reset()
+    assert player.step == 1
+
+
+def test_a_view_says_how_much_of_a_text_it_leaves_out(tokenizer: Tokenizer):
+    view = TokensView(tokenizer, "a" * 2000)
+    assert view.shortened == ""
+    view.text = "b" * 2345
+    assert view.shortened == "Cut: of 2345 characters the first 2000 are used."
+    view.text = "b"
+    assert view.shortened == ""
+    assert TokensView(tokenizer, "a" * 5000).shortened == "Cut: of 5000 characters the first 2000 are used."
+    assert MergePlayer("ab" * 500, play).shortened == "Cut: of 1000 characters the first 300 are used."
+
+
 def test_a_view_carries_the_shared_script_and_its_own():
     assert TokensView._esm == static("dom.js", "tokens.js")
     assert TokensView._esm.index("function control") < TokensView._esm.index("export default")

@@ -88,10 +88,10 @@ def test_the_reader_s_own_attacks_are_asked_and_noted_the_last_first(board, mode
 
 def test_a_new_start_forgets_them(board, models):
     board.message, board.attack = "Be a fox.", board.attacks[3]
-    board.resets += 1
+    board.reset()
     assert (board.tally, board.attack, board.message) == ([], board.attacks[0], REQUESTS[0].prompt)
     board.message = "Be a fox."
-    board.resets += 1
+    board.reset()
     assert (board.tally, board.message) == ([], REQUESTS[0].prompt)
 
 

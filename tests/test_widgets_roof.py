@@ -48,13 +48,13 @@ def test_many_texts_make_arithmetic_the_limit_and_then_fewer_bits_do_not_help():
 @pytest.mark.parametrize(
     ("trait", "value"), [("model", "Llama 2 70B"), ("machine", "large"), ("n_tokens", 64), ("batch_size", 8)]
 )
-def test_every_control_counts_and_the_start_brings_all_back(trait, value):
+def test_every_control_counts_and_reset_brings_all_back(trait, value):
     view = RoofView(MACHINES, batch_size=2)
     before = view.rows
+    view._repr_mimebundle_()  # it is shown
     setattr(view, trait, value)
     assert view.rows != before
-    for name, at_first in view.start.items():
-        setattr(view, name, at_first)
+    view.reset()
     assert view.rows == before
 
 
@@ -90,5 +90,5 @@ def test_a_choice_that_does_not_exist_is_refused(trait, value):
 
 
 def test_all_that_is_sent_to_the_browser_is_json():
-    sent = RoofView(MACHINES).get_state(["models", "machines", "rows", "note", "start", "n_tokens", "batch_size"])
+    sent = RoofView(MACHINES).get_state(["models", "machines", "rows", "note", "n_tokens", "batch_size"])
     assert json.loads(json.dumps(sent)) == sent

@@ -136,7 +136,9 @@ PAGES = {  # lesson -> its cells; each makes one view
         "              ['What is a bell made of?', 'Who is Luna?'], lambda text: 'moon' in text, ['base'])",
         "from llama_lessons.chat import ChatSession\n"
         "from llama_lessons.widgets.chat_box import ChatBox\n"
-        "ChatBox({'one': ChatSession(model, tok)})",
+        "box = ChatBox({'one': ChatSession(model, tok)})\n"
+        "box.ask('Who is Luna?')\n"
+        "box",
     ],
     "12_release": [
         "from llama_lessons.evaluation import Score\n"

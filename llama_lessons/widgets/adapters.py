@@ -65,7 +65,7 @@ class AdapterExplorer(View):
     ) -> None:
         if not ways or not all(ways.values()):
             raise ValueError(f"ways must name at least one way, each with a model for some rank, got {dict(ways)}")
-        super().__init__(opening=opening[:MAX_OPENING], way=next(iter(ways)))
+        super().__init__(opening=opening, way=next(iter(ways)))
         self._base, self._tokenizer, self._ways = base, tokenizer, {name: dict(by) for name, by in ways.items()}
         self._spectrum, self._told = list(spectrum), {}
         self.set_trait("ways", list(self._ways))
@@ -105,7 +105,7 @@ class AdapterExplorer(View):
         """The opening, and the opening with what a model writes after it."""
         key = id(model), self.opening, self.draw
         if key not in self._told:
-            ids = self._tokenizer.encode(self.opening[:MAX_OPENING].strip())
+            ids = self._tokenizer.encode(self.first_of(self.opening, MAX_OPENING).strip())
             dice = torch.Generator().manual_seed(self.draw)
             new = generate(model, [ids], N_NEW, stop_ids=[self._tokenizer.eos_id], generator=dice)[0]
             self._told[key] = self._tokenizer.decode(ids), self._tokenizer.decode(ids + new)

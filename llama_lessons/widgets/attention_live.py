@@ -82,7 +82,7 @@ class LiveAttention(AttentionView):
 
     def _read(self, prompt: str, way: Way) -> tuple[Reading, str, bool]:
         """Read a text and write on; returns the reading, what was written, and whether numbers were lost."""
-        ids = self._tokenizer.encode(prompt)[: self._limit]
+        ids = self.first_of(self._tokenizer.encode(prompt), self._limit, "tokens")
         maps, new, lost = read(self._model, ids, self._max_new, [self._tokenizer.eos_id], way)
         start, whole = self._tokenizer.decode(ids), self._tokenizer.decode(ids + new)
         return Reading(maps, self._tokenizer.pieces(ids + new), len(ids)), whole[len(start) :], lost

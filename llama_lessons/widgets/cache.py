@@ -98,7 +98,7 @@ class CacheView(WhatIf):
             self.set_trait("note", "")
 
     def _read(self, way: Way, capacity: int, rule: str) -> Run:
-        ids = self._tokenizer.encode(self.prompt)[:MAX_CAPACITY]
+        ids = self.first_of(self._tokenizer.encode(self.prompt), MAX_CAPACITY, "tokens")
         stops, at_once = [self._tokenizer.eos_id], AT_ONCE[self.reading]
         n_new = min(self._max_new, MAX_CAPACITY + 1 - len(ids))  # the last one is written and not read
         return run(self._model, ids, n_new, stops, capacity, rule, at_once, way)

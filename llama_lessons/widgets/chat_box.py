@@ -83,6 +83,14 @@ class ChatBox(View):
             self.session.reset()
             self._show("A new dialog.")
 
+    def reset(self) -> None:
+        """A new dialog with everybody, and the settings of the first moment."""
+        for session in self._sessions.values():
+            session.stop()
+            session.reset()
+        super().reset()
+        self._show("")
+
     async def _reply(self, text: str) -> None:
         for _ in self._answering(text):
             await asyncio.sleep(0)  # the kernel takes the messages that have come

@@ -31,7 +31,6 @@ class ErrorBrowser(View):
     protocol = traitlets.Enum(PROTOCOLS, text_protocol("per token")).tag(sync=True)
     kinds = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # of questions
     kind = traitlets.Unicode(ALL).tag(sync=True)
-    start = traitlets.Unicode(read_only=True).tag(sync=True)  # the protocol that it begins with
     place = traitlets.Int(0, min=0).tag(sync=True)  # among the questions of that kind
     count = traitlets.Int(read_only=True).tag(sync=True)  # of them
     results = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)  # a line for each model
@@ -47,7 +46,6 @@ class ErrorBrowser(View):
         self._items, self._sheets = list(items), dict(sheets)
         self.set_trait("models", list(sheets))
         self.set_trait("kinds", [ALL, *(f"wrong by {name}" for name in sheets), APART])
-        self.set_trait("start", self.protocol)
         self._renew()
         self.observe(self._renew, ["protocol", "kind", "place"])
 

@@ -31,15 +31,15 @@ class MergePlayer(View):
     note = traitlets.Unicode(read_only=True).tag(sync=True)  # what is wrong, if anything is
 
     def __init__(self, text: str, play: Callable[[str], Iterator[tuple]]) -> None:
-        super().__init__(text=text[:MAX_CHARACTERS])
+        super().__init__(text=text)
         self._play = play
         self._replay()
         self.observe(self._replay, "text")
 
     def _replay(self, _change: dict | None = None) -> None:
-        frames, note = [], ""
+        frames, note, text = [], "", self.first_of(self.text, MAX_CHARACTERS)
         try:
-            frames = [_frame(*moment) for moment in self._play(self.text[:MAX_CHARACTERS])]
+            frames = [_frame(*moment) for moment in self._play(text)]
         except Exception as trouble:  # `play` is the reader's to change; the view must say what is wrong with it
             note = f"{type(trouble).__name__}: {trouble}"
         with self.hold_sync():  # one message: the browser never draws a step that its frames do not have

@@ -53,7 +53,6 @@ class ProtocolsView(View):
     shots = traitlets.Enum(list(PARTS["shots"]), START["shots"]).tag(sync=True)
     normaliser = traitlets.Enum(list(NORMALISERS), START["normaliser"]).tag(sync=True)
     options = traitlets.Dict(read_only=True).tag(sync=True)  # menu -> what there is to choose from
-    start = traitlets.Dict(read_only=True).tag(sync=True)  # menu -> where it begins
     by_letter = traitlets.Bool(read_only=True).tag(sync=True)  # which of the menus count
     bars = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # name, rank, text; share, low, high in %
     chance = traitlets.Float(read_only=True).tag(sync=True)  # in %
@@ -67,7 +66,6 @@ class ProtocolsView(View):
         super().__init__()
         self._items, self._sheets = list(items), dict(sheets)
         self.set_trait("options", {"way": list(WAYS), "normaliser": list(NORMALISERS)} | PARTS)
-        self.set_trait("start", dict(START))
         self.set_trait("models", list(sheets))
         self.set_trait("chance", 100 * sum(1 / len(item.choices) for item in self._items) / len(self._items))
         self._renew()

@@ -41,7 +41,6 @@ class RedTeamBoard(View):
     tally = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)  # of the reader's own: said, did: [of each]
     note = traitlets.Unicode(read_only=True).tag(sync=True)
     answered = traitlets.Int(0, read_only=True).tag(sync=True)  # counts answers, which may be the same as before
-    resets = traitlets.Int(0).tag(sync=True)  # counts presses of the button
 
     def __init__(
         self,
@@ -61,7 +60,6 @@ class RedTeamBoard(View):
         self._compose()
         self.observe(self._compose, ["attack", "request"])
         self.observe(self._try_own, ["system", "message", "first"])
-        self.observe(self._reset, "resets")
 
     def _row(self, kind: str) -> dict:
         pairs = [self._results[kind][model] for model in self.models]
@@ -83,7 +81,8 @@ class RedTeamBoard(View):
         if not self._composing:
             self._answer(own=True)
 
-    def _reset(self, _change: dict) -> None:
+    def reset(self) -> None:
+        """Put the first request as it is, and forget what the reader tried."""
         self.set_trait("tally", [])
         with self.hold_trait_notifications():
             self.attack, self.request = self.attacks[0], self.requests[0]

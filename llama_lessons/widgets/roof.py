@@ -67,7 +67,6 @@ class RoofView(View):
     batch_size = traitlets.Int(1, min=1, max=MAX_BATCH).tag(sync=True)
     max_tokens = traitlets.Int(MAX_TOKENS, read_only=True).tag(sync=True)
     max_batch = traitlets.Int(MAX_BATCH, read_only=True).tag(sync=True)
-    start = traitlets.Dict(read_only=True).tag(sync=True)  # what "as at the start" goes back to
     rows = traitlets.List(traitlets.Dict(), read_only=True).tag(sync=True)
     note = traitlets.Unicode(read_only=True).tag(sync=True)
 
@@ -77,7 +76,6 @@ class RoofView(View):
         self._machines, self._own = dict(machines), dict(own)
         super().__init__(**{"machine": next(iter(machines)), **chosen})
         self.set_trait("machines", [*self._machines, *self._own])
-        self.set_trait("start", {name: getattr(self, name) for name in ("model", "machine", "n_tokens", "batch_size")})
         self._renew()
         self.observe(self._renew, ["model", "machine", "n_tokens", "batch_size"])
 

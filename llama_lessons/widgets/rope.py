@@ -106,7 +106,7 @@ class RopeView(View):
             self._look()
 
     def _turned(self, way: str) -> Run:
-        ids = self._tokenizer.encode(self.prompt)[:MAX_PROMPT]
+        ids = self.first_of(self._tokenizer.encode(self.prompt), MAX_PROMPT, "tokens")
         return read_turning(self._model, ids, self._max_new, [self._tokenizer.eos_id], self._ways[way])
 
     @property

@@ -30,7 +30,7 @@ class TokensView(View):
     note = traitlets.Unicode(read_only=True).tag(sync=True)  # counts, or what is wrong with the text
 
     def __init__(self, tokenizer: Tokenizer, text: str) -> None:
-        super().__init__(text=text[:MAX_CHARACTERS])
+        super().__init__(text=text)
         self._tokenizer = tokenizer
         pieces = tokenizer.pieces(range(tokenizer.vocab_size))
         self._ranks = {piece: token_id for token_id, piece in enumerate(pieces)}  # merges have ids in order of learning
@@ -38,7 +38,7 @@ class TokensView(View):
         self.observe(self._tokenize, "text")
 
     def _tokenize(self, _change: dict | None = None) -> None:
-        text = self.text[:MAX_CHARACTERS]
+        text = self.first_of(self.text, MAX_CHARACTERS)
         try:
             ids = self._tokenizer.encode(text, bos=False)
             counts = {"token": len(ids), "character": len(text), "byte": len(text.encode())}

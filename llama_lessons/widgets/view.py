@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
+import traitlets
 from IPython.display import display
 
 STATIC = Path(__file__).parent / "static"
@@ -42,7 +44,45 @@ class View(anywidget.AnyWidget):
     A subclass sets `_esm = static("dom.js", "its_own.js")` and `_css = style("its-root", "view.css", "its_own.css")`,
     and writes `describe` and `twin`. Both state what the view shows, in a form that is the same on every machine: the
     page is compared with what it says, and a reader without a kernel, on GitHub say, sees nothing else.
+
+    Every view stands in one frame, `makeRoot` of dom.js: it fills the screen, says what was cut, and has a button that
+    calls `reset`.
     """
+
+    shortened = traitlets.Unicode(read_only=True).tag(sync=True)  # which text was cut, and after how much of it
+    _at_first: dict | None = None  # what the reader can change, as it was when the view was first shown
+
+    def __init__(self, **traits) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._frame)
+
+    def _frame(self, _view: object, content: dict, _buffers: object) -> None:
+        if content == {"frame": "reset"}:  # subclasses have messages of their own
+            self.reset()
+
+    def _chosen(self) -> dict:
+        own = {name: trait for name, trait in self.traits(sync=True).items() if name not in View.class_traits()}
+        return {name: getattr(self, name) for name, trait in own.items() if name[0] != "_" and not trait.read_only}
+
+    def reset(self) -> None:
+        """Set all that the reader can change back to what it was when the view was first shown."""
+        with self.hold_sync():  # one message
+            for _ in range(2):  # a trait that was set may have changed another, such as a text its first step
+                with self.hold_trait_notifications():  # nothing is drawn of old and new values mixed
+                    for name, value in (self._at_first or {}).items():
+                        setattr(self, name, value)
+
+    def first_of(self, whole: Sequence, most: int, unit: str = "characters") -> Sequence:
+        """The beginning of what may be too long to show; where something is cut, the frame says so.
+
+        Args:
+            whole: a text, or its tokens.
+            most: how much is shown.
+            unit: what is counted.
+        """
+        cut = f"Cut: of {len(whole)} {unit} the first {most} are used." if len(whole) > most else ""
+        self.set_trait("shortened", cut)
+        return whole[:most]
 
     def describe(self) -> str:
         """What the view shows now, in a sentence of plain text."""
@@ -57,6 +97,8 @@ class View(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data, metadata = super()._repr_mimebundle_(**kwargs)
+        if self._at_first is None:
+            self._at_first = self._chosen()
         return {**data, "text/plain": repr(self), "text/html": self.twin()}, metadata
 
     def _ipython_display_(self) -> None:

@@ -6,6 +6,7 @@ function render(view) {
   const opening = sentBox({ maxlength: 200 }, (text) => { if (text !== model.get("opening")) send("opening", text); });
   const step = control("input", { type: "range", min: 0, step: 1 });
   const rank = make("span", { class: "ll-value", "aria-hidden": "true" });
+  const stops = make("small", { class: "ll-faint" });
   const status = make("p", { class: "ll-note", role: "status" });
   const texts = make("div", { class: "ll-told" });
   const bars = make("div", { class: "ll-bars", "aria-hidden": "true" });
@@ -38,12 +39,13 @@ function render(view) {
     step.max = ranks.length - 1;
     step.value = model.get("step");
     rank.textContent = ranks[model.get("step")];
+    stops.textContent = `ranks: ${ranks.join(", ")}`;
     step.setAttribute("aria-valuetext", `rank ${rank.textContent}`);
   }
 
   function drawTexts() {
     texts.removeAttribute("aria-busy");
-    texts.replaceChildren(...model.get("texts").map(told));
+    texts.replaceChildren(...model.get("texts").map(oneText));
   }
 
   function drawBars() {
@@ -65,18 +67,17 @@ function render(view) {
   const slider = make("div", { class: "ll-slider" }, labelled("Rank", step), rank);
   const way = menu(model, "way", "Adapted model", "ways");
   way.addEventListener("input", wait);
-  const first = make("div", { class: "ll-controls" }, way, slider);
-  const second = make("div", { class: "ll-controls" }, labelled("The story begins (then press Enter)", opening), draws());
-  const third = make("div", { class: "ll-controls" }, menu(model, "llama", "Costs for", "llamas"), menu(model, "place", "with adapters on", "places"));
+  const told = make("div", { class: "ll-controls" }, labelled("The story begins (then press Enter)", opening), draws(), way, make("div", {}, slider, stops));
+  const costly = make("div", { class: "ll-controls" }, menu(model, "llama", "Costs for", "llamas"), menu(model, "place", "with adapters on", "places"));
   const spectrum = make("div", { class: "ll-spectrum" }, make("b", {}, "What full fine-tuning changed, direction by direction"), bars, held);
-  makeRoot(view, "ll-adapters", second, first, texts, spectrum, third, status, costs);
+  makeRoot(view, "ll-adapters", status, beside([told, costly], [texts, spectrum, costs]));
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();
   }
 }
 
-function told({ name, parts, count }) {
+function oneText({ name, parts, count }) {
   const words = parts.map(([kind, text]) => (kind ? make(kind === "hum" ? "mark" : "b", {}, text) : text));
   return make("section", {}, make("h4", {}, name), make("p", { class: "ll-words" }, ...words), make("p", { class: "ll-faint" }, count));
 }

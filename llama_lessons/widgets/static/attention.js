@@ -65,8 +65,7 @@ function render(view) {
     panels = runs().map((run, k) => makePanel(k, run, { choose, preview, point, leave }));
     panels.forEach((panel) => panel.words.box.addEventListener("moved", schedule));
     root.classList.toggle("ll-two", panels.length > 1);
-    parts.maps.replaceChildren(...panels.map((panel) => panel.figure));
-    parts.texts.replaceChildren(...panels.map((panel) => panel.text));
+    parts.maps.replaceChildren(...panels.map((panel) => make("div", {}, panel.figure, panel.text)));
     parts.small.replaceChildren(...(panels.length > 1 ? smallChoice() : []));
     Object.assign(state, { step: lastStep(), preview: null, cell: null, small: Math.min(state.small, panels.length - 1) });
     parts.player.hidden = lastStep() === 0;
@@ -91,8 +90,9 @@ function render(view) {
   }
 
   function draw() {
-    const size = mapSize(parts.maps.clientWidth, panels.length);
     colours = mapColours(root, colours);
+    const most = (panels.length > 1 ? 20 : 27) * colours.em;
+    const size = Math.floor(Math.min(most, panels[0].figure.clientWidth));
     const [layer, head] = [model.get("layer"), model.get("head")];
     parts.sayHead(layer, head, shape());
     parts.sayStep(state.step, lastStep(), runs()[0]);
@@ -106,7 +106,7 @@ function render(view) {
 
   function drawSmall(layer, head) {
     const small = thumbs.get(state.small);
-    const places = thumbPlaces(shape(), 300);
+    const places = thumbPlaces(shape(), colours.em);
     if (!small) maps.wantThumbs(state.small);
     else if (parts.painted?.small !== small || parts.painted.colours !== colours) {
       drawThumbs(parts.thumbs, shape(), small, places, colours);
@@ -125,6 +125,7 @@ function render(view) {
     if (state.cell?.run === panel.number) look.cell = state.cell.place;
     const now = { bytes, shown: look.shown, colours, size };
     const same = panel.drawn && Object.keys(now).every((name) => panel.drawn[name] === now[name]);
+    panel.place = mapPlace(n, size, colours.em);
     if (!same) drawMap(panel.canvas, run, bytes, look.shown, size, colours);
     panel.drawn = now;
     drawChoice(panel.above, run, look, size, colours);
@@ -153,7 +154,15 @@ function render(view) {
   model.on("msg:custom", receive);
   model.on("change:version", rebuild);
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
-  root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps), parts.texts, parts.note);
+  root.addEventListener("reset", () => {
+    parts.stop();
+    clearTimeout(resting);
+    resting = null;
+    Object.assign(state, { step: lastStep(), preview: null, cell: null });
+    schedule();
+  });
+  root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps));
+  root.querySelector(".ll-shortened").after(parts.note, parts.fact);
   rebuild();
   signal.addEventListener("abort", () => { // neither timers nor observers must outlive the view
     parts.stop();

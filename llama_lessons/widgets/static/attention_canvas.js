@@ -2,8 +2,7 @@
 
 const SHADE = Uint8Array.from({ length: 256 }, (_, weight) => Math.round(Math.sqrt(weight / 255) * 255)); // small ones show
 const FORBIDDEN = pixel([128, 128, 128], 26); // the future, where nothing should be
-const LABELLED = 32; // tokens of a map that has its words written beside it
-const GAP = 5; // pixels between groups of heads that share keys and values
+const GAP = 5 / 14; // em between groups of heads that share keys and values
 
 // A pixel as an ImageData keeps it: alpha, blue, green, red, from the highest byte to the lowest.
 function pixel([red, green, blue], alpha) {
@@ -23,12 +22,12 @@ function percent(weight) {
 // The colours of a view for maps, the same object until the theme changes: of each kind of weight (read at once, one by
 // one, on the future) the colour as [r, g, b], and the pixel of each byte.
 function mapColours(root, old = null) {
-  const { blue, green, red, text, font } = readColours(root);
-  const key = [blue, green, red, text, font].join();
+  const { blue, green, red, text, font, em } = readColours(root);
+  const key = [blue, green, red, text, font, em].join();
   if (old?.key === key) return old;
   const kinds = [blue, green, red].map((colour) => [1, 3, 5].map((k) => parseInt(colour.slice(k, k + 2), 16)));
   const shades = kinds.map((colour) => Uint32Array.from(SHADE, (alpha) => pixel(colour, alpha)));
-  return { key, kinds, shades, line: text, font: `11px ${font}` };
+  return { key, kinds, shades, line: text, font: `${em}px ${font}`, em };
 }
 
 // Pixels of one map, one per weight; rows after `shown` are empty.
@@ -54,29 +53,23 @@ function toCanvas(image) {
   return canvas;
 }
 
-// Where a map of n tokens lies on a canvas `size` pixels wide, with room for words if there are few.
-function mapPlace(n, size) {
-  const margin = n <= LABELLED ? 84 : 4;
-  return { margin, side: size - margin - 4, cell: (size - margin - 4) / n };
-}
-
-// How wide each of one or two maps is: side by side if there is room for it.
-function mapSize(room, many) {
-  const beside = Math.floor((room - 12) / 2);
-  if (many === 1) return Math.min(500, room);
-  return Math.min(405, beside < 300 ? room : beside);
+// Where a map of n tokens lies on a canvas `size` pixels wide, with room for words; one token in `every` has its word there.
+function mapPlace(n, size, em) {
+  const margin = 6 * em;
+  const cell = (size - margin - 4) / n;
+  return { margin, side: size - margin - 4, cell, every: Math.ceil((1.05 * em) / cell) };
 }
 
 // The weights and words of a map; what a reader points at is drawn on another canvas, above this one.
 function drawMap(canvas, run, bytes, shown, size, colours) {
   const n = run.pieces.length;
-  const { margin, side, cell } = mapPlace(n, size);
+  const { margin, side, cell, every } = mapPlace(n, size, colours.em);
   const pen = fitCanvas(canvas, size, size);
   pen.imageSmoothingEnabled = false;
   pen.drawImage(toCanvas(paintMap(bytes, n, run.n_prompt, shown, colours)), margin, margin, side, side);
   pen.strokeStyle = colours.line;
   pen.fillStyle = colours.line;
-  if (n <= LABELLED) writeWords(pen, run.pieces.slice(0, shown), margin, cell, colours);
+  writeWords(pen, run.pieces.slice(0, shown), { margin, cell, every }, colours);
   if (run.n_prompt >= shown) return;
   pen.setLineDash([3, 3]);
   pen.strokeRect(margin, margin + run.n_prompt * cell, side, 0);
@@ -84,7 +77,7 @@ function drawMap(canvas, run, bytes, shown, size, colours) {
 }
 
 function drawChoice(canvas, run, view, size, colours) {
-  const { margin, side, cell } = mapPlace(run.pieces.length, size);
+  const { margin, side, cell } = mapPlace(run.pieces.length, size, colours.em);
   const pen = fitCanvas(canvas, size, size);
   pen.strokeStyle = colours.line;
   if (view.token < view.shown) {
@@ -95,32 +88,43 @@ function drawChoice(canvas, run, view, size, colours) {
   if (view.cell) pen.strokeRect(margin + view.cell[1] * cell - 2, margin + view.cell[0] * cell - 2, cell + 4, cell + 4);
 }
 
-function writeWords(pen, pieces, margin, cell, colours) {
-  pen.font = colours.font.replace("11px", `${Math.min(11, cell)}px`);
-  pieces.forEach((piece, k) => {
+function writeWords(pen, pieces, { margin, cell, every }, colours) {
+  pen.font = colours.font;
+  const shortest = margin - 8;
+  pieces.map((piece) => fitted(pen, piece, shortest)).forEach((piece, k) => {
+    if (k % every) return;
     const middle = margin + (k + 0.5) * cell;
     pen.textBaseline = "middle";
     pen.textAlign = "right";
-    pen.fillText(piece, margin - 5, middle, margin - 6);
+    pen.fillText(piece, margin - 5, middle);
     pen.save();
     pen.translate(middle, margin - 5);
     pen.rotate(-Math.PI / 2);
     pen.textAlign = "left";
-    pen.fillText(piece, 0, 0, margin - 6);
+    pen.fillText(piece, 0, 0);
     pen.restore();
   });
 }
 
+// A word, or its beginning and an ellipsis where it is too long; all of it stands in the row of words.
+function fitted(pen, word, room) {
+  if (pen.measureText(word).width <= room) return word;
+  let end = word.length - 1;
+  while (end > 1 && pen.measureText(`${word.slice(0, end)}…`).width > room) end--;
+  return `${word.slice(0, end)}…`;
+}
+
 // Where the thumbnail of a head stands; heads that share keys and values stand together.
-function thumbPlaces(shape, width) {
+function thumbPlaces(shape, em) {
   const size = shape.heads / shape.groups;
-  const gaps = size > 1 ? (shape.groups - 1) * GAP : 0;
-  const left = 22;
-  const top = size > 1 ? 20 : 4;
-  const tile = Math.max(6, Math.min(44, Math.floor((width - left - gaps) / shape.heads)));
-  const x = (head) => left + head * tile + (size > 1 ? Math.floor(head / size) * GAP : 0);
+  const gap = size > 1 ? GAP * em : 0;
+  const left = (22 / 14) * em;
+  const top = size > 1 ? (20 / 14) * em : 4;
+  const [wide, high] = [18 * em - left - (shape.groups - 1) * gap, 16 * em];
+  const tile = Math.max(6, Math.floor(Math.min(3 * em, wide / shape.heads, high / shape.layers)));
+  const x = (head) => left + head * tile + (size > 1 ? Math.floor(head / size) * gap : 0);
   const y = (layer) => top + layer * tile;
-  return { tile, x, y, size, width: x(shape.heads - 1) + tile + 2, height: y(shape.layers) + 2 };
+  return { tile, x, y, size, em, width: x(shape.heads - 1) + tile + 2, height: y(shape.layers) + 2 };
 }
 
 // Pixels of all thumbnails, each in its place: a row for each layer, a column for each head.
@@ -147,7 +151,7 @@ function drawThumbs(canvas, shape, thumbs, places, colours) {
   pen.textAlign = "left";
   pen.textBaseline = "middle";
   for (let layer = 0; layer < shape.layers; layer++) {
-    if (tile > 11 || layer % 8 === 0) pen.fillText(String(layer), 4, y(layer) + tile / 2);
+    if (layer % Math.ceil(places.em / tile) === 0) pen.fillText(String(layer), 4, y(layer) + tile / 2);
     for (let head = 0; head < shape.heads; head++) {
       pen.drawImage(all, head * side, layer * side, side, side, x(head), y(layer), tile - 1, tile - 1);
     }
@@ -170,11 +174,13 @@ function drawGroups(pen, shape, places) {
     const from = places.x(group * places.size);
     const to = places.x((group + 1) * places.size - 1) + places.tile - 2;
     pen.beginPath();
-    pen.moveTo(from, 18);
-    pen.lineTo(from, 14);
-    pen.lineTo(to, 14);
-    pen.lineTo(to, 18);
+    const [low, high] = [places.y(0) - 2, places.y(0) - 5];
+    pen.moveTo(from, low);
+    pen.lineTo(from, high);
+    pen.lineTo(to, high);
+    pen.lineTo(to, low);
     pen.stroke();
-    if (to - from > 12) pen.fillText(to - from > 28 ? `kv ${group}` : String(group), (from + to) / 2, 7);
+    const name = [`kv ${group}`, String(group)].find((text) => pen.measureText(text).width < to - from);
+    if (name) pen.fillText(name, (from + to) / 2, places.em / 2);
   }
 }

@@ -21,14 +21,14 @@ function makeParts(model) {
     return { input, label: make("label", {}, input, ` ${text}`) };
   });
   const direction = make("fieldset", {}, make("legend", {}, "Lines from a token to"), ...rows.map((row) => row.label));
-  const knobs = make("div", { class: "ll-knobs" }, fact, layer.label, head.label, direction, player);
+  const sliders = make("div", { class: "ll-where" }, layer.label, head.label);
+  const knobs = make("div", { class: "ll-knobs" }, sliders, direction, player);
   const parts = {
-    name, thumbs, mark, small, player, painted: null,
+    name, fact, thumbs, mark, small, player, painted: null,
     note: make("p", { class: "ll-note", role: "status" }),
     inputs: makeInputs(model),
     side: make("div", { class: "ll-side" }, make("div", {}, grid, small), knobs),
     maps: make("div", { class: "ll-maps" }),
-    texts: make("div", {}),
   };
   let timer = null;
 
@@ -81,7 +81,7 @@ function makeParts(model) {
       go(here()[0] + move[0], here()[1] + move[1]);
     });
     grid.addEventListener("click", (event) => {
-      const places = thumbPlaces(shape(), 300);
+      const places = thumbPlaces(shape(), parseFloat(getComputedStyle(grid).fontSize));
       const box = thumbs.getBoundingClientRect();
       const [x, y] = [event.clientX - box.left, event.clientY - box.top];
       const heads = Array.from({ length: shape().heads }, (_, k) => k);
@@ -115,15 +115,16 @@ function makePanel(number, run, { choose, preview, point, leave }) {
   const above = make("canvas", { class: "ll-above" });
   const label = "The map: a row for each token, a column for what it looks at. Move with the arrow keys.";
   const frame = control("div", { class: "ll-map", tabindex: 0, role: "group", "aria-label": label }, canvas, above);
-  const exact = make("p", { class: "ll-faint", role: "status" }, " ");
+  const exact = make("p", { class: "ll-exact ll-faint", role: "status" });
   const says = make("p", { role: "status" });
   const writes = make("p", {});
+  const named = make("span", {});
   let place = [n - 1, 0];
   words.rebuild(run);
 
   function placeOf(event) {
     const box = canvas.getBoundingClientRect();
-    const { margin, cell } = mapPlace(n, box.width);
+    const { margin, cell } = panel.place;
     const [key, query] = [event.clientX - box.left, event.clientY - box.top].map((at) => Math.floor((at - margin) / cell));
     return query >= 0 && key >= 0 && query < n && key < n ? [query, key] : null;
   }
@@ -148,6 +149,7 @@ function makePanel(number, run, { choose, preview, point, leave }) {
   frame.addEventListener("blur", leave);
 
   function say(weights, view, column, bytes) {
+    named.textContent = panel.place.every > 1 ? `One token in ${panel.place.every} is named.` : "";
     keys[2].hidden = bytes.length < n * n; // a map that ends at the diagonal has no such weights
     const found = [...weights.keys()].filter((k) => weights[k] >= 3).sort((a, b) => weights[b] - weights[a]);
     const list = found.slice(0, 4).map((k) => `${run.pieces[k]} ${percent(weights[k])}`).join(", ");
@@ -156,7 +158,7 @@ function makePanel(number, run, { choose, preview, point, leave }) {
     else if (column) says.textContent = `${who} is looked at by ${list || "nobody"}${found.length > 4 ? " ..." : ""}`;
     else says.textContent = `${who} looks at ${list || "nothing"}${found.length > 4 ? " ..." : ""}`;
     const [query, key] = (view.cell ?? []).map((k) => run.pieces[k]);
-    exact.textContent = view.cell ? `${query} gives ${key} ${percent(weightAt(bytes, n, ...view.cell))}` : " ";
+    exact.textContent = view.cell ? `${query} gives ${key} ${percent(weightAt(bytes, n, ...view.cell))}` : "";
   }
 
   const changed = run.text !== run.usual;
@@ -165,9 +167,10 @@ function makePanel(number, run, { choose, preview, point, leave }) {
     if (changed) writes.append(" As trained it would write: ", make("b", {}, run.usual.trim() || "nothing"));
   }
   const keys = legend(run);
-  const figure = make("div", { class: "ll-figure" }, frame, make("p", { class: "ll-legend ll-faint" }, ...keys), exact);
+  const figure = make("div", { class: "ll-figure" }, frame, make("p", { class: "ll-legend ll-faint" }, ...keys, named), exact);
   const text = make("div", { class: "ll-panel" }, words.box, says, writes);
-  return { number, run, words, canvas, above, figure, text, say, stop: words.stop };
+  const panel = { number, run, words, canvas, above, figure, text, say, stop: words.stop };
+  return panel;
 }
 
 function legend(run) {

@@ -6,7 +6,6 @@ function render(view) {
   const { model } = view;
   const range = control("input", { type: "range", min: 0, step: 1 });
   const value = make("span", { class: "ll-value", "aria-hidden": "true" });
-  const again = control("button", { type: "button" }, "Start again");
   const list = make("ol", { class: "ll-answers" });
   const panels = make("div", { class: "ll-panels" });
   const note = make("p", { class: "ll-note", role: "status" });
@@ -25,13 +24,10 @@ function render(view) {
     panels.replaceChildren(...model.get("panels").map((panel) => drawPanel(panel, places, step)), keys(model.get("ks"), places));
   }
 
-  function send(values) {
-    for (const [trait, chosen] of Object.entries(values)) model.set(trait, chosen);
+  range.addEventListener("input", () => {
+    model.set("step", Number(range.value));
     model.save_changes();
-  }
-
-  range.addEventListener("input", () => send({ step: Number(range.value) }));
-  again.addEventListener("click", () => send({ step: 0, question: model.get("questions")[0], judge: model.get("judges")[0] }));
+  });
   const drawn = {
     step: drawStep,
     ks: drawStep,
@@ -40,10 +36,10 @@ function render(view) {
     note: () => { note.textContent = model.get("note"); },
   };
   const slider = make("div", { class: "ll-slider" }, labelled("Best of K", range), value);
-  const top = make("div", { class: "ll-controls" }, menu(model, "judge", "Judge", "judges"), slider, menu(model, "question", "Request", "questions"), again);
+  const top = make("div", { class: "ll-controls" }, menu(model, "judge", "Judge", "judges"), slider, menu(model, "question", "Request", "questions"));
   const left = make("div", { class: "ll-left" }, list);
   const right = make("div", { class: "ll-sides" }, left, panels);
-  makeRoot(view, "ll-bestof", top, right, note);
+  makeRoot(view, "ll-bestof", note, top, right);
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();

@@ -20,11 +20,11 @@ function render(view) {
   const [back, play, next] = ["Back", "Play", "Next"].map((name) => control("button", {}, name));
   let timer = null;
   let cursor = null;
+  let drawn = null; // what lies on the canvas, and where
 
   const frames = () => model.get("frames");
   const last = () => Math.max(frames().length - 1, 0);
   const step = () => Math.min(model.get("step"), last());
-  const width = () => root.clientWidth - 30;
   const places = () => frames()[0]?.places.length ?? model.get("capacity");
 
   function go(k) {
@@ -54,7 +54,8 @@ function render(view) {
     const frame = frames()[k];
     const size = rows.length * 2 * capacity;
     const bytes = bytesOf(model.get("cells")).subarray(k * size, (k + 1) * size);
-    drawCache(canvas, { rows, pieces: model.get("pieces"), capacity, frame, bytes, cursor }, width(), readColours(root));
+    const at = drawCache(canvas, { rows, pieces: model.get("pieces"), capacity, frame, bytes, cursor }, grid.clientWidth, readColours(root));
+    drawn = { rows, capacity, at };
     range.max = last();
     range.value = k;
     says.textContent = model.get("note") || (frame ? sentence(frame, k) : "");
@@ -79,7 +80,8 @@ function render(view) {
 
   function sayCell(frame) {
     if (!cursor || !frame) {
-      info.textContent = "Point at a cell, or press Tab and the arrow keys.";
+      const named = drawn.at.every > 1 ? ` One place in ${drawn.at.every} has its word above it.` : "";
+      info.textContent = `Point at a cell, or press Tab and the arrow keys.${named}`;
       return;
     }
     const [row, place] = cursor;
@@ -111,7 +113,7 @@ function render(view) {
     move([within(row + by[0], model.get("rows").length), within(place + by[1], places())]);
   }
 
-  grid.addEventListener("mousemove", (event) => move(cellUnder(event.offsetX, event.offsetY, model.get("rows"), places(), width())));
+  grid.addEventListener("mousemove", (event) => move(drawn && cellUnder(event.offsetX, event.offsetY, drawn)));
   grid.addEventListener("mouseleave", () => move(null));
   grid.addEventListener("keydown", walk);
   back.addEventListener("click", () => { stop(); go(step() - 1); });
@@ -129,12 +131,14 @@ function render(view) {
     slider("capacity", "Room, in tokens", { max: () => model.get("max_capacity"), on: "change" }),
     menu(model, "rule", "When it is full", "rules"),
   );
-  const player = make("div", { class: "ll-player" }, back, play, next, labelled("Step", range));
+  const player = make("div", { class: "ll-player" }, labelled("Step", range), back, play, next);
   const cells = legend(["ll-prefill", "key (upper half)"], ["ll-value", "value (lower half)"], ["ll-fresh", "new in this step"], ["ll-end", "end of what is read"]);
-  const work = legend(["ll-prefill", "prefill"], ["ll-decode", "decoding"], ["ll-again", "computed again, without a cache"]);
-  const steps = make("div", { class: "ll-work" }, make("span", {}, "Tokens computed in each step"), work, strip);
-  root.append(field("prompt", "Your text", { maxlength: 400 }), controls, player, says, cells, grid, info, meters, steps, text);
-  if (model.get("gauges").length) root.append(whatIf(model, slider));
+  const work = legend(["", "Tokens in each step:"], ["ll-prefill", "prefill"], ["ll-decode", "decoding"], ["ll-again", "computed again, without a cache"]);
+  const steps = make("div", { class: "ll-work" }, work, strip);
+  const side = [field("prompt", "Your text", { maxlength: 400 }), controls, player, meters];
+  const cache = make("div", {}, says, beside(side, [text, cells, grid, info, steps]));
+  root.append(...(model.get("gauges").length ? twoParts(cache, whatIf(model, slider)) : [cache]));
+  root.addEventListener("reset", stop);
   schedule();
 }
 

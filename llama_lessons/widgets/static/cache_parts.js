@@ -53,7 +53,7 @@ function drawWork(strip, frames, step, go) {
 }
 
 function legend(...keys) {
-  return make("p", { class: "ll-legend" }, ...keys.map(([kind, text]) => make("span", {}, make("i", { class: kind }), text)));
+  return make("p", { class: "ll-legend" }, ...keys.map(([kind, text]) => make("span", {}, ...(kind ? [make("i", { class: kind })] : []), text)));
 }
 
 function cardRow({ name, verdict, text, weights, cache }) {
@@ -66,6 +66,17 @@ function cardRow({ name, verdict, text, weights, cache }) {
     make("td", {}, meter, make("small", {}, text)),
     make("td", {}, make("b", { "aria-hidden": "true" }, mark), ` ${verdict}`),
   );
+}
+
+// Two buttons that show either the cache or what it would take at full size: one screen holds one of them.
+function twoParts(first, second) {
+  const tabs = ["The cache of this model", "What would it take at full size?"].map((name, k) => press(name, () => show(k)));
+  function show(chosen) {
+    tabs.forEach((tab, k) => tab.setAttribute("aria-pressed", String(k === chosen)));
+    [first.hidden, second.hidden] = [chosen === 1, chosen === 0];
+  }
+  show(0);
+  return [make("div", { class: "ll-tabs" }, ...tabs), first, second];
 }
 
 // Model, heads, context and batch at full size, and how full each card gets.
@@ -90,5 +101,5 @@ function whatIf(model, slider) {
   model.on("change:gauges", draw);
   model.on("change:estimate", draw);
   draw();
-  return make("div", { class: "ll-what-if" }, make("h4", {}, "What would it take at full size?"), controls, estimate, cards);
+  return make("div", { class: "ll-what-if" }, controls, estimate, cards);
 }

@@ -1,10 +1,10 @@
 // For views that draw on canvases: in which colours, and on how many pixels.
 
-// The colours of a view; they change with the theme.
+// The colours of a view, which change with the theme, and its em in pixels.
 function readColours(root) {
   const style = getComputedStyle(root);
   const [blue, green, red, line] = ["blue", "green", "red", "line"].map((name) => style.getPropertyValue(`--ll-${name}`).trim());
-  return { blue, green, red, line, text: style.color, font: style.getPropertyValue("--ll-code").trim() };
+  return { blue, green, red, line, text: style.color, font: style.getPropertyValue("--ll-code").trim(), em: parseFloat(style.fontSize) };
 }
 
 // A canvas, emptied, of a size in pixels of the page; it is not made anew if it has that size.

@@ -5,11 +5,11 @@ function render(view) {
   const limits = model.get("limits");
   const drawn = {};
   const log = control("div", { class: "ll-log", role: "log", "aria-label": "Dialog", tabindex: 0 });
-  const box = control("textarea", { rows: 2, maxlength: limits.text, spellcheck: "false" });
-  const send = button("Send", () => ask());
-  const stop = button("Stop", () => model.send({ do: "stop" }));
-  const reset = button("New dialog", () => model.send({ do: "reset" }));
-  const system = control("input", { type: "text", maxlength: limits.text, spellcheck: "false" });
+  const box = boxFor("textarea", { rows: 2, maxlength: limits.text });
+  const send = press("Send", () => ask());
+  const stop = press("Stop", () => model.send({ do: "stop" }));
+  const reset = press("New dialog", () => model.send({ do: "reset" }));
+  const system = boxFor("input", { type: "text", maxlength: limits.text });
   const heat = control("input", { type: "range", min: 0, max: limits.temperature, step: 0.1 });
   const degrees = make("span", { class: "ll-value", "aria-hidden": "true" });
   const note = make("p", { class: "ll-note", role: "status" });
@@ -23,12 +23,6 @@ function render(view) {
   function set(trait, value) {
     model.set(trait, value);
     model.save_changes();
-  }
-
-  function button(label, press) {
-    const made = control("button", {}, label);
-    made.addEventListener("click", press);
-    return made;
   }
 
   function ask() {
@@ -94,7 +88,7 @@ function render(view) {
   const settings = make("div", { class: "ll-settings" }, whom, warmth, labelled("System line: how it shall behave", system));
   whom.hidden = model.get("names").length < 2;
   const write = make("div", { class: "ll-write" }, labelled("Your message (Enter sends it)", box), send, stop, reset);
-  makeRoot(view, "ll-chat-box", settings, log, write, note, raw);
+  makeRoot(view, "ll-chat-box", note, settings, log, write, raw);
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();

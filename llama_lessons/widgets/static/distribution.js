@@ -28,9 +28,7 @@ function render(view) {
   }
 
   function button(label, what) {
-    const press = control("button", {}, label);
-    press.addEventListener("click", () => model.send({ do: what }));
-    return press;
+    return press(label, () => model.send({ do: what }));
   }
 
   const [one, many] = [button("Draw one", "write"), button(`Draw ${limits.many}`, "write many")];
@@ -70,7 +68,8 @@ function render(view) {
     });
   }
   const buttons = make("div", { class: "ll-buttons" }, one, many, anew, roll);
-  makeRoot(view, "ll-distribution", labelled("Your text", box), sliders, note, buttons, text, drawn, table);
+  const root = makeRoot(view, "ll-distribution", note, beside([labelled("Your text", box), sliders, buttons, drawn, text], [table]));
+  root.addEventListener("reset", () => model.send({ do: "start over" })); // the dice as well
   draw();
 }
 

@@ -26,12 +26,44 @@ function control(tag, attributes = {}, ...children) {
   return make(tag, { "data-lm-suppress-shortcuts": "true", ...attributes }, ...children);
 }
 
-// The outermost part of a view. Its style sheet reaches what lies below `kind`, a class of its own, and nothing else.
+// The outermost part of a view, the frame that all views share. Its style sheet reaches what lies below `kind`, a class of
+// its own, and nothing else. A view that keeps something for itself, such as a timer, forgets it at the root's "reset".
 function makeRoot({ model, el, signal }, kind, ...children) {
-  const root = make("div", { class: `ll-view ${kind}` }, ...children);
+  const long = make("p", { class: "ll-shortened", role: "note" });
+  const tools = make("div", { class: "ll-tools" });
+  const root = make("div", { class: `ll-view ${kind}` }, tools, long, ...children);
+  const say = () => { long.textContent = model.get("shortened"); };
+  root.addEventListener("shortened", ({ detail }) => { long.textContent = detail; });
+  model.on("change:shortened", say);
+  say();
+  tools.append(press("Reset", () => {
+    root.dispatchEvent(new Event("reset"));
+    model.send({ frame: "reset" });
+  }), screenButton(root));
   el.append(root);
   watchKernel(model, el, signal);
   return root;
+}
+
+// Controls beside a picture; above it where a view is narrow.
+function beside(controls, picture) {
+  return make("div", { class: "ll-beside" }, make("div", { class: "ll-side" }, ...controls), make("div", { class: "ll-main" }, ...picture));
+}
+
+function press(label, action) {
+  const button = control("button", { type: "button" }, label);
+  button.addEventListener("click", action);
+  return button;
+}
+
+// Fills the screen with a view, and gives the page back; Escape does so, too.
+function screenButton(root) {
+  const fills = () => document.fullscreenElement === root;
+  const button = press("Full screen", () => (fills() ? document.exitFullscreen() : root.requestFullscreen()));
+  button.hidden = !document.fullscreenEnabled;
+  root.addEventListener("fullscreenchange", () => { button.textContent = fills() ? "Leave full screen" : "Full screen"; });
+  root.addEventListener("keydown", ({ key }) => { if (key === "Escape" && fills()) document.exitFullscreen(); });
+  return button;
 }
 
 // A view whose kernel is gone looks alive; JupyterLab's own class for that makes it say so (view.css). A kernel that was
@@ -86,9 +118,23 @@ function wellFormed(text) {
   return text.toWellFormed?.() ?? text; // half a character would not survive the way to Python
 }
 
+// A box for no more than `maxlength` characters: of what is longer it keeps the beginning, and the frame says so.
+function boxFor(tag, { maxlength, ...attributes }) {
+  const box = control(tag, { spellcheck: "false", ...attributes });
+  let said = false;
+  box.addEventListener("input", () => {
+    const { length } = box.value;
+    if (length > maxlength) box.value = box.value.slice(0, maxlength);
+    const detail = length > maxlength ? `Cut: of ${length} characters the first ${maxlength} are used.` : "";
+    if (detail || said) box.dispatchEvent(new CustomEvent("shortened", { detail, bubbles: true }));
+    said = detail !== "";
+  });
+  return box;
+}
+
 // A text box for one trait: what is typed goes to Python, and what Python sets is shown.
 function textBox(model, trait, tag, attributes) {
-  const box = control(tag, { spellcheck: "false", ...attributes });
+  const box = boxFor(tag, attributes);
   box.value = model.get(trait);
   box.addEventListener("input", () => {
     model.set(trait, wellFormed(box.value));
@@ -102,7 +148,7 @@ function textBox(model, trait, tag, attributes) {
 
 // A text box that gives its text as a whole, where each letter would be too much work: with Enter, or when one leaves it.
 function sentBox(attributes, send) {
-  const box = control("input", { type: "text", spellcheck: "false", ...attributes });
+  const box = boxFor("input", { type: "text", ...attributes });
   const read = () => send(wellFormed(box.value));
   box.addEventListener("change", read); // in JupyterLab, Enter makes no such event
   box.addEventListener("keydown", ({ key }) => { if (key === "Enter") read(); });

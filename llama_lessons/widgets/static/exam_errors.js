@@ -36,12 +36,11 @@ function render(view) {
   }
 
   place.addEventListener("input", () => send({ place: Number(place.value) }));
-  const [back, on, reset] = [button("‹ before", -1), button("next ›", 1), control("button", {}, "Reset")];
-  reset.addEventListener("click", () => send({ protocol: model.get("start"), kind: model.get("kinds")[0], place: 0 }));
+  const [back, on] = [button("‹ before", -1), button("next ›", 1)];
   const menus = make("div", { class: "ll-menus" }, menu(model, "protocol", "Protocol", "protocols"), menu(model, "kind", "Show", "kinds"));
-  const slider = make("div", { class: "ll-slider" }, labelled("Question", place), number, back, on, reset);
+  const slider = make("div", { class: "ll-slider" }, labelled("Question", place), number, back, on);
   const legend = make("p", { class: "ll-faint" }, "✓ right answer, ▸ what the model chose. A number is the choice's score in nats (per token or byte where the protocol says so); a bar is its share among the four.");
-  makeRoot(view, "ll-exam-errors", menus, slider, results, question, table, note, legend);
+  makeRoot(view, "ll-exam-errors", note, menus, slider, results, question, table, legend);
   let waiting = false; // several traits come in one message: draw once
   for (const trait of ["place", "count", "results", "question", "choices", "note", "models"]) {
     model.on(`change:${trait}`, () => {

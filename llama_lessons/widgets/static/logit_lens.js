@@ -5,12 +5,12 @@ const MOVES = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], Arrow
 
 function render(view) {
   const { model, signal } = view;
-  const box = textBox(model, "text", "textarea", { rows: 2, maxlength: 500 });
+  const box = textBox(model, "text", "input", { type: "text", maxlength: 500 });
   const norm = control("input", { type: "checkbox" });
   const note = make("p", { class: "ll-note", role: "status" });
   const label = "What each layer would say: a row for each layer, a column for each token. Move with the arrow keys.";
   const table = make("table", { class: "ll-lens", role: "grid", "aria-label": label });
-  const frame = make("div", { class: "ll-frame" }, table);
+  const frame = make("div", { class: "ll-scrolls" }, table);
   const card = make("div", { class: "ll-card", "aria-live": "polite" });
   const drawn = {};
   let cells = []; // of the table, row by row
@@ -84,8 +84,8 @@ function render(view) {
   }
   model.on("change:rows", draw);
   model.on("change:note", () => { note.textContent = model.get("note"); });
-  const switches = make("div", { class: "ll-switches" }, ...menus);
-  const parts = [labelled("Your text", box), switches, note, frame, make("p", {}, ...legend()), card];
+  const switches = make("div", { class: "ll-switches" }, labelled("Your text", box), ...menus);
+  const parts = [note, switches, frame, make("div", { class: "ll-below" }, card, make("p", {}, ...legend()))];
   const scroll = painter(makeRoot(view, "ll-logit-lens", ...parts), () => { frame.scrollLeft = frame.scrollWidth; }, signal);
   draw();
 }

@@ -4,18 +4,10 @@ const BOXES = { system: "System line (may be empty)", question: "The user asks",
 
 function render(view) {
   const { model } = view;
-  const first = Object.keys(BOXES).map((trait) => [trait, model.get(trait)]);
   const boxes = Object.entries(BOXES).map(([trait, text]) =>
     labelled(text, textBox(model, trait, "input", { type: "text", maxlength: model.get("max_text") })));
-  const reset = control("button", { type: "button" }, "Reset");
   const note = make("p", { class: "ll-note", role: "status" });
   const list = make("div", { class: "ll-dialog", role: "group", "aria-label": "Tokens of the dialog" });
-
-  reset.addEventListener("click", () => {
-    for (const [trait, text] of first) model.set(trait, text);
-    model.set("mask", model.get("masks")[0]);
-    model.save_changes();
-  });
 
   function draw() {
     note.textContent = model.get("note");
@@ -33,8 +25,8 @@ function render(view) {
     make("span", { class: "ll-token ll-differs" }, "!"), " not as it should be");
   model.on("change:tokens", draw);
   model.on("change:note", draw);
-  const controls = make("div", { class: "ll-mask-controls" }, menu(model, "mask", "Mask", "masks"), reset);
-  makeRoot(view, "ll-loss-mask", make("div", { class: "ll-mask-boxes" }, ...boxes), controls, note, list, legend);
+  const controls = make("div", { class: "ll-mask-controls" }, menu(model, "mask", "Mask", "masks"));
+  makeRoot(view, "ll-loss-mask", note, make("div", { class: "ll-mask-boxes" }, ...boxes), controls, list, legend);
   draw();
 }
 

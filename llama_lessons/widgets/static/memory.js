@@ -44,7 +44,7 @@ function render(view) {
   }
   model.on("change:gauges", draw);
   model.on("change:note", draw);
-  makeRoot(view, "ll-memory", controls, note, gauges);
+  makeRoot(view, "ll-memory", note, controls, gauges);
   draw();
 }
 

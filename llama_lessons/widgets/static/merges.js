@@ -5,7 +5,7 @@ const PAUSE = 900; // milliseconds between two merges
 function render(view) {
   const { model, signal } = view;
   const box = textBox(model, "text", "input", { type: "text", maxlength: 300 });
-  const note = make("p", { role: "status" });
+  const note = make("p", { class: "ll-note", role: "status" });
   const words = make("div", { class: "ll-words", role: "group", "aria-label": "the sentence as symbols" });
   const table = make("table", { class: "ll-pairs" });
   const slider = control("input", { type: "range", min: 0, value: 0 });
@@ -57,7 +57,7 @@ function render(view) {
   slider.addEventListener("input", () => { stop(); go(Number(slider.value)); });
   for (const trait of ["frames", "step", "note"]) model.on(`change:${trait}`, draw);
   const player = make("div", { class: "ll-player" }, back, play, next, labelled("Merges done", slider));
-  makeRoot(view, "ll-merges", labelled("Your sentence", box), player, note, words, table);
+  makeRoot(view, "ll-merges", note, labelled("Your sentence", box), player, make("div", { class: "ll-moment" }, words, table));
   draw();
   signal.addEventListener("abort", stop); // the timer must not outlive the view
 }
@@ -65,7 +65,7 @@ function render(view) {
 function sentence(frames, step) {
   const symbols = frames[step].words.reduce((sum, word) => sum + word.length, 0);
   const before = step > 0 ? ` Just made: ${frames[step - 1].pair[0]}${frames[step - 1].pair[1]}.` : "";
-  const done = `${step} of ${frames.length - 1} merges done, ${symbols} symbols.${before}`;
+  const done = `${step} of ${frames.length - 1} merges done, ${symbols} symbol${symbols === 1 ? "" : "s"}.${before}`;
   if (!frames[step].pair) return `${done} No pair occurs twice any more: nothing is left to merge.`;
   const [left, right, count] = frames[step].pair;
   return `${done} The next merge: ${left} + ${right}, seen ${count} times.`;
@@ -79,7 +79,7 @@ function drawWord(word, before) {
 function drawPairs(frame, most) {
   const rows = frame.pairs.map(([left, right, count]) => {
     const chosen = frame.pair && left === frame.pair[0] && right === frame.pair[1];
-    const bar = make("span", { class: "ll-bar", style: `width: ${(170 * count) / most}px` });
+    const bar = make("span", { class: "ll-bar", style: `--share: ${count / most}` });
     const cells = [make("td", {}, chip(left), " ", chip(right)), make("td", {}, bar, String(count))];
     return make("tr", chosen ? { class: "ll-next" } : {}, ...cells, make("td", {}, chosen ? "is merged next" : ""));
   });

@@ -2,13 +2,11 @@
 
 function render(view) {
   const { model } = view;
-  const first = { wish: model.get("wish"), questions: [...model.get("questions")], layer: model.get("layers")[0] };
   const note = make("p", { class: "ll-note", role: "status" });
   const table = make("table", { class: "ll-turns" });
   const wish = sentBox({ maxlength: model.get("max_text") }, (text) => { if (text !== model.get("wish")) send("wish", text); });
   const layer = menu(model, "layer", "Attention in", "layers");
-  const reset = control("button", { type: "button" }, "Reset");
-  const boxes = first.questions.map((_, k) =>
+  const boxes = model.get("questions").map((_, k) =>
     sentBox({ maxlength: model.get("max_text"), "aria-label": `question of turn ${k + 1}` }, (text) => ask(k, text)));
 
   function send(trait, value) {
@@ -23,11 +21,6 @@ function render(view) {
     questions[k] = text;
     send("questions", questions);
   }
-
-  reset.addEventListener("click", () => {
-    for (const [trait, value] of Object.entries(first)) model.set(trait, value);
-    model.save_changes();
-  });
 
   function fill() {
     wish.value = model.get("wish");
@@ -50,9 +43,9 @@ function render(view) {
 
   for (const trait of ["wish", "questions"]) model.on(`change:${trait}`, fill);
   for (const trait of ["turns", "note"]) model.on(`change:${trait}`, draw);
-  const controls = make("div", { class: "ll-wish-controls" }, labelled("The wish, in the system line (press Enter here, or after a question)", wish), layer, reset);
+  const controls = make("div", { class: "ll-wish-controls" }, labelled("The wish, in the system line (press Enter here, or after a question)", wish), layer);
   const legend = make("p", { class: "ll-faint" }, "✓ keeps the wish, ✗ does not. Bars: attention that the beginning of the answer pays to the wish, and to the model's own earlier answers; of each, in the head where it is largest.");
-  makeRoot(view, "ll-obedience", controls, note, table, legend);
+  makeRoot(view, "ll-obedience", note, controls, table, legend);
   fill();
   draw();
 }

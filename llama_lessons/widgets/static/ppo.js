@@ -46,7 +46,8 @@ function render(view) {
   newest.addEventListener("click", () => { followed = true; draw(); });
   for (const trait of ["runs", "panels", "note", "n_iterations"]) model.on(`change:${trait}`, draw);
   const look = make("div", { class: "ll-look" }, labelled("Look at an iteration", range), says, labelled("of", whose), newest);
-  makeRoot(view, "ll-ppo", note, legend, panels, look, said);
+  const root = makeRoot(view, "ll-ppo", note, legend, panels, look, said);
+  root.addEventListener("reset", () => { followed = true; draw(); });
   draw();
 }
 

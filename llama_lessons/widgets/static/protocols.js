@@ -32,8 +32,6 @@ function render(view) {
     note.textContent = model.get("note");
   }
 
-  const reset = control("button", {}, "Reset");
-  reset.addEventListener("click", () => send(model.get("start")));
   const controls = make(
     "div",
     { class: "ll-ask" },
@@ -42,12 +40,11 @@ function render(view) {
     choice("token", "The letter's token"),
     choice("shots", "Solved examples before"),
     choice("normaliser", "The text is weighed"),
-    make("p", {}, reset),
   );
   const legend = make("p", { class: "ll-faint" }, "Share right, 95 % interval; dotted: by chance. #1 is the best.");
   const left = make("div", {}, controls, bars, legend);
   const caption = make("p", { class: "ll-faint" }, "All twelve; #1, #2, #3 is the rank in each. ★ is MMLU's own.");
-  makeRoot(view, "ll-protocols", make("div", { class: "ll-halves" }, left, make("div", {}, table, caption)), note);
+  makeRoot(view, "ll-protocols", note, make("div", { class: "ll-halves" }, left, make("div", { class: "ll-scrolls" }, table, caption)));
   let waiting = false; // several traits come in one message: draw once
   for (const trait of ["bars", "table", "note", "by_letter"]) {
     model.on(`change:${trait}`, () => {

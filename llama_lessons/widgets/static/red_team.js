@@ -7,7 +7,6 @@ function render(view) {
   const replies = make("div", { class: "ll-replies" });
   const tally = make("div", { class: "ll-tally", tabindex: "0", "data-lm-suppress-shortcuts": "true" });
   const status = make("p", { class: "ll-note", role: "status" });
-  const reset = control("button", { type: "button" }, "Start again");
   const boxes = { system: "System line", message: "Message", first: "First words of the answer" };
 
   function wait() {
@@ -45,17 +44,12 @@ function render(view) {
   drawn.answered = () => { replies.removeAttribute("aria-busy"); };
   drawn.tally = () => { tally.replaceChildren(...tallied(model.get("models"), model.get("tally"))); };
   drawn.note = () => { status.textContent = model.get("note"); };
-  reset.addEventListener("click", () => {
-    model.set("resets", model.get("resets") + 1);
-    model.save_changes();
-    wait();
-  });
 
   const menus = [choice("request", "Request", "requests"), choice("attack", "Put as", "attacks")];
   const own = make("div", { class: "ll-own" }, ...menus, ...Object.entries(boxes).map(box));
-  const right = make("div", { class: "ll-side" }, own, status, replies);
-  const left = make("div", { class: "ll-side" }, board, make("b", {}, "Your own attacks (change a box, then press Enter)"), tally, reset);
-  makeRoot(view, "ll-red-team", make("div", { class: "ll-halves" }, left, right));
+  const right = make("div", {}, own, replies);
+  const left = make("div", {}, board, make("b", {}, "Your own attacks (change a box, then press Enter)"), tally);
+  makeRoot(view, "ll-red-team", status, make("div", { class: "ll-halves" }, left, right)).addEventListener("reset", wait);
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();

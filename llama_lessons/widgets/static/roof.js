@@ -7,7 +7,6 @@ function render(view) {
   const note = make("p", { class: "ll-note", role: "status" });
   const table = make("table", { class: "ll-gauges" });
   const drawn = {};
-  const reset = control("button", { type: "button" }, "As at the start");
   const controls = make(
     "div",
     { class: "ll-controls" },
@@ -17,15 +16,15 @@ function render(view) {
     slider("batch_size", "Texts at a time", "max_batch", 1),
   );
 
-  function send(changes) {
-    model.set(changes);
+  function send(trait, value) {
+    model.set(trait, value);
     model.save_changes();
   }
 
   function slider(trait, label, max, step) {
     const range = control("input", { type: "range", min: step, max: model.get(max), step });
     const value = make("span", { class: "ll-value", "aria-hidden": "true" }); // a slider says its value by itself
-    range.addEventListener("input", () => send({ [trait]: Number(range.value) }));
+    range.addEventListener("input", () => send(trait, Number(range.value)));
     drawn[trait] = () => {
       range.value = model.get(trait);
       value.textContent = model.get(trait);
@@ -40,14 +39,13 @@ function render(view) {
     table.replaceChildren(make("caption", {}, ...legend()), top, ...model.get("rows").map(row));
   }
 
-  reset.addEventListener("click", () => send(model.get("start")));
   for (const [trait, show] of Object.entries(drawn)) {
     model.on(`change:${trait}`, show);
     show();
   }
   model.on("change:rows", draw);
   model.on("change:note", draw);
-  makeRoot(view, "ll-roof", controls, make("div", { class: "ll-said" }, note, reset), table);
+  makeRoot(view, "ll-roof", note, controls, table);
   draw();
 }
 

@@ -1,6 +1,6 @@
 // Sliders and menus choose two tokens and a way to turn; Python computes what it means, and this shows it.
 
-const MAP = 430; // pixels along the map
+const MAP = 22; // em along the map
 const TRAITS = ["run", "scene", "weights", "note", "way", "layer", "head", "query", "key", "shift"];
 
 function render(view) {
@@ -15,7 +15,9 @@ function render(view) {
   const usual = make("p", { class: "ll-written-text" });
   const verdict = make("p");
   const note = make("p", { class: "ll-note", role: "alert" });
+  const named = make("span", {});
   const root = makeRoot(view, "ll-rope");
+  let place = null; // of the map on its canvas
   const schedule = painter(root, draw, signal);
 
   function put(changes) {
@@ -37,7 +39,7 @@ function render(view) {
   ];
 
   choice.addEventListener("click", (event) => {
-    const { margin, cell } = mapPlace(last() + 1, MAP);
+    const { margin, cell } = place;
     const [right, down] = [event.offsetX, event.offsetY].map((at) => Math.floor((at - margin) / cell));
     if (right >= 0 && right <= down && down <= last()) put({ query: down, key: right });
   });
@@ -60,8 +62,11 @@ function render(view) {
     const n = run.pieces.length;
     if (bytes.length !== n * n) return; // the map of another text: its own is on the way
     const colours = mapColours(root);
-    drawMap(weights, run, bytes, n, MAP, colours);
-    drawChoice(choice, run, { shown: n, token: query(), column: false, cell: [query(), key()] }, MAP, colours);
+    const size = Math.floor(Math.min(MAP * colours.em, board.clientWidth));
+    place = mapPlace(n, size, colours.em);
+    named.textContent = place.every > 1 ? ` One token in ${place.every} is named.` : "";
+    drawMap(weights, run, bytes, n, size, colours);
+    drawChoice(choice, run, { shown: n, token: query(), column: false, cell: [query(), key()] }, size, colours);
     const weight = percent(weightAt(bytes, n, query(), key()));
     weights.setAttribute("aria-label", `Attention map of this head; here ${piece(query())} gives ${piece(key())} ${weight}.`);
   }
@@ -71,14 +76,11 @@ function render(view) {
   const hands = legend(sample("ll-query-hand", "query"), sample("ll-key-hand", "key"), bar("ll-plus", "adds to the score"), bar("ll-minus", "takes away"));
   const curves = legend(sample("ll-now", "now"), sample("ll-usual", "turned as trained"));
   const rows = legend(make("span", { class: "ll-key" }, "your text, read at once"), make("span", { class: "ll-key ll-key-1" }, "new tokens, read one by one"));
-  const hint = make("p", { class: "ll-faint" }, "Rows look, columns are looked at. Click a cell to choose its two tokens, or use the sliders above.");
-  root.append(
-    make("div", { class: "ll-rope-inputs" }, text, menu(model, "way", "Turning", "ways")),
-    make("div", { class: "ll-rope-sliders" }, ...sliders.map((one) => one.label)),
-    sentence,
-    make("div", { class: "ll-rope-board" }, make("div", {}, clocks.box, hands), make("div", {}, curve.box, curves)),
-    make("div", { class: "ll-rope-board" }, make("div", { class: "ll-rope-map" }, weights, choice), make("div", { class: "ll-texts" }, verdict, usual, written, note, rows, hint)),
-  );
+  const hint = make("p", { class: "ll-faint" }, "Rows look, columns are looked at. Click a cell to choose its two tokens, or use the sliders.", named);
+  const map = make("div", { class: "ll-rope-map" }, weights, choice);
+  const board = make("div", { class: "ll-rope-board" }, map, make("div", { class: "ll-texts" }, curve.box, curves, verdict, usual, written));
+  const side = [text, menu(model, "way", "Turning", "ways"), ...sliders.map((one) => one.label), rows, hint];
+  root.append(sentence, note, beside(side, [clocks.box, hands, board]));
   schedule();
 }
 

@@ -60,7 +60,7 @@ function render(view) {
   });
   model.on("change:tokens", draw);
   model.on("change:note", draw);
-  makeRoot(view, "ll-tokenizer", labelled("Your text", box), note, list, card);
+  makeRoot(view, "ll-tokenizer", note, labelled("Your text", box), list, card);
   draw();
 }
 
