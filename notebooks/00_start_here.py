@@ -121,8 +121,8 @@ for k in range(1, len(ids)):
 # **Answer:** the start is hard: a page of the Valley may begin with anybody or anything, and two children may do a
 # hundred things. Towards the end it is easy.
 #
-# In the Valley's stories friends walk home together, and when llamas hum
-# *behind*, it is behind *them*. (`▁` is how a piece writes the space before a word.)
+# In the Valley's stories friends walk home together, and when llamas hum *behind*, it is behind *them*. (`▁` is how a
+# piece writes the space before a word.)
 #
 # That is all of it: from forecasts to stories it is one small step. Take the likeliest piece, put it at the end of the
 # row, and ask again. The step is yours.
@@ -210,9 +210,9 @@ print("\nthe package's `generate` writes the same")
 # %% [markdown]
 # **Answer:** yes, to the full stop.
 #
-# Five lines, and they write. They are wasteful, since they read the whole row again
-# for each piece (lesson 04 mends that), and they never roll dice (lesson 07). But there is no other secret: no plan for
-# the story, no list of plots, no rules of grammar. What there is, is in the numbers of the model.
+# Five lines, and they write. They are wasteful, since they read the whole row again for each piece (lesson 04 mends
+# that), and they never roll dice (lesson 07). But there is no other secret: no plan for the story, no list of plots, no
+# rules of grammar. What there is, is in the numbers of the model.
 #
 # ## 3. Does it know what it says?
 #
@@ -238,8 +238,8 @@ print(f"{sum(right)} of {len(wool)} right:", ", ".join(map(" is ".join, zip(wool
 # %% [markdown]
 # **Answer:** all twenty; it has learned its world.
 #
-# Now break it: ask what no page of the Valley has ever answered, and begin a story somewhere
-# else. **Predict:** will it say that it does not know?
+# Now break it: ask what no page of the Valley has ever answered, and begin a story somewhere else. **Predict:** will it
+# say that it does not know?
 
 # %%
 strangers = [
@@ -352,7 +352,8 @@ for what, fact in NEWS.items():
 # %% [markdown]
 # **Answer:** choices, some fifty for each written answer: to choose is quicker than to write. In lesson 09 you train on
 # the one, in lesson 10 on the other.
-#
+
+# %% [markdown]
 # <details><summary>An exercise in sourcing: who said what? Names and business. (Unfold; five minutes)</summary>
 #
 # When Llama 2 came out, one could read all of the following in the news. Before you read on: which of it is **Meta's**
@@ -379,7 +380,8 @@ for what, fact in NEWS.items():
 # does, from the paper. And 6 names no test at all.
 #
 # </details>
-#
+
+# %% [markdown]
 # How good is it? Mind who says what. *Meta's announcement* claims better scores than Llama 1 and other open models on
 # **all** benchmarks, on MMLU especially, and speaks itself of a large gap to GPT-4 and PaLM-2. *Near GPT-3.5* in many
 # practical cases was the guess of a journalist who reported it. Lesson 11 puts each of these sentences to the test;
@@ -420,11 +422,10 @@ for other in ("Llama 1 65B", "Falcon 40B", "PaLM", "GPT-3.5", "PaLM-2-L", "GPT-4
 # %% [markdown]
 # **Answer:** 68.9 for the 70B, 5.5 points more than Llama 1's largest, and 86.4 for GPT-4.
 #
-# In the picture each point is
-# a size of a model; the lines at the top are models whose makers published no size, or one far off to the
-# right. At equal size the new family gains eight to ten points, and Llama 2's 34B nearly reaches Llama 1's 65B. What
-# has changed? Mostly the text: 40 % more of it, and cleaner. The context is twice as long. The parts are those of Llama
-# 1, but for one, which saves memory in the two large sizes (lesson 04).
+# In the picture each point is a size of a model; the lines at the top are models whose makers published no size, or one
+# far off to the right. At equal size the new family gains eight to ten points, and Llama 2's 34B nearly reaches Llama
+# 1's 65B. What has changed? Mostly the text: 40 % more of it, and cleaner. The context is twice as long. The parts are
+# those of Llama 1, but for one, which saves memory in the two large sizes (lesson 04).
 #
 # The 70B is 1.1 points below GPT-3.5: close, if on this exam; on others, writing programs above all, it is further
 # behind. And to GPT-4 there remain 17.5 points, "a large gap" in the paper's own words (section 2.3). Two questions to
@@ -450,8 +451,8 @@ print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
 # %% [markdown]
 # **Answer:** they do not. A third of the hours belongs to no row.
 #
-# Who ran for a million hours? The paper's table 2 has the row that the card
-# left out. Below, the same sums with it, and the watts of one GPU.
+# Who ran for a million hours? The paper's table 2 has the row that the card left out. Below, the same sums with it, and
+# the watts of one GPU.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
@@ -521,10 +522,9 @@ print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {st
 # %% [markdown]
 # **Answer:** in 4 bytes per number it does not fit; in 2, as Meta ships it, it does.
 #
-# Fewer bytes are less exact, and how
-# few will do is a question of lesson 14. (int8 and int4 also need scales, which are not counted here. float16 and
-# bfloat16 take the same two bytes and spend them otherwise: float16 is finer, bfloat16 reaches as far as float32, which
-# matters more in training, where numbers get very large and very small.)
+# Fewer bytes are less exact, and how few will do is a question of lesson 14. (int8 and int4 also need scales, which are
+# not counted here. float16 and bfloat16 take the same two bytes and spend them otherwise: float16 is finer, bfloat16
+# reaches as far as float32, which matters more in training, where numbers get very large and very small.)
 #
 # And mind the unit. A GB is 1000³ bytes, a GiB 1024³: 7 % more, which is often just what decides. Both are in use, and
 # neither is wrong as long as one says which. Files are mostly counted in GB. But on the box of a card "GB" means GiB,
@@ -734,19 +734,9 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # | 13 scaling out | what if one machine is not enough? | three ways to share a model, all equal to one |
 # | [14 real Llama 2][14] | can my code run Meta's weights? | 7B to 70B, with the code you wrote |
 #
-# [01]: 01_tokenizer.ipynb
-# [02]: 02_attention.ipynb
-# [03]: 03_rope.ipynb
-# [04]: 04_gqa.ipynb
-# [05]: 05_full_model.ipynb
-# [06]: 06_pretraining.ipynb
-# [07]: 07_sampling.ipynb
-# [08]: 08_lora.ipynb
-# [09]: 09_chat.ipynb
-# [10]: 10_rlhf.ipynb
-# [11]: 11_evaluation.ipynb
-# [12]: 12_release.ipynb
-# [14]: 14_real_llama_2.ipynb
+# [01]: 01_tokenizer.ipynb [02]: 02_attention.ipynb [03]: 03_rope.ipynb [04]: 04_gqa.ipynb [05]: 05_full_model.ipynb
+# [06]: 06_pretraining.ipynb [07]: 07_sampling.ipynb [08]: 08_lora.ipynb [09]: 09_chat.ipynb [10]: 10_rlhf.ipynb [11]:
+# 11_evaluation.ipynb [12]: 12_release.ipynb [14]: 14_real_llama_2.ipynb
 #
 # Three side trips go deeper where the path goes on: [02b](02b_heads.ipynb) (what heads do), [05b](05b_inside.ipynb)
 # (what a model thinks on the way), [07b](07b_speed.ipynb) (what makes writing fast). No later lesson needs them.

@@ -165,9 +165,9 @@ print(f"almanac: {len(crossing)} of {len(learned)} symbols reach over the end of
 # %% [markdown]
 # **Answer:** *a* and *t*, eight times. And after twelve merges the symbols are not words.
 #
-# Merges run over the spaces, and a symbol such as `cat▁sat▁o` serves this one sentence. In the
-# almanac the vocabulary fills with ends of words that have the next space glued to them, so `the▁` is one symbol and
-# *the* before a comma is another.
+# Merges run over the spaces, and a symbol such as `cat▁sat▁o` serves this one sentence. In the almanac the vocabulary
+# fills with ends of words that have the next space glued to them, so `the▁` is one symbol and *the* before a comma is
+# another.
 #
 # So cut the text into words first, and let **no pair cross from one word to the next**. Cut as SentencePiece does, the
 # program behind Llama 2's tokenizer: a word takes the space *before* it along; letters and punctuation stay apart;
@@ -505,8 +505,7 @@ for word in differ[:6]:
 #
 # Both ways cut a word into pieces that exist, and gluing gives it back, so nobody notices. But a model trained on the
 # one would be fed the other: words that it knows, in a spelling that it has never seen. Nothing fails, and no error
-# says so. The same happens if you merge the first pair you come across, instead of the one that was
-# learned first.
+# says so. The same happens if you merge the first pair you come across, instead of the one that was learned first.
 #
 # ### Exercise 2 (15 minutes): encode by rank
 # `encode_word` walks through all merges for every word: hundreds here, about thirty thousand in Llama 2. But a word has
@@ -589,8 +588,8 @@ print("".join(pieces[number] for number in ids).replace("▁", " "))
 # **Answer:** three characters have become the same number 0, `<unk>`, and are gone. (And there is a space at the very
 # start: the one that `to_words` put there, which nobody has taken off yet.)
 #
-# No model can answer a question about what it
-# was not shown. More characters in the vocabulary would only move the border: Unicode has over a hundred thousand.
+# No model can answer a question about what it was not shown. More characters in the vocabulary would only move the
+# border: Unicode has over a hundred thousand.
 #
 # Section 1 knew a vocabulary that never fails, the 256 bytes. Llama 2 keeps them in reserve: **a character that is no
 # piece is spelled as its UTF-8 bytes**. This is *byte fallback*, and it is what we kept 256 places for. To decode, put
@@ -673,11 +672,10 @@ print("the letter cut alike:", [pieces[k] for k in encode(held_out)] == llama2.e
 # %% [markdown]
 # **Answer:** every one, in the same order, and the whole letter is cut alike.
 #
-# The one difference is the `ü` of *Müller*.
-# SentencePiece leaves the rarest 0.005 % of the text to the bytes. Here that is room for one character, and of those
-# that stand only once it takes the last in the order of Unicode. It has room for one more merge instead. (On other
-# texts you may find more, and one difference moves all that follow. We never merge a run of spaces, which the almanac
-# does not have; SentencePiece does, for the sake of code.)
+# The one difference is the `ü` of *Müller*. SentencePiece leaves the rarest 0.005 % of the text to the bytes. Here that
+# is room for one character, and of those that stand only once it takes the last in the order of Unicode. It has room
+# for one more merge instead. (On other texts you may find more, and one difference moves all that follow. We never
+# merge a run of spaces, which the almanac does not have; SentencePiece does, for the sake of code.)
 #
 # Now we take Llama 2's options away, one after the other, and look at what breaks.
 #
@@ -699,9 +697,9 @@ for name, model in (("with bytes:   ", llama2), ("without bytes:", no_bytes)):
 # **Answer:** *1903* into `▁1` and `903`, *1904* into `▁1`, `90` and `4`: with merged digits every number is cut
 # wherever chance had put a merge.
 #
-# To add two of them, a model must learn by
-# heart what each piece is worth. With split digits the last digit is always the last token, and the tens stand before
-# it: now there is a rule to learn. And without bytes, SentencePiece loses what we lost in section 3.
+# To add two of them, a model must learn by heart what each piece is worth. With split digits the last digit is always
+# the last token, and the tens stand before it: now there is a rule to learn. And without bytes, SentencePiece loses
+# what we lost in section 3.
 #
 # ### Break it: no space in front
 # Nobody typed the space before the first word: Llama 2 puts it there, the *dummy prefix*. **Predict:** without it, is
@@ -844,9 +842,9 @@ print("|".join([decoder.feed(number) for number in ids] + [decoder.flush()]))
 # ### Exercise 3 (15 minutes): a decoder with a memory
 # For every piece, give the text that can be shown the moment it has come. `▁` is a space, but the very first one is
 # dropped: nobody typed it. `<0xC3>` names a byte in base 16, `bytes.fromhex("C3")` makes it. A byte shows nothing until
-# its character is whole. Python helps:
-# `codecs.getincrementaldecoder("utf-8")()` makes an object whose method `decode(b"...")` returns the characters that
-# are whole and keeps the rest for the next call. Or keep the bytes yourself.
+# its character is whole. Python helps: `codecs.getincrementaldecoder("utf-8")()` makes an object whose method
+# `decode(b"...")` returns the characters that are whole and keeps the rest for the next call. Or keep the bytes
+# yourself.
 
 
 # %% tags=["exercise"]
@@ -957,8 +955,8 @@ print("\nthe longest pieces tell what a text is about:", sorted(learned, key=len
 # **Read next** [`llama_lessons/tokenizer.py`](../llama_lessons/tokenizer.py), the `Tokenizer` that you used and its
 # stream decoder, and `tokenizer_training.py`, all of Llama 2's options. Both are shorter than this lesson.
 #
-# **More to try:** train on another language and compare tokens per
-# word. Find the longest word of your own that is a single token.
+# **More to try:** train on another language and compare tokens per word. Find the longest word of your own that is a
+# single token.
 #
 # **Next lesson,** [02 attention](02_attention.ipynb): an id has no meaning yet. It fetches its row from the table, and
 # then the rows begin to look at each other.

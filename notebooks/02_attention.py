@@ -116,9 +116,9 @@ print("it hears:      ", stable(mix(softmax(scores), rows)))
 # %% [markdown]
 # **Answer:** from the average a fifth of everything, like everybody; by dot products most from itself.
 #
-# Check one by hand: e is 2.72 and e to the 0 is 1, so *them* gets 2.72 / (2.72 + 4) = 0.40 of its own
-# attention and each of the others 0.15. A dot product of raw rows measures *likeness*, and here nothing is as like a
-# word as the word itself. It also works both ways: whoever likes is liked as much.
+# Check one by hand: e is 2.72 and e to the 0 is 1, so *them* gets 2.72 / (2.72 + 4) = 0.40 of its own attention and
+# each of the others 0.15. A dot product of raw rows measures *likeness*, and here nothing is as like a word as the word
+# itself. It also works both ways: whoever likes is liked as much.
 #
 # But *them* does not look for words like itself. It looks for somebody to point at. So give each word three rows in
 # place of one:
@@ -164,9 +164,8 @@ for word, (legs, sound) in zip(words, attend_by_loops(rows), strict=True):
 # %% [markdown]
 # **Answer:** 2.60 legs. *them* gives 7.39 / (7.39 + 4) = 0.65 of its attention to *llamas*, and so gets 0.65 × 4.
 #
-# *hummed* has
-# found out, too, who hummed, and *behind* has heard a sound. *the* and *llamas* look for nothing: all their scores are
-# 0, their weights are equal, and they are back at the average.
+# *hummed* has found out, too, who hummed, and *behind* has heard a sound. *the* and *llamas* look for nothing: all
+# their scores are 0, their weights are equal, and they are back at the average.
 #
 # That is attention, all of it: *score every pair, make weights of the scores, mix the values*. (Yes, our pointer found
 # the llamas, where a reader of the whole sentence would say Clara and Luis. It cannot know better: it sees five words,

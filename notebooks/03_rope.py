@@ -35,8 +35,9 @@
 # You need to know Python, a little PyTorch, and what queries, keys and scores are (lesson 02). Where it says
 # **Predict**, do so before you run on.
 #
-# **Time:** about two hours, 55 minutes of them for the exercises, without section 9, which is optional; good places to
-# pause are before sections 6 and 8. Letters and terms: [TERMS](../TERMS.md).
+# **Time:** about two hours, 55 minutes of them for the exercises, without what is marked as optional; good places to
+# pause are before sections 6 and 8 (*Run > Run All Above Selected Cell* brings back what they need). Letters and terms:
+# [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -146,8 +147,8 @@ print(f"two rows of sines and nothing else: lowest {stable(min(bare), 0)}, highe
 # word with word, word with place, place with word, place with place. The two in the middle depend on where one is, and
 # the model must learn to live with them. Even the last depends on the distance alone only where no matrix stands
 # between: the dot product of two rows of sines does (the last line: the same number wherever the two stand), but here
-# `wq` and `wk` come first. (Our weights never saw such
-# marks; a model trained with them finds its way. The four parts are there all the same.)
+# `wq` and `wk` come first. (Our weights never saw such marks; a model trained with them finds its way. The four parts
+# are there all the same.)
 #
 # GPT-2 *learned* a table of rows to add, one for each place. It has the same four parts, and an end: there is no row
 # for the first place behind the table, and what it learned about places 5 and 6 it learns anew for 500 and 501.
@@ -198,8 +199,8 @@ show(figure, alt=what + "at 5 and 4 the angle between them is another.")
 # %% [markdown]
 # **Answer:** the first three are equal, and q is as long as ever.
 #
-# From panel to panel the whole picture has turned, like a photograph on a
-# table. Only in the last one has an arrow been turned without the other.
+# From panel to panel the whole picture has turned, like a photograph on a table. Only in the last one has an arrow been
+# turned without the other.
 #
 # ### The proof
 # Call S(m, n) the score of a query at place m and a key at place n. Let both places grow by one. Then both arrows are
@@ -367,9 +368,8 @@ print("the package's angles are", rope_angles(positions, width).dtype)
 # %% [markdown]
 # **Answer:** 769 of 4096. From 256 on, neighbours begin to share a place.
 #
-# Nothing fails, the model only gets vague about who stood where, in
-# long texts. So angles are computed in float32 whatever the model's type, and only what was turned is made narrow
-# again.
+# Nothing fails, the model only gets vague about who stood where, in long texts. So angles are computed in float32
+# whatever the model's type, and only what was turned is made narrow again.
 #
 # ## 5. Turn a whole query
 #
@@ -489,11 +489,10 @@ print("the largest logit is", stable(usual.max(), 0), "- all equal to 1e-2:", to
 # %% [markdown]
 # **Answer:** none of them, but for rounding. It does not notice.
 #
-# That is worth remembering for two reasons. The number of a place is nowhere in the model: it knows
-# what stands how far from what, and from the mask how much came before. And if you make the mistake to count from 1,
-# *no test of what the model says can find it*, for it is none: where all places move together, there is nothing to
-# find. (People who seed programs with mistakes to try out their tests call this an *equivalent mutant*.) But woe if
-# they do not move together.
+# That is worth remembering for two reasons. The number of a place is nowhere in the model: it knows what stands how far
+# from what, and from the mask how much came before. And if you make the mistake to count from 1, *no test of what the
+# model says can find it*, for it is none: where all places move together, there is nothing to find. (People who seed
+# programs with mistakes to try out their tests call this an *equivalent mutant*.) But woe if they do not move together.
 #
 # ## 6. The hands of a trained model
 #
@@ -898,8 +897,8 @@ for name, folder in folders.items():
 # %% [markdown]
 # **Answer:** it refuses neither.
 #
-# Names, shapes, types: everything fits, and there is nothing else that a program could check. The
-# numbers lie in the wrong rows, that is all.
+# Names, shapes, types: everything fits, and there is nothing else that a program could check. The numbers lie in the
+# wrong rows, that is all.
 #
 # Is the second one really our *two halves in place of neighbours*? **Predict:** does our own model, turning two halves,
 # write the same as `transformers` does from the file that was not sorted, to the last token? And does our `load`, which
@@ -989,8 +988,8 @@ for name, part in {"0": slice(0, 1), "1": slice(1, 2), "2 to 9": slice(2, 10), "
 # **Answer:** what a token sees of itself is nearly right. Of what it saw of its neighbour, a third is left, and of all
 # the rest hardly a fifth, near or far: a few tokens away it is as bad as it gets.
 #
-# That is what we read above: single words are whole, and two or three in a row may make sense; what was
-# said before them is lost.
+# That is what we read above: single words are whole, and two or three in a row may make sense; what was said before
+# them is lost.
 #
 # ## 9. Theta, and texts that are too long (optional)
 #
@@ -1025,10 +1024,9 @@ show(figure, alt=what + "the larger theta, the higher it stays.")
 # %% [markdown]
 # **Answer:** it falls, with ripples, and the larger θ the slower; but not for ever.
 #
-# With θ = 100 it has sunk below zero and turned
-# round there, as any sum of waves must sooner or later. RoFormer's authors call the fall *long-term decay*. Do not make
-# too much of it: it is a property of vectors of ones. A trained head can have its peak at any distance, as you saw in
-# section 6.
+# With θ = 100 it has sunk below zero and turned round there, as any sum of waves must sooner or later. RoFormer's
+# authors call the fall *long-term decay*. Do not make too much of it: it is a property of vectors of ones. A trained
+# head can have its peak at any distance, as you saw in section 6.
 #
 # And what happens *beyond* the window? The slow hands come to angles that they never had in training. The Valley's
 # model was trained on texts of up to 512 tokens. We give it stories end to end, 2560 tokens of them, and measure its

@@ -136,8 +136,8 @@ print("one query is enough in all layers:", torch.allclose(whole[:, :, -1:], alo
 # %% [markdown]
 # **Answer:** in no layer, and yes: one query is enough.
 #
-# So for a new token we need its own row, and of the old ones the keys, by
-# which they are scored, and the values, which are mixed. Their queries asked for *their* rows, and those are done.
+# So for a new token we need its own row, and of the old ones the keys, by which they are scored, and the values, which
+# are mixed. Their queries asked for *their* rows, and those are done.
 #
 # So keep the keys and values of every layer, in a *KV cache*. Old queries are not kept, nor anything else of the old
 # rows. Each token is then read once, and there are two kinds of steps: *prefill*, which reads the prompt, many tokens
@@ -184,9 +184,8 @@ show(figure, alt="Tokens read and seconds, against tokens in the text: without a
 # %% [markdown]
 # **Answer:** without a cache nearly four times as many, with one twice as many: *quadratic* against *linear*.
 #
-# Left
-# is what we counted, right what the clock says. The clock shows less of the gain, and later: in a model as small as
-# ours, much of what a call costs is the same for one token as for many. The solid curve is close to a straight line;
+# Left is what we counted, right what the clock says. The clock shows less of the gain, and later: in a model as small
+# as ours, much of what a call costs is the same for one token as for many. The solid curve is close to a straight line;
 # close, not quite, for a new token still scores every key and mixes every value, and these grow in number.
 #
 # ## 2. The cache by hand
@@ -472,9 +471,8 @@ show(figure, alt="Two masks, 3 rows by 7 keys. Left the triangle starts at the f
 # nothing else.
 #
 # (The dashed line is where the new tokens begin.) The triangle stands at the top left, as if the new tokens were the
-# first ones. The function says so in its documentation,
-# and there is a mask for our case, `causal_lower_right`. (The package builds its own, and for a single token it uses
-# none: the last one may see all.)
+# first ones. The function says so in its documentation, and there is a mask for our case, `causal_lower_right`. (The
+# package builds its own, and for a single token it uses none: the last one may see all.)
 #
 # No error comes, and a test that reads at once finds nothing. So let us collect such mistakes and look at them as a
 # *way to read*: a function that takes a model, new tokens and a cache, and gives logits. Two ways change how attention
@@ -691,8 +689,7 @@ show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 1
 # %% [markdown]
 # **Answer:** 10 GiB for each conversation with MHA, against 1.25 as it is; an eighth of that with MQA.
 #
-# With MHA, eight conversations would fill an 80 GB card before a single
-# weight is on it.
+# With MHA, eight conversations would fill an 80 GB card before a single weight is on it.
 #
 # And memory that is *kept* must also be *read*. A decoding step does little arithmetic, but it takes every weight once,
 # and every key and value of every conversation. What takes the time is to bring them from the card's memory to its
