@@ -49,15 +49,16 @@ tell(opening)
 # %% [markdown]
 # Nobody wrote this story. It came out of the files in `data/checkpoints/base`, piece by piece, computed here and now,
 # by the code in this course's folder: a *language model*, a small Llama 2, which read pages about one small place, the
-# *Valley*, and nothing else. In fourteen lessons you build all of it, with your own hands: what you see above, and what
-# turns it into an assistant that answers.
+# *Valley*, and nothing else. In the fourteen lessons after this one you build all of it, with your own hands: what you
+# see above, and what turns it into an assistant that answers.
 #
 # You need Python, and it helps to have met PyTorch. You need not understand the cell yet; its comments name the lessons
 # in which you will. Run the cells from top to bottom. Where it says **Predict**, do so before you run on: being wrong
-# first is how it sticks.
+# first is how it sticks. Below the cell that shows it stands the **Answer**.
 #
-# **Time:** about an hour and a quarter, 25 minutes of it for the exercises; a good place to pause is before section 7.
-# Letters and terms: [TERMS](../TERMS.md).
+# **Time:** about an hour and a quarter, 25 minutes of it for the exercises; a good place to pause is before section 5.
+# (After a pause, or when something was run in the wrong order, *Run > Run All Above Selected Cell* brings everything
+# back.) Letters and terms: [TERMS](../TERMS.md).
 #
 # **Predict:** will the same opening bring the same story again? Run the cell above once more. Then run this one.
 
@@ -65,9 +66,11 @@ tell(opening)
 tell(opening, seed=1)
 
 # %% [markdown]
-# The cell above repeats itself word by word; this one tells another story. The model rolls dice for each piece, and
-# `seed` says from where in a long list of rolls to start. In these lessons the seed is always given, so that your page
-# and ours say the same.
+# **Answer:** yes, with the same seed: the cell above repeats itself word by word. This one, with another seed, tells
+# another story.
+#
+# The model rolls dice for each piece, and `seed` says from where in a long list of rolls to start. In these lessons the
+# seed is always given, so that your page and ours say the same.
 #
 # ## 1. Is everything here?
 #
@@ -92,6 +95,12 @@ print(environment.verdict)
 # piece in its vocabulary how likely it is to come next. Given a whole sentence, it makes such a forecast after each
 # token. So we can ask how well it would have guessed.
 #
+# Four words to read the cell with. The model gives *logits*: for each place of each text a *score* for every piece, any
+# number, higher for what is likelier. A comment such as (1, T, V) says what shape that makes: one text, T tokens, V
+# pieces of the vocabulary. `softmax` turns scores into chances, which lie between 0 and 1 and add up to 1.
+# `inference_mode` tells PyTorch that we only look, and train nothing. And `stable` is ours: it prints a number with few
+# enough digits that your machine shows the same as ours.
+#
 # Here is a sentence that is typical of the Valley; it will follow you through the lessons. **Predict:** which words
 # does the model find hard to guess, and which are easy?
 
@@ -100,39 +109,107 @@ sentence = "Clara and Luis walked home together, and the llamas hummed behind th
 ids = tok.encode(sentence)  # a number for each token
 with torch.inference_mode():
     logits = model(torch.tensor([ids], device=device))  # (1, T, V): after each token, a score for every piece
-chances = logits[0].softmax(-1).cpu()  # (T, V): the same as chances, which add up to 1
+chances = logits[0].softmax(-1).cpu()  # (T, V): the same as chances
 
-print(f"{len(ids)} tokens, and after each a chance for {chances.shape[1]} pieces\n")
+print(f"{len(ids)} tokens, and after each a chance for {chances.shape[1]} pieces")
+print("the first is", tok.pieces(ids)[0], "which stands before every text: there is nothing to guess it from\n")
 for k in range(1, len(ids)):
     came, favourite = tok.pieces([ids[k], int(chances[k - 1].argmax())])
     print(f"{came:<10} had {stable(chances[k - 1, ids[k]])}, the favourite was {favourite}")
 
 # %% [markdown]
-# (`▁` is how a piece writes the space before a word.) The start is hard: a page of the Valley may begin with anybody or
-# anything, and two children may do a hundred things. Towards the end it is easy. In the Valley's stories friends walk
-# home together, and when llamas hum *behind*, it is behind *them*.
+# **Answer:** the start is hard: a page of the Valley may begin with anybody or anything, and two children may do a
+# hundred things. Towards the end it is easy.
 #
-# That is all of it: from forecasts to stories it is one small step. Take a piece that is likely, put it at the end of
-# the row, and ask again. Let us do so by hand, and always take the likeliest.
+# In the Valley's stories friends walk home together, and when llamas hum *behind*, it is behind *them*. (`▁` is how a
+# piece writes the space before a word.)
 #
-# **Predict:** we give it the sentence up to *the*. Will it find the rest by itself?
+# That is all of it: from forecasts to stories it is one small step. Take the likeliest piece, put it at the end of the
+# row, and ask again. The step is yours.
+#
+# ### Exercise 1 (10 minutes): make it write
+# You are given a function, `scores_after(row)`: for a row of ids it gives one score for every id of the vocabulary, for
+# what comes *after* the row. Write the loop. Five lines are enough. The check below tries yours on small made-up
+# scores; it knows the usual mistakes and names them.
+
 
 # %%
-from llama_lessons.generate import generate
+def scores_after(row):
+    """The model's scores for what comes after a row of ids, shape (V,)."""
+    with torch.inference_mode():
+        logits = model(torch.tensor([row], device=device))  # (1, T, V)
+    return logits[0, -1]  # those after the last token
+
 
 start = tok.encode("Clara and Luis walked home together, and the")
-row = list(start)
-for _ in range(5):
-    with torch.inference_mode():
-        logits = model(torch.tensor([row], device=device))
-    row.append(int(logits[0, -1].argmax()))  # the piece with the highest score after the last token
-    print(tok.decode(row))
+print(len(start), "ids in, scores of shape", tuple(scores_after(start).shape), "out")
 
+
+# %% tags=["exercise"]
+def my_write(scores_after, ids, n_new):
+    """A row of ids, and behind it n_new more, each the likeliest after all that stand before it.
+
+    scores_after: scores_after(row) gives a tensor of shape (V,): for each id a score, for what comes after the row.
+    ids: the row that is given, a list of whole numbers. n_new: how many ids to add.
+    Returns a new list of len(ids) + n_new whole numbers.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.writing import check_write
+
+check_write(my_write)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Make a row of your own, a copy of `ids`. What must happen to it before you ask for scores a second time?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The scores are a row of V numbers, and an id is a place in it. You want the place of the highest one, not its value.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# `scores.argmax()` is that place, as a tensor; `int(...)` makes a whole number of it.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_write(scores_after, ids, n_new):
+    row = list(ids)  # a copy: what was given stays as it was
+    for _ in range(n_new):
+        scores = scores_after(row)
+        row.append(int(scores.argmax()))
+    return row
+
+
+check_write(solved_write)
+
+# %% [markdown]
+# Now with the model's own scores. **Predict:** we give it the sentence up to *the*. Will it find the rest by itself?
+# (When your check is content, let yours write: `print(tok.decode(my_write(scores_after, start, 40)))`.)
+
+# %%
+from llama_lessons.checks.writing import write  # what the check compares with
+from llama_lessons.generate import generate
+
+for n_new in range(1, 6):
+    row = write(scores_after, start, n_new)
+    print(tok.decode(row))
 by_package = start + generate(model, [start], max_new_tokens=5, temperature=0)[0]
 assert by_package == row, f"the package writes something else: {tok.decode(by_package)}"
 print("\nthe package's `generate` writes the same")
 
 # %% [markdown]
+# **Answer:** yes, to the full stop.
+#
 # Five lines, and they write. They are wasteful, since they read the whole row again for each piece (lesson 04 mends
 # that), and they never roll dice (lesson 07). But there is no other secret: no plan for the story, no list of plots, no
 # rules of grammar. What there is, is in the numbers of the model.
@@ -159,8 +236,10 @@ right = [answer == colour for answer, colour in zip(answers, wool.values(), stri
 print(f"{sum(right)} of {len(wool)} right:", ", ".join(map(" is ".join, zip(wool, answers, strict=True))))
 
 # %% [markdown]
-# It has learned its world. Now break it: ask what no page of the Valley has ever answered, and begin a story somewhere
-# else. **Predict:** will it say that it does not know?
+# **Answer:** all twenty; it has learned its world.
+#
+# Now break it: ask what no page of the Valley has ever answered, and begin a story somewhere else. **Predict:** will it
+# say that it does not know?
 
 # %%
 strangers = [
@@ -175,9 +254,9 @@ print()
 tell("The rocket landed on Mars, and the astronaut")
 
 # %% [markdown]
-# It answers all the same, with the same calm, and the rocket comes down in the Valley, or in no story at all. On the
-# pages that it has read a question is always followed by an answer, so it writes one. That it does not know is nothing
-# that it knows. Or does it? After "Answer:" we can ask for the chance of what it is about to say.
+# **Answer:** no. It answers all the same, with the same calm, and the rocket comes down in the Valley, or in no story
+# at all. On the pages that it has read a question is always followed by an answer, so it writes one. That it does not
+# know is nothing that it knows. Or does it? After "Answer:" we can ask for the chance of what it is about to say.
 #
 # **Predict:** is it less sure about France than about Luna?
 
@@ -189,9 +268,10 @@ for question in ("What colour is the wool of Luna?", *strangers):
     print(f"{stable(chance)} for {tok.pieces([favourite])[0]:<8} after: {question}")
 
 # %% [markdown]
-# Often it is less sure, and a low chance is a warning. But a high one is no proof: it says what comes next on pages
-# that look like this one, not what is true. (To the Valley, *old* is a word that has an opposite.) And in the text that
-# you read, you see neither.
+# **Answer:** about France, yes, and often so; but it is nearly as sure of the moon's age as of Luna's wool.
+#
+# A low chance is a warning. A high one is no proof: it says what comes next on pages that look like this one, not what
+# is true. (To the Valley, *old* is a word that has an opposite.) And in the text that you read, you see neither.
 #
 # Larger models have read more, and it takes longer to reach the edge of their world. But they have one, and beyond it
 # they do the same, in better English. How to measure what a model knows is lesson 11; how to teach it to decline, and
@@ -204,6 +284,11 @@ for question in ("What colour is the wool of Luna?", *strangers):
 #
 # The same thing, larger. Llama 2 is a family of language models that Meta published in July 2023, with a paper that
 # says in unusual detail how they were made. What follows are their shapes: our model's first, then Meta's.
+#
+# Three words for a shape. Inside, each token is a row of numbers; how many, is how *wide* the model is. A *layer* is
+# one round of work: each row looks back at the rows before it, then is worked over by itself, and is handed on to the
+# next layer. A *head* is one such look: a layer has several, and each may look for something else. (Lessons 02 and 05
+# build all of this.)
 #
 # **Predict:** how many times as many numbers does the smallest of Meta's have as the model you just met?
 
@@ -219,6 +304,8 @@ for name in ("valley", *FAMILY):
 print("\nthe 7B has", LlamaConfig.preset("llama2-7b").n_params // ours.n_params, "times as many as ours")
 
 # %% [markdown]
+# **Answer:** more than two thousand times as many.
+#
 # Those *parameters* are the numbers that training has found; "7B" is a rounded name for 6.7 billion of them. Only the
 # shape differs, and that ours uses one table for reading and for answering, where Meta's have two. The parts are the
 # same, in the same order, by the same code, which we now prove: we build Meta's models with it. (On PyTorch's device
@@ -240,9 +327,9 @@ for name in FAMILY:
 # %% [markdown]
 # ## 5. What was in the news?
 #
-# Here is what the announcement, the paper and the licence said. In this course every published number stands in one
-# file, `llama_lessons/paper.py`, each with its source, and is tested where it can be. When you meet a number about a
-# model elsewhere, ask for the same.
+# In this course every published number stands in one file, `llama_lessons/paper.py`, each with its source, and is
+# tested where it can be. When you meet a number about a model elsewhere, ask for the same. Here are some from the paper
+# and the licence.
 #
 # **Predict:** to become an assistant, Llama 2 was shown answers that people wrote, and learned from people's choices
 # between two answers. Which of the two were there more of?
@@ -263,11 +350,38 @@ for what, fact in NEWS.items():
     print(f"{what:<20} {fact.value:>17,.0f} {fact.unit}{note} [{fact.source}]")
 
 # %% [markdown]
-# The weights of the 7B, 13B and 70B could be had by everybody who accepted the licence, for research and for business;
-# who had more than 700 million users a month when it came out has to ask. The announcement's "over one million human
-# annotations" are nearly all choices between answers, fifty times as many as answers that people wrote: to choose is
-# quicker than to write. In lesson 09 you train on the one, in lesson 10 on the other.
+# **Answer:** choices, some fifty for each written answer: to choose is quicker than to write. In lesson 09 you train on
+# the one, in lesson 10 on the other.
+
+# %% [markdown]
+# <details><summary>An exercise in sourcing: who said what? Names and business. (Unfold; five minutes)</summary>
 #
+# When Llama 2 came out, one could read all of the following in the news. Before you read on: which of it is **Meta's**
+# (its announcement), what is **in the licence or the paper**, and what is **the journalist's** own?
+#
+# 1. The weights of the 7B, 13B and 70B are free, for research and for business, after a registration form.
+# 2. Who has more than 700 million users a month must ask for a licence of its own.
+# 3. It was trained on 40 % more data than Llama 1; its context, 4096 tokens, is twice Llama 1's and on a par with that
+#    of ChatGPT on GPT-3.5.
+# 4. It is better than Llama 1 and other open models on *all* benchmarks, on MMLU especially.
+# 5. There is a large performance gap to GPT-4 and PaLM-2.
+# 6. In many practical cases it is near GPT-3.5; for writing programs GPT-4 leads, and so do models made for code.
+# 7. The chat model learned from public instruction data and over one million human annotations.
+# 8. A download holds code, weights, a user guide, a guide to responsible use, an acceptable use policy, a model card
+#    and the licence; testers had attacked it before (*red-teaming*).
+# 9. Microsoft, Amazon Web Services, Hugging Face and others offer it on their machines.
+#
+# Whose it is: 1, 4, 5, 7, 8 and 9 are Meta's announcement, as reported. 2 is in the licence, and holds for those who
+# had so many users when it came out. Of 3, the numbers are in the paper (the cell above says where); for the comparison
+# with ChatGPT one would have to ask OpenAI. 6 is the journalist's guess.
+#
+# What to do with it: 4 is a claim, and the paper itself makes an exception (MPT's scores for code); lesson 11 tests it.
+# 5 speaks against the one who says it, which makes it worth more. 7 does not say *what* was annotated: the cell above
+# does, from the paper. And 6 names no test at all.
+#
+# </details>
+
+# %% [markdown]
 # How good is it? Mind who says what. *Meta's announcement* claims better scores than Llama 1 and other open models on
 # **all** benchmarks, on MMLU especially, and speaks itself of a large gap to GPT-4 and PaLM-2. *Near GPT-3.5* in many
 # practical cases was the guess of a journalist who reported it. Lesson 11 puts each of these sentences to the test;
@@ -306,10 +420,12 @@ for other in ("Llama 1 65B", "Falcon 40B", "PaLM", "GPT-3.5", "PaLM-2-L", "GPT-4
     print(f"Llama 2 70B minus {other:<11} {stable(score['Llama 2 70B'] - score[other], 1):>5} points")
 
 # %% [markdown]
-# Each point is a size of a model; the lines at the top are models whose makers published no size, or one far off to the
-# right. At equal size the new family gains eight to ten points, and Llama 2's 34B nearly reaches Llama 1's 65B. What
-# has changed? Mostly the text: 40 % more of it, and cleaner. The context is twice as long. The parts are those of Llama
-# 1, but for one, which saves memory in the two large sizes (section 7).
+# **Answer:** 68.9 for the 70B, 5.5 points more than Llama 1's largest, and 86.4 for GPT-4.
+#
+# In the picture each point is a size of a model; the lines at the top are models whose makers published no size, or one
+# far off to the right. At equal size the new family gains eight to ten points, and Llama 2's 34B nearly reaches Llama
+# 1's 65B. What has changed? Mostly the text: 40 % more of it, and cleaner. The context is twice as long. The parts are
+# those of Llama 1, but for one, which saves memory in the two large sizes (lesson 04).
 #
 # The 70B is 1.1 points below GPT-3.5: close, if on this exam; on others, writing programs above all, it is further
 # behind. And to GPT-4 there remain 17.5 points, "a large gap" in the paper's own words (section 2.3). Two questions to
@@ -333,8 +449,10 @@ print(f"rows        {rows[0]:>9,} {rows[1]:>25.2f}\ntotal       {total[0]:>9,} {
 print(f"gap         {total[0] - rows[0]:>9,} {total[1] - rows[1]:>25.2f}")
 
 # %% [markdown]
-# A third of the hours belongs to no row. Who ran for a million hours? The paper's table 2 has the row that the card
-# left out. Below, the same sums with it, and the watts of one GPU.
+# **Answer:** they do not. A third of the hours belongs to no row.
+#
+# Who ran for a million hours? The paper's table 2 has the row that the card left out. Below, the same sums with it, and
+# the watts of one GPU.
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
@@ -378,6 +496,8 @@ achieved = operations / (paper.GPU_HOURS["llama2-70b"].value * 3600)  # operatio
 print(f"on average an A100 did {achieved / 1e12:.0f} million million operations a second, of 312 that it can at most")
 
 # %% [markdown]
+# **Answer:** more than two hundred thousand years.
+#
 # So nobody trains the 70B at home. But reading it, running it and changing a little of it are other matters: two cores
 # are enough for the Valley's model, which has every part that the 70B has. The first question is whether a model fits.
 #
@@ -400,13 +520,16 @@ n_bytes = weights_bytes(LlamaConfig.preset("llama2-7b"), "float16")
 print(f"\nthe 7B in float16: {n_bytes:,} bytes = {stable(n_bytes / GB)} GB = {stable(n_bytes / GiB)} GiB")
 
 # %% [markdown]
-# In 4 bytes per number it does not fit; in 2, as Meta ships it, it does. Fewer bytes are less exact, and how few will
-# do is a question of lesson 14. (int8 and int4 also need scales, which are not counted here.)
+# **Answer:** in 4 bytes per number it does not fit; in 2, as Meta ships it, it does.
 #
-# And mind the unit. A GB is 1000³ bytes, a GiB 1024³: 7 % more, which is often just what decides. In this lesson
-# weights, caches and cards are all in GB. But on the box of a card "GB" means GiB, and so it does in many tools. Here
-# is what three cards have, by NVIDIA's own tool, `nvidia-smi`, which counts in MiB, of 1024² bytes. They are sold as
-# 24, 80 and 141 GB.
+# Fewer bytes are less exact, and how few will do is a question of lesson 14. (int8 and int4 also need scales, which are
+# not counted here. float16 and bfloat16 take the same two bytes and spend them otherwise: float16 is finer, bfloat16
+# reaches as far as float32, which matters more in training, where numbers get very large and very small.)
+#
+# And mind the unit. A GB is 1000³ bytes, a GiB 1024³: 7 % more, which is often just what decides. Both are in use, and
+# neither is wrong as long as one says which. Files are mostly counted in GB. But on the box of a card "GB" means GiB,
+# and so it does in many tools. Here is what three cards have, by NVIDIA's own tool, `nvidia-smi`, which counts in MiB,
+# of 1024² bytes. They are sold as 24, 80 and 141 GB. In this lesson everything is in GB, the cards as well.
 
 # %%
 from llama_lessons.arithmetic import CARDS
@@ -415,66 +538,13 @@ for name, n_bytes in CARDS.items():
     print(f"{name:<9} {n_bytes // 2**20:>7,} MiB = {stable(n_bytes / GiB, 1):>5} GiB = {stable(n_bytes / GB, 1):>5} GB")
 
 # %% [markdown]
-# Is 13.48 GB what it takes, then? No. Attention (lesson 02) lets each token look back at all before it. For that, every
-# layer makes of each token a *key* and a *value*, a list of numbers each, and a program that writes keeps them, lest it
-# compute them again for every new piece. This is the *KV cache* (lesson 04). It belongs to the conversation, not to the
-# model, and grows with every token.
+# Is 13.48 GB what it takes, then? No. For each token of a text the model makes some numbers that it needs again at
+# every later token, and a program that writes keeps them, lest it compute them anew for every piece. This is the *KV
+# cache*. What lies in it, and how the largest models came to keep so little, is lesson 04. Here it is enough to know
+# that it belongs to the conversation, not to the model, and grows with every token.
 #
-# ### Exercise 1 (10 minutes): how large is the cache of the 70B?
-# Work it out on paper first: 80 layers, 64 query heads, but only 8 *key-value heads*, each of which keeps a key and a
-# value of 128 numbers per token; 4096 tokens; 2 bytes a number. Then write it as a function, in GiB. The check below
-# knows the usual mistakes and names them.
-
-
-# %% tags=["exercise"]
-def my_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
-    """GiB (2**30 bytes) that the keys and values of one sequence take.
-
-    n_layers: layers. n_heads: query heads of each. n_kv_heads: key-value heads of each.
-    head_dim: numbers in one key, and in one value. n_tokens: tokens kept. bytes_per_number: 2 in float16.
-    """
-    raise NotImplementedError("your turn")
-
-
-from llama_lessons.checks.memory import check_cache_gib
-
-check_cache_gib(my_cache_gib)
-
-# %% [markdown]
-# <details><summary>Hint 1</summary>
-#
-# Count vectors first: how many keys does one token leave behind, in all layers together? And how many values?
-#
-# </details>
-#
-# <details><summary>Hint 2</summary>
-#
-# One of the arguments plays no part. Which heads keep something, and which only ask?
-#
-# </details>
-#
-# <details><summary>Hint 3</summary>
-#
-# GiB and GB differ: a GiB is `2**30` bytes.
-#
-# </details>
-
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-# Solution of exercise 1: click to unfold
-def solved_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
-    vectors = 2 * n_layers * n_kv_heads * n_tokens  # 2: a key and a value; queries are not kept
-    return vectors * head_dim * bytes_per_number / 2**30
-
-
-check_cache_gib(solved_cache_gib)
-print("the 70B at 4096 tokens:", stable(solved_cache_gib(80, 64, 8, 128, 4096, 2)), "GiB")
-
-# %% [markdown]
-# The package computes the same. But is it true? Our own model can tell: its real cache and its real weights are
-# tensors, and tensors know their bytes.
-#
-# **Predict:** which has the larger cache at 4096 tokens, the 13B or the 70B?
+# **Predict:** one token leaves behind more numbers than it is wide, for every layer has its own. How many full
+# conversations of 4096 tokens weigh as much as the 7B itself?
 
 # %%
 from llama_lessons.arithmetic import kv_cache_bytes
@@ -486,19 +556,22 @@ assert held == weights_bytes(ours, "float32"), f"these weights take {held:,} byt
 print(f"measured: the Valley's cache of 500 tokens takes {cache.n_bytes:,} bytes, as computed\n")
 for name in FAMILY:
     config = LlamaConfig.preset(name)
-    token, full = kv_cache_bytes(config) / 1024, kv_cache_bytes(config, config.max_seq_len) / GiB
-    heads = f"{config.n_layers} layers, {config.n_heads} query and {config.n_kv_heads} key-value heads"
-    print(f"{name:<11} {stable(token, 0):>4} KiB a token, {stable(full, 3)} GiB when full; {heads}")
+    kept = kv_cache_bytes(config, dtype="int8")  # at one byte each, the numbers that are kept per token
+    full, whole = kv_cache_bytes(config, config.max_seq_len), weights_bytes(config)  # at 2 bytes each
+    print(f"{name:<11} keeps {kept:>7,} numbers a token, {stable(full / GB):>5} GB when full;", end=" ")
+    print(f"{stable(whole / full, 1):>5} of them weigh as much as the model")
 
 # %% [markdown]
-# The 13B's, and the 7B's too: the 70B's is the smallest of the three. In the 34B and the 70B, eight query heads share
-# one key-value head. That is *grouped-query attention*, GQA, the one part that is new in Llama 2; without it the 70B
-# would keep 10 GiB for each conversation. You take it apart in lesson 04.
+# **Answer:** about six.
+#
+# For the 70B it would be more than a hundred: its cache is the smallest but one, though the model is the largest. How
+# that was done is the question of lesson 04.
 #
 # ### Exercise 2 (10 minutes): what is left on the card?
 # Weights once, a cache for each sequence: how many GB stay free? Below zero means that it does not fit, and by how
-# much. The unit is 10⁹ bytes, for the card as well: what is sold as 24 GB counts as 25.8. `cached_per_token` has keys
-# and values of all layers in it.
+# much. So that we all get the same numbers, the unit is 10⁹ bytes, for the card as well: what is sold as 24 GB counts
+# as 25.8. (In GiB throughout you would be as right, with other numbers; the check tells you if you were.)
+# `cached_per_token` is what the cell above calls numbers a token, of all layers together.
 
 
 # %% tags=["exercise"]
@@ -556,6 +629,8 @@ for dtype in BYTES:
     print(f"{dtype:<9} {len(fit)} of {len(FAMILY)}:", ", ".join(fit) or "none")
 
 # %% [markdown]
+# **Answer:** none in float32, one in 16 bits, two in int8 and three in int4; the 70B in none.
+#
 # ### See it: your machine, a card, and a large one
 # Choose a model and a type of number, and move the sliders: how many tokens does each sequence hold, how many sequences
 # are written at a time? Bars fill with weights first, then with cache. *Tight* means that less than a tenth stays free
@@ -563,8 +638,8 @@ for dtype in BYTES:
 # stands among them as soon as you have run the cell.
 #
 # **Find out:** how many conversations does the 7B in float16 hold on the RTX 4090, the small card? In which types of
-# number does the 70B have room for eight on the H200, and does any of them bring it onto the small card? What would it
-# cost to leave GQA out?
+# number does the 70B have room for eight on the H200, and does any of them bring it onto the small card? (The menu has
+# a 70B without *GQA*, too. That is lesson 04's part; see what it saves.)
 
 # %%
 from llama_lessons.checks.environment import memory_here
@@ -581,7 +656,7 @@ for batch_size in (1, 2, 4, 8, 16):
 # %% [markdown]
 # With four conversations the caches take more than half as much as the model, with eight they take more than the model
 # itself, and the card overflows. Whoever serves many people at once pays for memory of *conversations*. That is why the
-# cache got so much attention, and why GQA is in the large sizes.
+# cache got so much attention.
 #
 # ### Exercise 3 (5 minutes): how many at a time?
 # The question that every server asks: weights and card are given, how many sequences can be written at a time? A whole
@@ -639,30 +714,40 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # ## 8. What you will build
 #
 # Each lesson asks one question, tries the obvious answer, breaks it, and mends it. In the end everything in the first
-# cell of this page, and all that follows in Llama 2's paper, is yours.
+# cell of this page is yours, and of Llama 2's paper what can be done in small; [PAPER](../PAPER.md) lists claim by
+# claim what holds here and what does not.
 #
 # | lesson | the question | what you make |
 # |---|---|---|
-# | 01 tokenizer | how does text become numbers? | byte-pair encoding, with Llama 2's options |
-# | 02 attention | how does a word look at other words? | a loop, a matrix product, a class; the causal mask |
-# | 03 RoPE | how does it know where it is? | rotation, in both layouts that are in use |
-# | 04 GQA | what does memory cost, and who can share it? | a KV cache, proven equal to none |
-# | 05 full model | do the parts make a Llama? | the whole model, equal to another program's to the fifth digit |
-# | 06 pretraining | how does it learn? | a Llama trained before your eyes, from noise to sentences |
-# | 07 sampling | how does it choose? | the dice: temperature, top-k, top-p |
-# | 08 LoRA | how little can we change? | a new skill in under a minute |
-# | 09 chat | how does it learn to answer? | Llama 2's prompt format, byte for byte, and fine-tuning |
-# | 10 RLHF | how does it learn what we like? | a reward model, the best of many answers, PPO |
-# | 11 evaluation | how do we know? | the protocol of MMLU, on an exam of the Valley, with error bars |
-# | 12 release | how do we let it out responsibly? | a red team, a model card, a release that checks itself |
+# | [01 tokenizer][01] | how does text become numbers? | byte-pair encoding, with Llama 2's options |
+# | [02 attention][02] | how does a word look at other words? | a loop, a matrix product, a class; the causal mask |
+# | [03 RoPE][03] | how does it know where it is? | rotation, in both layouts that are in use |
+# | [04 GQA][04] | what does memory cost, and who can share it? | a KV cache, proven equal to none |
+# | [05 full model][05] | do the parts make a Llama? | the whole model, equal to another program's to the fifth digit |
+# | [06 pretraining][06] | how does it learn? | a Llama trained before your eyes, from noise to sentences |
+# | [07 sampling][07] | how does it choose? | the dice: temperature, top-k, top-p |
+# | [08 LoRA][08] | how little can we change? | a new skill in under a minute |
+# | [09 chat][09] | how does it learn to answer? | Llama 2's prompt format, byte for byte, and fine-tuning |
+# | [10 RLHF][10] | how does it learn what we like? | a reward model, the best of many answers, PPO |
+# | [11 evaluation][11] | how do we know? | the protocol of MMLU, on an exam of the Valley, with error bars |
+# | [12 release][12] | how do we let it out responsibly? | a red team, a model card, a release that checks itself |
 # | 13 scaling out | what if one machine is not enough? | three ways to share a model, all equal to one |
-# | 14 real Llama 2 | can my code run Meta's weights? | 7B to 70B, with the code you wrote |
+# | [14 real Llama 2][14] | can my code run Meta's weights? | 7B to 70B, with the code you wrote |
 #
+# [01]: 01_tokenizer.ipynb [02]: 02_attention.ipynb [03]: 03_rope.ipynb [04]: 04_gqa.ipynb [05]: 05_full_model.ipynb
+# [06]: 06_pretraining.ipynb [07]: 07_sampling.ipynb [08]: 08_lora.ipynb [09]: 09_chat.ipynb [10]: 10_rlhf.ipynb [11]:
+# 11_evaluation.ipynb [12]: 12_release.ipynb [14]: 14_real_llama_2.ipynb
+#
+# Three side trips go deeper where the path goes on: [02b](02b_heads.ipynb) (what heads do), [05b](05b_inside.ipynb)
+# (what a model thinks on the way), [07b](07b_speed.ipynb) (what makes writing fast). No later lesson needs them.
+
+# %% [markdown]
 # **How to work.** Predict first. Change cells and run them again; nothing here can break, and *Kernel > Restart* brings
-# back a fresh start. Exercises have a stub, a check that tells you *which* mistake you made, and a folded solution
-# below; a stub that you have not touched stops nothing. Cells after an exercise never need your answer. Every lesson
-# stands alone, so you may skip.
-#
+# back a fresh start. Exercises have a stub, folded hints, a check that tells you *which* mistake you made, and a folded
+# solution below (in the student edition your teacher has it); a stub that you have not touched stops nothing. Cells
+# after an exercise never need your answer. Every lesson stands alone, so you may skip.
+
+# %% [markdown]
 # ## What you have, and where it goes
 #
 # - A language model gives chances for the next piece; a story is that, again and again. It writes as calmly about what

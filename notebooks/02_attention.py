@@ -36,6 +36,9 @@
 #
 # **Time:** about an hour and a half, 40 minutes of it for the exercises; a good place to pause is before section 5.
 # Letters and terms: [TERMS](../TERMS.md).
+#
+# A comment such as `# (T, C)` behind a line gives the shape of what it makes, in letters that are the same in all
+# lessons: B texts at once, T tokens, C channels of a row; later H heads of D channels each.
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -111,9 +114,11 @@ print("weights:       ", stable(softmax(scores)))
 print("it hears:      ", stable(mix(softmax(scores), rows)))
 
 # %% [markdown]
-# From itself. Check one by hand: e is 2.72 and e to the 0 is 1, so *them* gets 2.72 / (2.72 + 4) = 0.40 of its own
-# attention and each of the others 0.15. A dot product of raw rows measures *likeness*, and here nothing is as like a
-# word as the word itself. It also works both ways: whoever likes is liked as much.
+# **Answer:** from the average a fifth of everything, like everybody; by dot products most from itself.
+#
+# Check one by hand: e is 2.72 and e to the 0 is 1, so *them* gets 2.72 / (2.72 + 4) = 0.40 of its own attention and
+# each of the others 0.15. A dot product of raw rows measures *likeness*, and here nothing is as like a word as the word
+# itself. It also works both ways: whoever likes is liked as much.
 #
 # But *them* does not look for words like itself. It looks for somebody to point at. So give each word three rows in
 # place of one:
@@ -157,9 +162,10 @@ for word, (legs, sound) in zip(words, attend_by_loops(rows), strict=True):
     print(f"{word:<7} legs {stable(legs)}  sound {stable(sound)}")
 
 # %% [markdown]
-# *them* gives 7.39 / (7.39 + 4) = 0.65 of its attention to *llamas*, and so gets 0.65 × 4 = 2.60 legs. *hummed* has
-# found out, too, who hummed, and *behind* has heard a sound. *the* and *llamas* look for nothing: all their scores are
-# 0, their weights are equal, and they are back at the average.
+# **Answer:** 2.60 legs. *them* gives 7.39 / (7.39 + 4) = 0.65 of its attention to *llamas*, and so gets 0.65 × 4.
+#
+# *hummed* has found out, too, who hummed, and *behind* has heard a sound. *the* and *llamas* look for nothing: all
+# their scores are 0, their weights are equal, and they are back at the average.
 #
 # That is attention, all of it: *score every pair, make weights of the scores, mix the values*. (Yes, our pointer found
 # the llamas, where a reader of the whole sentence would say Clara and Luis. It cannot know better: it sees five words,
@@ -184,6 +190,9 @@ print("row sums: ", stable(weights.sum(-1)))
 print("column sums:", stable(weights.sum(-2)))
 
 # %% [markdown]
+# **Answer:** `q` and `k` are (T, D), `v` has a row for each token as well; scores and weights are (T, T), a number for
+# each pair.
+#
 # The same numbers in four lines. `dim=-1` matters: each *row* is one token's attention and sums to 1. A column says how
 # much a word is looked at by all, and may sum to anything: *llamas* are popular. (PyTorch's softmax first subtracts the
 # row's largest score from all of them. The weights stay the same, and e to a large score cannot overflow, as it would
@@ -243,7 +252,7 @@ def no_mask(scores):
 print(len(moved(no_mask)), "of", n_tokens, "rows move:", *moved(no_mask))
 
 # %% [markdown]
-# All of them, as expected. Two repairs come to mind:
+# **Answer:** all of them. Two repairs come to mind:
 #
 # - **Zero after the softmax:** make the weights, then delete those on the future. (`tril` keeps the lower triangle: the
 #   columns up to the diagonal.)
@@ -269,9 +278,11 @@ for to_weights in (zero_after, infinity_before):
     print(stable(weights.sum(-1)[:3]), "and give the last token", stable(weights[:-1, -1].sum()))
 
 # %% [markdown]
+# **Answer:** with zeros after the softmax still all of them; with −∞ before it the last row alone, which is the last
+# token's own.
+#
 # Deleting comes too late. The softmax has already divided by a sum that holds e to the scores of the future, so every
 # row still knows something of what comes: how much of its attention has gone missing. A model would learn to read that.
-# With −∞ only the last row moves, and it is the last token's own.
 #
 # ### Break it: three masks that are nearly right
 # - Delete after the softmax, then divide each row by what is left of it. On paper that is the same as −∞ before.
@@ -301,8 +312,11 @@ for shift in (1, -1):
     print(f"tril({shift}): row 0 {stable(off_by_one(scores)[0, :3])}, rows that move:", moved(off_by_one))
 
 # %% [markdown]
+# **Answer:** it is the same, until a score of the future is very large: then it is *nan*, no number. With `tril(1)` the
+# last two rows move; `tril(-1)` leaves row 0 without anybody, nan again.
+#
 # Beside a score that leads by about 200 the other weights are e to the −200, too small for a float: 0. Delete the large
-# one, and a row of zeros is left. 0 / 0 is *nan*, not a number, and from there it spreads to everything: a right
+# one, and a row of zeros is left. 0 / 0 is nan, *not a number*, and from there it spreads to everything: a right
 # formula can be a wrong program.
 #
 # `tril(1)` lets each token see one token ahead: exactly the answer that it is asked for. In training its guesses look
@@ -328,13 +342,17 @@ for width in (4, 16, 64, 256, 1024):
     print(f"D = {width:<5} variance {stable(spread[width][0], 0):>5}; divided by √D {stable(spread[width][1], 1)}")
 
 # %% [markdown]
-# The variance of a score is D, so its size is about √D: 11 for Llama 2, whose heads have 128 channels. What is wrong
-# with large scores? The softmax turns differences into ratios. A score that leads by 11 is worth e¹¹, 60 000 times the
-# other: nearly all the weight falls on one token, whichever chance has chosen. And then nothing can be learned: where a
-# weight is 0 or 1, moving the score a little changes nothing, so the gradient is 0.
+# **Answer:** the variance of a score is D, and after dividing it is 1.
 #
-# Let us measure both, for rows of 64 tokens: the largest weight, and how much a row's weight on its first token changes
-# when the scores move (the sizes of its gradient, added up, and counted in even weights of 1/64).
+# So the size of a score is about √D: 11 for Llama 2, whose heads have 128 channels. What is wrong with large scores?
+# The softmax turns differences into ratios. A score that leads by 11 is worth e¹¹, 60 000 times the other: nearly all
+# the weight falls on one token, whichever chance has chosen. And then nothing can be learned. Training moves numbers a
+# little and looks what that changes; where a weight is 0 or 1, moving its score a little changes nothing.
+#
+# Let us measure both, for a query that looks at 64 tokens, five hundred times: how large its largest weight is (left),
+# and what happens when the score of the first token is raised by 0.1 (right). If all 64 were alike, each would have a
+# weight of 1/64, and the first would gain a tenth of that. So the right picture counts what it gains in per cent of
+# 1/64: near 10, training has a hold on it; near 0, it has none.
 
 # %%
 from matplotlib import pyplot as plt
@@ -343,25 +361,26 @@ figure, (left, right) = plt.subplots(1, 2)
 for scaled, line in ((False, "s--"), (True, "o-")):
     name, largest, change = "divided by √D" if scaled else "as they are", [], []
     for width in spread:
-        q, k = torch.randn(2, 500, 64, width, generator=generator)
-        scores = (q[:, :1] @ k.mT)[:, 0] / (width**0.5 if scaled else 1)  # (500, 64); mT: last two axes exchanged
-        with torch.enable_grad():
-            weights = scores.requires_grad_().softmax(-1)
-            (slope,) = torch.autograd.grad(weights[:, 0].sum(), scores)
-        largest.append(weights.amax(-1).mean().item())
-        change.append(64 * slope.abs().sum(-1).mean().item())  # 64: an even weight is 1/64
+        q, k = torch.randn(500, 1, width, generator=generator), torch.randn(500, 64, width, generator=generator)
+        scores = (q * k).sum(-1) / (width**0.5 if scaled else 1)  # (500, 64): each query with its 64 keys
+        raised = scores.clone()
+        raised[:, 0] += 0.1
+        gain = raised.softmax(-1)[:, 0] - scores.softmax(-1)[:, 0]
+        largest.append(scores.softmax(-1).amax(-1).mean().item())
+        change.append(100 * 64 * gain.mean().item())
     left.plot(list(spread), largest, line, color="#0072B2" if scaled else "#D55E00", label=name)
     right.plot(list(spread), change, line, color="#0072B2" if scaled else "#D55E00")
-    print(f"{name:<14}largest weight {stable(largest)}, change {stable(change, 1)}")
-for axes, title in ((left, "largest weight of a row"), (right, "what a score can change")):
-    axes.set(xscale="log", xlabel="D, channels of a query", title=title, ylim=(0, None))
+    print(f"{name:<14}largest weight {stable(largest)}, gain {stable(change, 1)} % of 1/64")
+for axes, title in ((left, "largest weight"), (right, "gain of a score raised by 0.1, % of 1/64")):
+    axes.set(xscale="log", xlabel="D, channels of a query", ylim=(0, None))
+    axes.set_title(title, fontsize=10)
 left.legend(frameon=False)
-what = "As D grows from 4 to 1024, undivided, the largest weight rises to nearly 1 and the gradient falls towards 0; "
+what = "As D grows from 4 to 1024, undivided, the largest weight rises to nearly 1 and the gain falls towards 0; "
 show(figure, alt=what + "divided by the root of D, both stay where they are.")
 
 # %% [markdown]
 # Undivided, the choice is made before training has begun, and the wider the heads the harder it is to unmake. Divided,
-# every width starts with soft weights and a gradient that works.
+# every width starts with soft weights, and a small step of training moves them.
 #
 # Note what the scale is *not*: a limit to what a model can say. Divide `wq` by √D in place of the scores, and the
 # results are the same, up to rounding. The scale is there so that training begins alike at every width. Lesson
@@ -430,15 +449,25 @@ check_attention(solved_attention)
 #
 # To cut is one line, and a famous trap. Here are queries that can be recognised: channel c of token t is 100 t + c.
 # There are 3 tokens and 2 heads of 4 channels, and we want head 1, the second one. **Predict:** which of the two lines
-# gives it, `view(H, T, D)` or `view(T, H, D)` with a transpose? Then poke the first of six tokens, and in another run
-# the last. Which rows should move, and which do?
+# gives it, `view(H, T, D)` or `view(T, H, D)` with a transpose?
 
 # %%
-from llama_lessons.attention import causal_attention  # (B, H, T, D) three times -> (B, H, T, D): scaled, masked, fused
-
 q = 100 * torch.arange(3)[:, None] + torch.arange(8)  # (T, C)
 print(q.view(2, 3, 4)[1], "view(H, T, D)")
 print(q.view(3, 2, 4).transpose(0, 1)[1], "view(T, H, D), then transpose")
+
+# %% [markdown]
+# **Answer:** the second. Both have the shape (2, 3, 4), and no error comes. But memory is one long row of numbers, and
+# `view` only counts off. `view(H, T, D)` gives head 1 the second half of *all numbers*: half of token 1, then token 2
+# in two pieces. First cut each token's own channels, which lie together; then move the axes. (In a model the trap is
+# called `q.view(B, H, T, D)`. Whoever falls into it often puts the heads together rightly afterwards, which hides it
+# even better: shapes fit all the way.)
+#
+# Does the test of section 3 find it? Take six tokens, attend in heads cut rightly or wrongly, and poke the last token;
+# then, in another run, the first. **Predict:** which rows should move, and which do?
+
+# %%
+from llama_lessons.attention import causal_attention  # (B, H, T, D) three times -> (B, H, T, D): scaled and masked
 
 
 def attend_in_heads(x, right):  # (T, C) -> (T, C)
@@ -449,7 +478,7 @@ def attend_in_heads(x, right):  # (T, C) -> (T, C)
 
 tokens = torch.randn(6, 8, generator=generator)
 for right in (True, False):
-    for token in (0, 5):
+    for token in (5, 0):
         poked = tokens.clone()
         poked[token] += 1
         change = (attend_in_heads(poked, right) - attend_in_heads(tokens, right)).abs().amax(-1) > 1e-6
@@ -460,9 +489,8 @@ for right in (True, False):
         )
 
 # %% [markdown]
-# Both have the shape (2, 3, 4), and no error comes. But memory is one long row of numbers, and `view` only counts off.
-# `view(H, T, D)` gives head 1 the second half of *all numbers*: half of token 1, then token 2 in two pieces. First cut
-# each token's own channels, which lie together; then move the axes.
+# **Answer:** the last token should move its own row, the first one all of them. With the wrong cut the last does, and
+# the first moves only the first three.
 #
 # The wrong cut passes the test for the future: poke the last token, and only its own row moves. But one of its heads
 # has the early tokens and the other the late ones, so the second half of the text never hears of the first. Poke early
@@ -527,10 +555,6 @@ check_heads(solved_heads)
 #
 # There is a second way to see the same product. Cut `wo` into one slice for each head. **Predict:** is "put the heads
 # side by side, then multiply by `wo`" the same as "multiply each head by its slice, then add up"?
-#
-# And is the class right? We compare it with two others: PyTorch's own function, and the package's `Attention`, which
-# all later lessons use. That one also knows *where* each token stands, by turning queries and keys by an angle (lesson
-# 03); we give it angles that are all 0, so that nothing turns.
 
 
 # %%
@@ -555,17 +579,26 @@ class MyAttention(torch.nn.Module):
 
 
 # %%
-from torch.nn.functional import scaled_dot_product_attention
-
-from llama_lessons.arithmetic import weights_bytes
-from llama_lessons.attention import Attention
-from llama_lessons.config import LlamaConfig
-
 mine = MyAttention(dim=192, n_heads=6)
-out = mine(x[None])
+out = mine(x[None])  # (1, T, C): x are the random rows of section 3, as a batch of one text
 slices = mine.wo.weight.split(192 // 6, dim=1)  # a Linear keeps its matrix as (out, in): a head's slice is 32 columns
 parts = [head @ part.T for head, part in zip(mine.heads(x[None])[0], slices, strict=True)]  # each (T, C)
 print("the sum of", len(parts), "parts is the same:", torch.allclose(out[0], sum(parts), atol=1e-5))
+
+# %% [markdown]
+# **Answer:** it is the same. So a head is a reader and a writer of its own: it looks where its `wq` and `wk` tell it,
+# takes what its `wv` picks up, and adds to the row what its slice of `wo` makes of that. Lesson 02b switches single
+# heads off, by setting that slice to zero.
+#
+# And is the class right? We compare it with two others: PyTorch's own function, and the package's `Attention`, which
+# all later lessons use. That one also knows *where* each token stands, by turning queries and keys by an angle (lesson
+# 03); we give it angles that are all 0, so that nothing turns.
+
+# %%
+from torch.nn.functional import scaled_dot_product_attention
+
+from llama_lessons.attention import Attention
+from llama_lessons.config import LlamaConfig
 
 split = [w(x[None]).unflatten(-1, (6, 32)).transpose(1, 2) for w in (mine.wq, mine.wk, mine.wv)]
 theirs = scaled_dot_product_attention(*split, is_causal=True)
@@ -575,21 +608,27 @@ package = Attention(LlamaConfig(dim=192, n_layers=1, n_heads=6, n_kv_heads=6, **
 package.load_state_dict(mine.state_dict())  # the same four matrices, under the same names
 unturned = torch.ones(n_tokens, 16), torch.zeros(n_tokens, 16)  # cosines and sines of angles that are all 0
 print("equal to the package's:", torch.allclose(out, package(x[None], *unturned), atol=1e-5))
+
+# %% [markdown]
+# It is. PyTorch's function has no weights to give you, though, and for a good reason. How much memory would the maps of
+# a large model take? **Predict:** Llama 2 7B reads one text of 4096 tokens, in 32 layers of 32 heads, and keeps all of
+# its maps, at two bytes for each weight. Is that less than the model itself, or more?
+
+# %%
+from llama_lessons.arithmetic import weights_bytes
+
 seven = LlamaConfig.preset("llama2-7b")
 maps_bytes, model_bytes = seven.n_layers * seven.n_heads * 4096**2 * 2, weights_bytes(seven, "float16")
 print(f"7B: all maps {stable(maps_bytes / 2**30, 1)} GiB, the model {stable(model_bytes / 2**30, 1)} GiB")
 
 # %% [markdown]
-# So a head is a reader and a writer of its own: it looks where its `wq` and `wk` tell it, takes what its `wv` picks up,
-# and adds to the row what its slice of `wo` makes of that. Lesson 02b switches single heads off, by setting
-# that slice to zero.
+# **Answer:** more, between two and three times as much.
 #
-# PyTorch's function has no weights to give you. It is *fused*: it walks over the map in tiles and never keeps it
-# (FlashAttention, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135)). On a GPU, to write the map to memory and read
-# it back takes longer than the arithmetic. And training would have to keep the maps of all layers. Llama 2 7B has 32
-# layers of 32 heads; the last line above says how much all its maps of one text of 4096 tokens would take, at two bytes
-# for each weight. (Reading needs those of one layer at a time, a 32nd of it.) The package, too, uses the fused
-# function, and computes the weights openly only where you ask to see them, with `record_attention`.
+# So PyTorch's function is *fused*: it does scores, softmax and mixture in one go, walks over the map in tiles and never
+# keeps it (FlashAttention, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135)). On a GPU, to write the map to memory
+# and read it back takes longer than the arithmetic. And training would have to keep the maps of all layers. (Reading
+# needs those of one layer at a time, a 32nd of it.) The package, too, uses the fused function, and computes the weights
+# openly only where you ask to see them, with `record_attention`.
 #
 # ### One thing it cannot do
 # **Predict:** we exchange *Clara* and *Luis*. Does the row of the last token change, after our attention? And at the
@@ -604,6 +643,8 @@ here, there = (model.hidden(torch.tensor([text]))[0, -1] for text in (ids, swapp
 print("the trained model, last row unchanged:", torch.allclose(here, there, atol=1e-5))
 
 # %% [markdown]
+# **Answer:** after our attention it does not change; at the end of the trained model it does.
+#
 # A weighted sum does not know in which order it was added up. To our attention a sentence is a bag of words; only the
 # mask has a notion of before. The trained model can tell the two apart, for two reasons: it has six layers, so that a
 # later one can read what the mask did in the first; and its queries and keys are turned according to their places.
@@ -633,6 +674,8 @@ same = [torch.allclose(a, b, atol=1e-4) for a, b in zip(at_once, in_steps, stric
 print("the same map in every layer:", all(same))
 
 # %% [markdown]
+# **Answer:** they are the same, in every layer.
+#
 # The triangle read at once and the triangle grown row by row are one. A model's reading does not depend on how its text
 # was handed to it, which is what makes a cache possible.
 #

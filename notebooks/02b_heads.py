@@ -101,10 +101,11 @@ prompts = [
 live = LiveAttention(model, tok, prompts, max_new_tokens=14, ways=ways, layer=1)
 live
 
-# %%
-from itertools import combinations
+# %% [markdown]
+# Three of these questions in numbers, one after the other. The third: which tokens look at the two names most?
 
-with record_attention(model) as maps:  # the third question in numbers
+# %%
+with record_attention(model) as maps:
     model(torch.tensor([ids]))
 names = [pieces.index("▁Clara"), pieces.index("▁Luis")]
 for t in range(pieces.index("▁llamas"), len(pieces)):
@@ -112,11 +113,24 @@ for t in range(pieces.index("▁llamas"), len(pieces)):
     layer, head = divmod(share.argmax().item(), 6)
     print(f"{pieces[t]:<8} gives the names at most {stable(100 * share.max(), 0):>3} %, in layer {layer}, head {head}")
 
-print()
-for prompt, run in zip(prompts, live.runs, strict=True):  # the fourth
+# %% [markdown]
+# Is it *them* that looks hardest at Clara and Luis? It need not be. We asked what the word means; but a row is not
+# there to understand its word, it is there to say what comes *next*. After a full stop, that is often a name.
+#
+# The fourth: whom does the model write about?
+
+# %%
+for prompt, run in zip(prompts, live.runs, strict=True):
     print(f"{prompt[:14]} ... writes{run['text']}")
-print()
-both = {True: [], False: []}  # the fifth: how much of their attention do two heads of a layer give to the same tokens?
+
+# %% [markdown]
+# It goes on with the one who was named first. And the fifth: how much of their attention do two heads of a layer give
+# to the same tokens, if they share their keys, and if they do not?
+
+# %%
+from itertools import combinations
+
+both = {True: [], False: []}
 for layer in maps:
     for a, b in combinations(range(6), 2):
         both[a // 2 == b // 2].append(torch.minimum(layer[0, a], layer[0, b]).sum(-1).mean())
@@ -125,18 +139,15 @@ for same_group, found in both.items():
     print(f"two heads of {who:<10} agree on {stable(100 * sum(found) / len(found), 0)} % of their attention")
 
 # %% [markdown]
-# Is it *them* that looks hardest at Clara and Luis? It need not be. We asked what the word means; but a row is not
-# there to understand its word, it is there to say what comes *next*. After a full stop, that is often a name.
-#
-# The fourth question: the model goes on with the one who was named first. And the fifth: two heads that share their
-# keys look at the same words only a little more than two that do not. What a head looks for is in its queries, and
-# those are its own.
+# Two heads that share their keys look at the same words only a little more than two that do not. What a head looks for
+# is in its queries, and those are its own.
 #
 # Now the sixth question, without eyes. For each way to attend: how much weight lies on the future, what do the rows sum
 # to at least, what does the model write, and what is its *loss*: how surprised is it by the next token, on stories, and
 # on a game, *echo*, in which random words come once and then again? (Surprise is in *nats*: minus the natural logarithm
 # of the chance that it gave to the token that came, so 0 for what it knew, and more the less likely it thought it.)
-# **Predict:** which mistake cannot change the loss? And which may make it *better*?
+# **Predict** (with the sixth question): which mistakes change the text? Which cannot change the loss? And which may
+# make it *better*?
 
 # %%
 from itertools import islice
@@ -164,6 +175,9 @@ for name, way in {"as trained": causal_weights, **ways}.items():
     print(f"nats a token\n    writes {tok.decode(written)!r}")
 
 # %% [markdown]
+# **Answer:** a missing scale and the wrong corner change the text, the two wrong masks leave it here as it was. The
+# wrong corner cannot change the loss; a look ahead makes it better, in the game above all.
+#
 # No way raised an error, and each wrote something, most of them something good. That is what makes such mistakes
 # expensive: a text that reads well proves nothing, so they must be *tested* for.
 #
@@ -369,6 +383,8 @@ place = 1 + order.tolist().index(best["induction"][0] * 6 + best["induction"][1]
 print("the head of the best induction score is number", place, "of those that are missed")
 
 # %% [markdown]
+# **Answer:** for 5 of 36; and the head of the best induction score is missed less than seven others.
+#
 # (The first list cannot be guessed. The model does worse there than by holding all pieces for equally likely, since in
 # training only the second list of such games counted: it never learned to be careful in the first. The mean of the two
 # is about what section 1 found for whole pages of this kind.) Compare the numbers of each line. Heads share the work,
@@ -416,6 +432,8 @@ there = sum(missed in [others[k] for k in draw] for draw in worse)
 print(f"{len(worse)} of 10 draws cost more than these {len(noting)}; layer {missed[0]}, head {missed[1]} is in {there}")
 
 # %% [markdown]
+# **Answer:** its score falls by half, and the loss rises by more than a nat.
+#
 # The induction head leans on the heads that note who came before: most random draws do far less harm. Not all: look at
 # the draw that costs most. It holds the head that was missed most when we took away one at a time, a head that nearly
 # everything seems to depend on. So a loss that rises does not prove a circuit by itself. What we measured *fits* a

@@ -25,18 +25,19 @@
 # would be a bag of words to it. Attention is the only place in a Llama where tokens meet, so that is where order must
 # come in: with the rows that go into it, or in the meeting itself.
 #
-# Llama 2 does the second, by turning. Queries and keys are turned like the hands of a clock, further and further along
-# the text, and when two of them meet, all that matters is the angle between them: the distance of the two words. This
-# is called *rotary position embedding*, RoPE ([arXiv:2104.09864](https://arxiv.org/abs/2104.09864)). It takes ten
-# lines, has no weights, and is behind one of the best-known bugs that people meet when they carry a Llama from one
-# program to another. You write it, look at the hands of a trained model, break it in eight ways, and reproduce the bug
-# from beginning to end.
+# Llama 2 does the second, by turning. Queries and keys are turned like the hands of a clock (though anticlockwise, as
+# angles are counted in mathematics), further and further along the text, and when two of them meet, all that matters is
+# the angle between them: the distance of the two words. This is called *rotary position embedding*, RoPE
+# ([arXiv:2104.09864](https://arxiv.org/abs/2104.09864)). It takes ten lines, has no weights, and is behind one of the
+# best-known bugs that people meet when they carry a Llama from one program to another. You write it, look at the hands
+# of a trained model, break it in eight ways, and reproduce the bug from beginning to end.
 #
 # You need to know Python, a little PyTorch, and what queries, keys and scores are (lesson 02). Where it says
 # **Predict**, do so before you run on.
 #
-# **Time:** about two hours, 55 minutes of them for the exercises, without section 9, which is optional; good places to
-# pause are before sections 6 and 8. Letters and terms: [TERMS](../TERMS.md).
+# **Time:** about two hours, 55 minutes of them for the exercises, without what is marked as optional; good places to
+# pause are before sections 6 and 8 (*Run > Run All Above Selected Cell* brings back what they need). Letters and terms:
+# [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -97,6 +98,8 @@ for running in (False, True):
         print(f"clocks {'run' if running else 'stand still'}, {what}: {'unchanged' if same else 'changed'}")
 
 # %% [markdown]
+# **Answer:** after the first attention it changes only where the clocks run; after all layers it changes in any case.
+#
 # With clocks at a standstill the first attention cannot know that the sentence is nonsense: a weighted sum does not
 # remember in which order it was added up. With running clocks it can.
 #
@@ -132,15 +135,20 @@ for name, mark in {"nothing": lambda position: 0, "the place": lambda position: 
     keys = torch.stack([WK @ (llamas / size + mark(position)) for position in range(1000)])
     scores = (queries * keys).sum(-1) / width**0.5
     print(f"add {name:<10} lowest score {stable(scores.min(), 0):>9}, highest {stable(scores.max(), 0):>9}")
+bare = [float(sines(position + 1) @ sines(position)) for position in range(1000)]  # no words, and no matrix
+print(f"two rows of sines and nothing else: lowest {stable(min(bare), 0)}, highest {stable(max(bare), 0)}")
 
 # %% [markdown]
+# **Answer:** it stays with nothing added, changes beyond all measure with the place, and by a good deal with the sines.
+#
 # The place, added, drowns the words: at place 1000 every word is a thousand with a trifle on top. (Dividing the place
 # by the length of the text would keep it small, but then *next door* is 1/15 in our sentence and 1/4096 in a book.)
 # Sines stay small, and the score still wanders. For when something is *added* to both rows, the score has four parts:
 # word with word, word with place, place with word, place with place. The two in the middle depend on where one is, and
 # the model must learn to live with them. Even the last depends on the distance alone only where no matrix stands
-# between: the dot product of two rows of sines does, but here `wq` and `wk` come first. (Our weights never saw such
-# marks; a model trained with them finds its way. The four parts are there all the same.)
+# between: the dot product of two rows of sines does (the last line: the same number wherever the two stand), but here
+# `wq` and `wk` come first. (Our weights never saw such marks; a model trained with them finds its way. The four parts
+# are there all the same.)
 #
 # GPT-2 *learned* a table of rows to add, one for each place. It has the same four parts, and an end: there is no row
 # for the first place behind the table, and what it learned about places 5 and 6 it learns anew for 500 and 501.
@@ -179,7 +187,7 @@ for m, n in positions:
 # %%
 from matplotlib import pyplot as plt
 
-figure, panels = plt.subplots(1, 4, sharex=True, sharey=True, figsize=(6.4, 1.9), dpi=80)
+figure, panels = plt.subplots(1, 4, sharex=True, sharey=True, figsize=(7, 2.1))
 for axes, (m, n) in zip(panels, positions, strict=True):
     for (x, y), name, style in ((turn(q, m), "q", "-"), (turn(k, n), "k", "--")):
         axes.plot([0, x], [0, y], style, color="#0072B2" if name == "q" else "#D55E00", linewidth=3)
@@ -189,8 +197,10 @@ what = "Two arrows, q and k. At places 5 and 3, 7 and 5, 1005 and 1003 the two a
 show(figure, alt=what + "at 5 and 4 the angle between them is another.")
 
 # %% [markdown]
-# Three equal scores, and q is as long as ever. From panel to panel the whole picture has turned, like a photograph on a
-# table. Only in the last one has an arrow been turned without the other.
+# **Answer:** the first three are equal, and q is as long as ever.
+#
+# From panel to panel the whole picture has turned, like a photograph on a table. Only in the last one has an arrow been
+# turned without the other.
 #
 # ### The proof
 # Call S(m, n) the score of a query at place m and a key at place n. Let both places grow by one. Then both arrows are
@@ -246,6 +256,8 @@ print(close)
 print("44 tokens are", stable(44 / full, 3), "turns; 710 are", stable(710 / full, 3))
 
 # %% [markdown]
+# **Answer:** at 44, and then again and again.
+#
 # To this hand, 44 tokens back is nearly the same as here, and 710 all but exactly. (It is an old acquaintance: 355/113,
 # a famous fraction for π.) A clock for all of the day has more than one hand: seconds to tell moments apart, hours to
 # tell morning from evening.
@@ -270,7 +282,7 @@ for pair in range(width // 2):
     rounds = f"{stable(full / speed, 0):>6} tokens for a turn"
     print(f"pair {pair:<2} turns {stable(math.degrees(speed))} degrees a token, {rounds}")
 
-figure, panels = plt.subplots(4, 1, sharex=True, sharey=True, figsize=(6, 2.4), dpi=72)
+figure, panels = plt.subplots(4, 1, sharex=True, sharey=True, figsize=(7, 2.8))
 for axes, pair in zip(panels, (0, 3, 6, 9), strict=True):
     angles = torch.arange(0, 100, 0.25) * config.rope_theta ** (-2 * pair / width)
     axes.plot(torch.arange(0, 100, 0.25), angles.cos(), color="#0072B2")
@@ -282,10 +294,13 @@ show(
 )
 
 # %% [markdown]
-# These are cosines of the angles of pairs 0, 3, 6 and 9. From top to bottom each wave is more than five times as long
-# as the one above, and the last one hardly moves in a hundred tokens. It is like the digits of a number: pair 0 is the
-# last digit, which changes at every step and tells neighbours apart; the last pair is the first digit, which hardly
-# ever changes and tells the beginning of a book from its end. All together they tell the distances within a text apart.
+# **Answer:** more than 35 000, many times the 512 that this model reads at once.
+#
+# The picture shows cosines of the angles of pairs 0, 3, 6 and 9. From top to bottom each wave is more than five times
+# as long as the one above, and the last one hardly moves in a hundred tokens. It is like the digits of a number: pair 0
+# is the last digit, which changes at every step and tells neighbours apart; the last pair is the first digit, which
+# hardly ever changes and tells the beginning of a book from its end. All together they tell the distances within a text
+# apart.
 #
 # ### Exercise 1 (10 minutes): the angles
 # For every place and every pair, the angle. Without loops, if you can. The check compares with loops, and knows the
@@ -351,13 +366,16 @@ print("place 1001 is rounded to", positions[1001].bfloat16().item())
 print("the package's angles are", rope_angles(positions, width).dtype)
 
 # %% [markdown]
-# From 256 on, neighbours begin to share a place. Nothing fails, the model only gets vague about who stood where, in
-# long texts. So angles are computed in float32 whatever the model's type, and only what was turned is made narrow
-# again.
+# **Answer:** 769 of 4096. From 256 on, neighbours begin to share a place.
+#
+# Nothing fails, the model only gets vague about who stood where, in long texts. So angles are computed in float32
+# whatever the model's type, and only what was turned is made narrow again.
 #
 # ## 5. Turn a whole query
 #
-# In a model, queries come as a tensor of shape (B, T, H, D): B texts, T tokens, H heads of D channels. Which channels
+# In a model, queries come as a tensor of shape (B, T, H, D): B texts, T tokens, H heads of D channels. (That is how
+# `wq` makes them, token by token. Lesson 02 had (B, H, T, D), as scoring wants it: the two middle axes are exchanged
+# after the turning, and the table of angles has a row for each *token*, so mind which is which.) Which channels
 # make a pair? Meta's code takes *neighbours*: 0 with 1, 2 with 3, and so on. (There is another way; section 8.) Every
 # head turns alike, and every text; only the token and the pair matter. The tables of cosines and sines, shape (T,
 # D//2), are made once and used in every layer.
@@ -412,8 +430,40 @@ def solved_rotate(x, cos, sin):
 check_rotate(solved_rotate)
 
 # %% [markdown]
-# There is a shorter way to write the same. A pair of numbers is a *complex number*, and to turn it by an angle is to
-# multiply it by cos + i sin. The package's `rotate` does so, as Meta's code does.
+# There is a shorter way to write the same, and it stands in Meta's file `llama/model.py`. A pair of numbers x, y is a
+# *complex number*, x + iy, and to turn it by an angle is to multiply it by cos + i sin. PyTorch has three functions for
+# that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex` reads two neighbours as one number;
+# `view_as_real` reads it as two again. Here they are, under the names that Meta gave them (*cis* is short for cos + i
+# sin), so that you can read that file. Compared with the package's `rotate`, and for one pair with `turn` of section 3.
+
+# %%
+from llama_lessons.rope import rotate
+
+angles = rope_angles(torch.arange(len(ids)), width)  # (T, D//2)
+freqs_cis = torch.polar(torch.ones_like(angles), angles)  # (T, D//2), complex: length 1, turned by the angle
+
+
+def apply_rotary_emb(xq, xk, freqs_cis):
+    """Queries (B, T, H, D) and keys (B, T, Hkv, D), turned."""
+
+    def turned(x):
+        pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))  # (B, T, H, D//2): neighbours are one number
+        return torch.view_as_real(pairs * freqs_cis[:, None]).flatten(-2).type_as(x)  # every head turns alike
+
+    return turned(xq), turned(xk)
+
+
+queries = torch.randn(2, len(ids), 6, width, generator=torch.Generator().manual_seed(1))
+keys = torch.randn(2, len(ids), 3, width, generator=torch.Generator().manual_seed(2))
+found = apply_rotary_emb(queries, keys, freqs_cis)
+theirs = [rotate(x, angles.cos(), angles.sin()) for x in (queries, keys)]
+print("freqs_cis:", tuple(freqs_cis.shape), freqs_cis.dtype)
+print("as `rotate` turns them:", all(torch.allclose(*both, atol=1e-5) for both in zip(found, theirs, strict=True)))
+by_hand = torch.tensor(turn(queries[1, 9, 4, 6:8].tolist(), float(angles[9, 3])))  # pair 3 of one head at place 9
+print("as `turn` turns a pair:", torch.allclose(found[0][1, 9, 4, 6:8], by_hand, atol=1e-5))
+
+# %% [markdown]
+# The package's `rotate` is these lines, with the cosines and sines given apart.
 #
 # What is turned: queries and keys, in every layer, after they have been made by `wq` and `wk`. What is not: the values.
 # A score is made by *two* places, and where both are turned, the common part cancels. A value meets no partner. Turned,
@@ -423,7 +473,6 @@ check_rotate(solved_rotate)
 # scores of the next token, change?
 
 # %%
-from llama_lessons.rope import rotate
 from llama_lessons.widgets.rope_ways import Way, turning
 
 
@@ -438,11 +487,12 @@ with turning(model, Way(angles=angles_later)):  # inside, the model turns in ano
 print("the largest logit is", stable(usual.max(), 0), "- all equal to 1e-2:", torch.allclose(usual, later, atol=1e-2))
 
 # %% [markdown]
-# It does not notice. That is worth remembering for two reasons. The number of a place is nowhere in the model: it knows
-# what stands how far from what, and from the mask how much came before. And if you make the mistake to count from 1,
-# *no test of what the model says can find it*, for it is none: where all places move together, there is nothing to
-# find. (People who seed programs with mistakes to try out their tests call this an *equivalent mutant*.) But woe if
-# they do not move together.
+# **Answer:** none of them, but for rounding. It does not notice.
+#
+# That is worth remembering for two reasons. The number of a place is nowhere in the model: it knows what stands how far
+# from what, and from the mask how much came before. And if you make the mistake to count from 1, *no test of what the
+# model says can find it*, for it is none: where all places move together, there is nothing to find. (People who seed
+# programs with mistakes to try out their tests call this an *equivalent mutant*.) But woe if they do not move together.
 #
 # ## 6. The hands of a trained model
 #
@@ -482,7 +532,9 @@ ways = {
 #
 # Each clock is one pair of channels: the solid hand is that of the query, the dashed one of the key. The bar under it
 # is what the pair adds to the score; an empty bar takes away. The curve is the score of these two vectors at any
-# distance. The map is this head's attention, and beside it stands what the model writes. Things to find:
+# distance. The map is this head's attention, and beside it stands what the model writes. (The view lives in a notebook
+# that runs. The still picture of a page that is only read has the clocks and the curve, no bars, map and text, and puts
+# tokens before the text, so that the hands have turned.) Things to find:
 #
 # 1. *Tokens before the text*: all hands turn, the fast ones in a blur. Does the score change?
 # 2. *Token that it looks at*: walk back through the text. Which clocks tell near distances, and which hardly move?
@@ -509,10 +561,11 @@ view
 
 # %% [markdown]
 # The next cells state in numbers what there is to see. First the curve: the head's query at each word of the sentence,
-# against the key of the word before it, if that stood at other distances. **Predict** the peak.
+# against the key of the word before it, if that stood at other distances. What goes into the layer's attention,
+# `read_turning` has noted while the model read. As the proof says, we may turn the query alone, by the distance.
+# **Predict** the peak.
 
 # %%
-from llama_lessons.widgets.rope_pair import Pair
 from llama_lessons.widgets.rope_ways import read_turning
 
 x = read_turning(model, ids, max_new_tokens=0).inputs[layer]  # (T, C): what the layer's attention is given
@@ -520,18 +573,25 @@ group = config.n_heads // config.n_kv_heads  # query heads that share a key head
 part = model.blocks[layer].attention
 q = part.wq(x).unflatten(-1, (-1, width))[:, head]  # (T, D), not turned yet
 k = part.wk(x).unflatten(-1, (-1, width))[:, head // group]
-# each query is put at place 40, to have room behind it; `scores` tries its key at all distances, `hands` at `distance`
-pairs = [Pair(q[t], k[t - 1], position=40, distance=1) for t in range(1, len(ids))]
-curve = torch.stack([pair.scores(Way(), config.rope_theta) for pair in pairs]).mean(0)  # of distances 0 ... 40
+
+
+def parts(distance):
+    """What each pair of channels adds to the score of a word with the one before it, at a distance: (T - 1, D//2)."""
+    angle = rope_angles(torch.tensor([distance]), width)  # (1, D//2)
+    turned = rotate(q[None, None, 1:], angle.cos(), angle.sin())[0, 0]  # (T - 1, D)
+    return (turned * k[:-1]).unflatten(-1, (-1, 2)).sum(-1) / width**0.5
+
+
+curve = torch.stack([parts(distance).sum(-1).mean() for distance in range(41)])  # a score is the sum of its parts
 print("mean score at distance 0 ... 6: ", stable(curve[:7], 1))
 print("the highest is at distance", curve.argmax().item())
-near = [pair.hands(Way(), config.rope_theta)[:, 4] for pair in pairs]  # column 4: each pair's part of the score
-far = [Pair(pair.query, pair.key, 40, distance=6).hands(Way(), config.rope_theta)[:, 4] for pair in pairs]
-gain = (torch.stack(near) - torch.stack(far)).mean(0)  # what each pair of channels does to prefer 1 to 6
+gain = (parts(1) - parts(6)).mean(0)  # what each pair of channels does to prefer 1 to 6
 order = gain.argsort(descending=True).tolist()
 print("pairs that prefer distance 1 to distance 6, the strongest first:", order[:3])
 
 # %% [markdown]
+# **Answer:** at distance 1, where the head looks.
+#
 # Compare with the table of speeds above. Only a pair whose hand moves visibly in a few tokens can tell 1 from 6, so the
 # work is done by fast ones. The slow pairs are nearly free of place, and a head may use them to ask *what* rather than
 # *where*. The same was found in Gemma 7B, a model of another family that also turns
@@ -574,9 +634,12 @@ for name, way in {"as trained": Way(), **ways}.items():
     print(f"{name}: {stable(nats)} nats, {where}\n    {tok.decode(written)!r}")
 
 # %% [markdown]
-# Nothing crashed. Each mistake gives text, and most give English words. An ignored offset does not show in the
-# surprise: read at once, a story begins at place 0, as it should. *A minus sign forgotten* even gives the right four
-# tokens, and yet stories surprise it several times as much: one good answer proves nothing.
+# **Answer:** an ignored offset does not show in the surprise, and ruins the text. And the mistake that spares the text
+# most is the forgotten minus sign.
+#
+# Nothing crashed. Each mistake gives text, and most give English words. With an ignored offset, read at once, a story
+# begins at place 0, as it should. *A minus sign forgotten* even gives the right four tokens, and yet stories surprise
+# it several times as much: one good answer proves nothing.
 #
 # So how would you *notice*? Here are four tests that people write:
 #
@@ -612,6 +675,8 @@ for name, way in ways.items():
     print(*(f"{'ok' if good else 'CAUGHT':<6}" for good in passed), name)
 
 # %% [markdown]
+# **Answer:** the reference alone.
+#
 # Read it by columns. No test catches all. *Length* is kept by everything that is a turn. *Shift* holds for two halves,
 # for the wrong way, for any speeds: all of these are proper rotations, only not the ones that the weights were trained
 # with. An ignored offset shows with a cache and nowhere else, not even in a comparison with another program, if one
@@ -701,7 +766,7 @@ def rotate_halves(x, cos, sin):
 sorted_channels = [*range(0, width, 2), *range(1, width, 2)]
 angles = rope_angles(torch.arange(len(ids)), width)
 tables = angles.cos(), angles.sin()
-a, b = q[None, :, None], k[None, :, None]  # the head of section 6, in the shape that `rotate` wants: (1, T, 1, D)
+a, b = torch.randn(2, 1, len(ids), 1, width, generator=torch.Generator().manual_seed(4))  # queries, keys: (1, T, 1, D)
 
 
 def all_scores(turn, a, b):
@@ -717,8 +782,8 @@ mixed_up = all_scores(rotate_halves, a, b)
 print("scores are equal if one forgets to sort:", torch.allclose(ours, mixed_up, atol=1e-3))
 
 # %% [markdown]
-# The vectors differ, by their order, and nobody ever sees them; the scores are the same. Without the sorting they are
-# not.
+# **Answer:** the vectors differ, by their order, and nobody ever sees them; the scores are the same. Without the
+# sorting they are not.
 #
 # No one sorts queries while a model runs. A channel of a query is made by a *row* of `wq` (a PyTorch `Linear` keeps its
 # matrix as outputs × inputs), so it is enough to sort the rows of `wq` and `wk` once, when the weights are written to a
@@ -830,8 +895,10 @@ for name, folder in folders.items():
     print(f"{name} ({where}):\n    {tok.decode(texts[name])!r}\n")
 
 # %% [markdown]
-# It refuses neither. Names, shapes, types: everything fits, and there is nothing else that a program could check. The
-# numbers lie in the wrong rows, that is all.
+# **Answer:** it refuses neither.
+#
+# Names, shapes, types: everything fits, and there is nothing else that a program could check. The numbers lie in the
+# wrong rows, that is all.
 #
 # Is the second one really our *two halves in place of neighbours*? **Predict:** does our own model, turning two halves,
 # write the same as `transformers` does from the file that was not sorted, to the last token? And does our `load`, which
@@ -846,6 +913,8 @@ both = zip(load(folders["sorted"]).parameters(), model.parameters(), strict=True
 print("read back as it was:", all(torch.equal(one, other) for one, other in both))
 
 # %% [markdown]
+# **Answer:** it does, to the last token, and the file is read back as it was.
+#
 # Two programs, one bug, token for token.
 #
 # ### How does it decay?
@@ -871,7 +940,7 @@ with turning(model, ways["two halves in place of neighbours"]):
 first = (choices[0] != choices[1]).int().argmax(1) + 1  # (24,)
 print(f"first other choice: at token {first.min()} to {first.max()}, in the middle at {first.median()}")
 
-figure, axes = plt.subplots(figsize=(6, 2.4), dpi=72)
+figure, axes = plt.subplots(figsize=(7, 2.8))
 axes.plot(range(4, 128, 8), reading["two halves"], "s--", color="#D55E00", label="two halves")
 axes.plot(range(4, 128, 8), reading["neighbours"], "o-", color="#0072B2", label="neighbours, as trained")
 axes.set(xlabel="place in the story", ylabel="surprise, nats a token", ylim=(0, None))
@@ -880,14 +949,17 @@ what = "Surprise over places 0 to 128 of real stories. As trained it falls to ne
 show(figure, alt=what + "low, climbs steeply over some fifty tokens, and then stays high.")
 
 # %% [markdown]
+# **Answer:** at the first tokens it is hardly worse; then it gets worse and worse, until there is an end to it.
+#
 # In the mean of the first eight tokens hardly anything shows; but a mean is a blunt tool, and the likeliest token is
 # another one sooner, as the last line says. Then one curve falls and the other climbs: the more text there is to look
 # back at, the worse; until, some fifty tokens on, it hardly gets worse any more. That is *this* model, on stories,
 # which also open much alike. Another model, or another text, may hold out for one token or twenty.
 #
-# Why does it begin well? Think of the clocks. A token that looks at itself is at distance 0: both hands have turned
-# alike, and no layout matters. The farther away a token is, the more hands stand wrong. And the first tokens of a text
-# have little else to look at than themselves and `<s>`.
+# ### Why does it begin well? (optional)
+# Think of the clocks. A token that looks at itself is at distance 0: both hands have turned alike, and no layout
+# matters. One token away the fast hands stand wrong, and a few tokens away most of those that can tell a distance. And
+# the first tokens of a text have little else to look at than themselves and `<s>`.
 #
 # **Predict:** take the attention that the heads, turning neighbours, give to the token itself; to the token before; to
 # those farther off. How much of each stays where it was when two halves are turned?
@@ -913,11 +985,13 @@ for name, part in {"0": slice(0, 1), "1": slice(1, 2), "2 to 9": slice(2, 10), "
     print(stable(100 * kept[part].sum() / right[part].sum(), 0), "% stay")
 
 # %% [markdown]
-# What a token sees of itself is nearly right. Of what it saw of its neighbour, a third is left, and of all the rest
-# hardly a fifth. That is what we read above: single words are whole, and two or three in a row may make sense; what was
-# said before them is lost.
+# **Answer:** what a token sees of itself is nearly right. Of what it saw of its neighbour, a third is left, and of all
+# the rest hardly a fifth, near or far: a few tokens away it is as bad as it gets.
 #
-# ## 9. Theta, and texts that are too long
+# That is what we read above: single words are whole, and two or three in a row may make sense; what was said before
+# them is lost.
+#
+# ## 9. Theta, and texts that are too long (optional)
 #
 # θ sets the slow end: how many of the hands come round within a text, and how many only creep. Models that shall read
 # more have been given a larger θ: Code Llama 10⁶, when it was trained on for long files
@@ -937,7 +1011,7 @@ for name, (theta, window) in published.items():
 
 # %%
 distances = torch.arange(0, 251)
-figure, axes = plt.subplots(figsize=(6, 2.4), dpi=72)
+figure, axes = plt.subplots(figsize=(7, 2.8))
 for theta, colour, style in ((100.0, "#D55E00", ":"), (10_000.0, "#0072B2", "-"), (1_000_000.0, "#009E73", "--")):
     curve = rope_angles(distances, 128, theta).cos().mean(-1)  # a pair of ones scores 2 cos(angle); all over D
     axes.plot(curve, style, color=colour, label=f"theta {theta:,.0f}")
@@ -948,10 +1022,11 @@ what = "Score of two vectors of ones against distance up to 250. It falls, quick
 show(figure, alt=what + "the larger theta, the higher it stays.")
 
 # %% [markdown]
-# It falls, with ripples, and the larger θ the slower; but not for ever: with θ = 100 it has sunk below zero and turned
-# round there, as any sum of waves must sooner or later. RoFormer's authors call the fall *long-term decay*. Do not make
-# too much of it: it is a property of vectors of ones. A trained head can have its peak at any distance, as you saw in
-# section 6.
+# **Answer:** it falls, with ripples, and the larger θ the slower; but not for ever.
+#
+# With θ = 100 it has sunk below zero and turned round there, as any sum of waves must sooner or later. RoFormer's
+# authors call the fall *long-term decay*. Do not make too much of it: it is a property of vectors of ones. A trained
+# head can have its peak at any distance, as you saw in section 6.
 #
 # And what happens *beyond* the window? The slow hands come to angles that they never had in training. The Valley's
 # model was trained on texts of up to 512 tokens. We give it stories end to end, 2560 tokens of them, and measure its
@@ -988,6 +1063,9 @@ for name, way in repairs.items():
 print("as trained, the last 512 tokens read by themselves:", stable(surprise(texts[:, 2048:]).mean()))
 
 # %% [markdown]
+# **Answer:** all three stop the fall. Beyond, the moderate θ helps most and costs little within; the large one costs
+# more within; and with the places divided by 5 every window is bad.
+#
 # As trained, the model is a little worse in the second window, and then gets worse and worse. Yet no story of these is
 # as long as the window, and none needs the one before: by themselves, the last 512 tokens are as easy as the first. So
 # the trouble is not that it forgets. It is *disturbed* by what lies at distances that it has not met.

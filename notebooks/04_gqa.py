@@ -21,9 +21,9 @@
 #
 # > Clara and Luis walked home together, and the llamas hummed behind them.
 #
-# and called our five lines of code wasteful: they read the whole text again for each word. What exactly do they repeat?
-# What must a program keep, so that it reads every token once? How large does that become for a real Llama? And why did
-# the authors of Llama 2 let eight query heads share one key and one value?
+# and called the five lines of that loop wasteful: they read the whole text again for each word. What exactly do they
+# repeat? What must a program keep, so that it reads every token once? How large does that become for a real Llama? And
+# why did the authors of Llama 2 let eight query heads share one key and one value?
 #
 # In this lesson you count the waste, build the *KV cache* that ends it, and prove it equal to no cache at all. You walk
 # into the traps that real programs have walked into, and watch a cache fill, overflow and forget. Then you let heads
@@ -32,8 +32,8 @@
 # You need to know Python, a little PyTorch, and what queries, keys and values are (lesson 02) and that the first two
 # are turned by their places (lesson 03). Where it says **Predict**, do so before you run on.
 #
-# **Time:** about two hours, an hour of them for the exercises, without sections 9 and 10, which are optional; good
-# places to pause are before sections 3 and 7. Letters and terms: [TERMS](../TERMS.md).
+# **Time:** about two hours, an hour of them for the exercises, without sections 9 and 10, which are optional and take
+# forty minutes more; good places to pause are before sections 3 and 7. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -82,11 +82,15 @@ again = sum(read) - read[-1]
 print(f"in all {sum(read)} to write {len(read)}; {again} of them had been read before: {100 * again // sum(read)} %")
 
 # %% [markdown]
+# **Answer:** 1420 tokens to write 40.
+#
 # Nearly all of the work is done again. But is it the *same* work? If a token's numbers changed when another one is put
 # behind it, they would have to be computed anew. Lesson 02 says that they cannot: the mask lets no row depend on a
 # later one, and since each layer's rows are made of rows that have not changed, that holds in every layer.
 #
-# Let us look at what `wq`, `wk` and `wv` make of 20 tokens, and of the same 20 and one more. **Predict:**
+# Let us look at what `wq`, `wk` and `wv` make of 20 tokens, and of the same 20 and one more. To see it, the first cell
+# below hangs a *hook* on each of these matrices in each layer: a function that PyTorch calls whenever the matrix has
+# done its work, with what went in and what came out. Ours keeps what came out. **Predict:**
 #
 # - In which of the six layers do the queries, keys and values of the 20 old tokens change?
 # - The new token's attention asks with its own query. Give attention this *single* query, with all 21 keys and values.
@@ -94,17 +98,20 @@ print(f"in all {sum(read)} to write {len(read)}; {again} of them had been read b
 
 
 # %%
-def projected(ids):
-    """What wq, wk and wv make of a text in every layer: name -> (layers, T, heads, D), not turned yet.
+from functools import partial
 
-    A hook is a function that PyTorch calls when a module is through, with what went in (x) and what came out (out).
-    """
-    made = {name: [] for name in ("wq", "wk", "wv")}
-    hooks = [
-        getattr(block.attention, name).register_forward_hook(lambda _, x, out, name=name: made[name].append(out[0]))
-        for block in model.blocks
-        for name in made
-    ]
+
+def projected(ids):
+    """What wq, wk and wv make of a text in every layer: name -> (layers, T, heads, D), not turned yet."""
+    made, hooks = {"wq": [], "wk": [], "wv": []}, []
+
+    def keep(name, matrix, x, out):  # out: (1, T, heads * D)
+        made[name].append(out[0])
+
+    for block in model.blocks:
+        matrices = {"wq": block.attention.wq, "wk": block.attention.wk, "wv": block.attention.wv}
+        for name, matrix in matrices.items():
+            hooks.append(matrix.register_forward_hook(partial(keep, name)))
     model(torch.tensor([ids]))
     for hook in hooks:
         hook.remove()
@@ -127,8 +134,10 @@ whole, alone = causal_attention(q, k, v), causal_attention(q[:, :, -1:], k, v)
 print("one query is enough in all layers:", torch.allclose(whole[:, :, -1:], alone, atol=1e-4))
 
 # %% [markdown]
-# Nothing changes, and one query is enough. So for a new token we need its own row, and of the old ones the keys, by
-# which they are scored, and the values, which are mixed. Their queries asked for *their* rows, and those are done.
+# **Answer:** in no layer, and yes: one query is enough.
+#
+# So for a new token we need its own row, and of the old ones the keys, by which they are scored, and the values, which
+# are mixed. Their queries asked for *their* rows, and those are done.
 #
 # So keep the keys and values of every layer, in a *KV cache*. Old queries are not kept, nor anything else of the old
 # rows. Each token is then read once, and there are two kinds of steps: *prefill*, which reads the prompt, many tokens
@@ -173,9 +182,10 @@ panels[0].legend(frameon=False)
 show(figure, alt="Tokens read and seconds, against tokens in the text: without a cache both curves bend upwards.")
 
 # %% [markdown]
-# Twice as long is four times the work without a cache and twice the work with one: *quadratic* against *linear*. Left
-# is what we counted, right what the clock says. The clock shows less of the gain, and later: in a model as small as
-# ours, much of what a call costs is the same for one token as for many. The solid curve is close to a straight line;
+# **Answer:** without a cache nearly four times as many, with one twice as many: *quadratic* against *linear*.
+#
+# Left is what we counted, right what the clock says. The clock shows less of the gain, and later: in a model as small
+# as ours, much of what a call costs is the same for one token as for many. The solid curve is close to a straight line;
 # close, not quite, for a new token still scores every key and mixes every value, and these grow in number.
 #
 # ## 2. The cache by hand
@@ -211,6 +221,8 @@ held, moved = 2**19 * 4096, 2**19 * sum(range(1, 4097))  # bytes
 print(f"the 7B, after 4096 tokens: holds {held / 2**30:.0f} GiB, has written {moved / 2**40:.0f} TiB")
 
 # %% [markdown]
+# **Answer:** four TiB, to hold two GiB.
+#
 # The waste is quadratic again, now of memory traffic. So set the memory aside once, as large as it may become, write
 # new tokens behind the old ones, and remember how many there are. What is handed out is a *view* of the filled part,
 # without a copy.
@@ -365,6 +377,30 @@ print("the same 40 tokens:", written == text[len(prompt) :])
 print("tokens read:", cache.length, "in place of", sum(read))
 
 # %% [markdown]
+# **Answer:** the same 40, and it read 55 tokens in place of 1420.
+#
+# What does that look like? Here is a cut through this cache, as it is now: of six layers the first, of its three
+# key-value heads the first. Every column is a place, every small square one number, red above zero and blue below.
+# There are 2 × 6 × 3 such bands in all.
+
+# %%
+figure, panels = plt.subplots(2, 1, sharex=True, figsize=(7, 3.2))
+for axes, name, memory in zip(panels, ("keys", "values"), (cache.keys[0], cache.values[0]), strict=True):
+    band = memory[0, 0].T  # (D, capacity)
+    axes.imshow(band, cmap="RdBu_r", vmin=-band.abs().max(), vmax=band.abs().max(), aspect="auto")
+    axes.set(ylabel=f"{name},\n{config.head_dim} channels", yticks=[])
+    for edge in (len(prompt), cache.length):
+        axes.axvline(edge - 0.5, color="black", linestyle="--")
+middles = {"prefill": len(prompt) / 2, "decoding, one a step": (len(prompt) + cache.length) / 2, "not filled yet": 77}
+for word, middle in middles.items():
+    panels[0].text(middle, -2, word, ha="center", va="bottom")
+panels[1].set(xlabel="place in the cache", xticks=[0, len(prompt), cache.length, 99])
+what = f"Two bands of 100 places, keys above values. {len(prompt)} columns were filled together, "
+show(figure, alt=what + f"{cache.length - len(prompt)} one by one, and the rest, behind a dashed line, is blank.")
+
+# %% [markdown]
+# Nothing in a filled column ever changes again; the next token is written just behind the second line.
+#
 # ## 3. Equal to none, however the text is cut
 #
 # One text that agrees proves little. What we claim is more: *whatever the chunks, the logits are those of reading at
@@ -431,10 +467,12 @@ print("is_causal=True, a single new token sees key", *alone[0].nonzero().flatten
 show(figure, alt="Two masks, 3 rows by 7 keys. Left the triangle starts at the first key, right behind the fourth.")
 
 # %% [markdown]
+# **Answer:** the first new token should see five keys and sees one; a single new token sees the very first key and
+# nothing else.
+#
 # (The dashed line is where the new tokens begin.) The triangle stands at the top left, as if the new tokens were the
-# first ones. A single new token sees the very first key and nothing else. The function says so in its documentation,
-# and there is a mask for our case, `causal_lower_right`. (The package builds its own, and for a single token it uses
-# none: the last one may see all.)
+# first ones. The function says so in its documentation, and there is a mask for our case, `causal_lower_right`. (The
+# package builds its own, and for a single token it uses none: the last one may see all.)
 #
 # No error comes, and a test that reads at once finds nothing. So let us collect such mistakes and look at them as a
 # *way to read*: a function that takes a model, new tokens and a cache, and gives logits. Two ways change how attention
@@ -448,7 +486,10 @@ from llama_lessons.widgets.rope_ways import Way, turning
 
 
 def to_weights(q, k, corner=False, spread=torch.Tensor.repeat_interleave):
-    """Queries (B, H, T, D), keys (B, Hkv, S, D) -> weights (B, H, T, S), with the mistakes that are asked for."""
+    """Queries (B, H, T, D), keys (B, Hkv, S, D) -> weights (B, H, T, S), with the mistakes that are asked for.
+
+    The model has 6 query heads and 3 key heads; `spread` gives each query head the key head that it shares (section 7).
+    """
     n_new, n_all = q.shape[2], k.shape[2]
     scores = q @ spread(k, q.shape[1] // k.shape[1], 1).mT / q.shape[3] ** 0.5
     may_look = torch.ones_like(scores).tril(0 if corner else n_all - n_new).bool()
@@ -506,6 +547,9 @@ for name, way in {"as it should be": as_built, **ways}.items():
     print(f"    it writes {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
+# **Answer:** in one, one, six and one of 32. The first falls into a word of its exams, the second and the third lose
+# the thread, and the last writes good sentences of another text.
+#
 # Every one of them passes the test that comes to mind first: read a text at once, compare with another program. A cache
 # is first *used* in the second chunk, so a test must have one. (And a length that is not advanced is right also when
 # there are just two chunks: use three.)
@@ -541,8 +585,60 @@ view
 #
 # ## 6. What does it cost? MHA, GQA, MQA
 #
-# A cache trades computing for memory. How much memory? Each token leaves a key and a value in every layer, one of each
-# per key-value head:
+# A cache trades computing for memory. How much memory?
+#
+# ### Exercise on paper (10 minutes): how large is the cache of the 70B?
+# Work it out on paper first: 80 layers, 64 query heads, but only 8 *key-value heads*, each of which keeps a key and a
+# value of 128 numbers per token; 4096 tokens; 2 bytes a number. Then write it as a function, in GiB. The check below
+# knows the usual mistakes and names them.
+
+
+# %% tags=["exercise"]
+def my_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
+    """GiB (2**30 bytes) that the keys and values of one sequence take.
+
+    n_layers: layers. n_heads: query heads of each. n_kv_heads: key-value heads of each.
+    head_dim: numbers in one key, and in one value. n_tokens: tokens kept. bytes_per_number: 2 in float16.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.memory import check_cache_gib
+
+check_cache_gib(my_cache_gib)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Count vectors first: how many keys does one token leave behind, in all layers together? And how many values?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One of the arguments plays no part. Which heads keep something, and which only ask?
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# GiB and GB differ: a GiB is `2**30` bytes.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of the exercise on paper: click to unfold
+def solved_cache_gib(n_layers, n_heads, n_kv_heads, head_dim, n_tokens, bytes_per_number):
+    vectors = 2 * n_layers * n_kv_heads * n_tokens  # 2: a key and a value; queries are not kept
+    return vectors * head_dim * bytes_per_number / 2**30
+
+
+check_cache_gib(solved_cache_gib)
+print("the 70B at 4096 tokens:", stable(solved_cache_gib(80, 64, 8, 128, 4096, 2)), "GiB")
+
+# %% [markdown]
+# Each token leaves a key and a value in every layer, one of each per key-value head:
 #
 # > 2 × layers × key-value heads × numbers of a head × bytes of a number, per token.
 #
@@ -562,8 +658,9 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     print(f"{by_hand // KiB} KiB a token, {kv_cache_bytes(big, 4096) / GiB:g} GiB at 4096 tokens")
 
 # %% [markdown]
-# The 70B's is the smallest of the three, because it has 8 key-value heads for its 64 query heads. There are names for
-# how many there are:
+# **Answer:** 512 KiB; and the 70B's is not ten times as large but the smallest of the three.
+#
+# That is because it has 8 key-value heads for its 64 query heads. There are names for how many there are:
 #
 # - **MHA**, *multi-head attention*: as many as query heads. Each query head has its own (lesson 02; Llama 2 7B, 13B).
 # - **MQA**, *multi-query attention*: one, for all ([arXiv:1911.02150](https://arxiv.org/abs/1911.02150)).
@@ -590,12 +687,15 @@ axes.legend(frameon=False)
 show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 10 with MHA, 1.25 with GQA.")
 
 # %% [markdown]
-# 10 GiB for each conversation against 1.25: with MHA, eight conversations would fill an 80 GB card before a single
-# weight is on it.
+# **Answer:** 10 GiB for each conversation with MHA, against 1.25 as it is; an eighth of that with MQA.
+#
+# With MHA, eight conversations would fill an 80 GB card before a single weight is on it.
 #
 # And memory that is *kept* must also be *read*. A decoding step does little arithmetic, but it takes every weight once,
 # and every key and value of every conversation. What takes the time is to bring them from the card's memory to its
-# processors. The weights are brought once for all conversations that are written together; each cache serves one.
+# processors. The weights are brought once for all conversations that are written together; each cache serves one. (In
+# the sum below the weights are the 70B's own in both cases, so that only the cache differs. With 64 key-value heads
+# `wk` and `wv` would be larger, too; Llama 2's authors made up for that elsewhere, see section 9.)
 #
 # **Predict:** the 70B writes for 1, 16 or 64 people, each with 4096 tokens. What share of what it reads is cache, with
 # MHA and with GQA?
@@ -604,14 +704,17 @@ show(figure, alt="Cache of 4096 tokens in GiB, with MHA, GQA and MQA. The 70B: 1
 from llama_lessons.arithmetic import weights_bytes
 
 big = LlamaConfig.preset("llama2-70b")
+weights = weights_bytes(big)  # the same for both
 for people in (1, 16, 64):
-    for kind, shape in (("MHA", replace(big, n_kv_heads=64)), ("GQA", big)):
-        caches, weights = kv_cache_bytes(shape, 4096, people), weights_bytes(shape)
+    for kind, n_kv_heads in (("MHA", 64), ("GQA", 8)):
+        caches = kv_cache_bytes(replace(big, n_kv_heads=n_kv_heads), 4096, people)
         share, per_token = 100 * caches / (caches + weights), (caches + weights) / people / GiB
         print(f"{people:>2} people, {kind}: {stable(share, 0):>2} % is cache;", end=" ")
         print(f"{stable(per_token, 1):>5} GiB read for each new token")
 
 # %% [markdown]
+# **Answer:** for one person next to nothing in either case; for 64, most of it with MHA and two fifths with GQA.
+#
 # This is why GQA was worth a change to the architecture. For one reader it hardly matters: weights are what is read.
 # For many it decides: with MHA one soon reads caches and little else, and however many people one serves at a time, a
 # token never costs less than the 10 GiB that each of them brings.
@@ -653,6 +756,9 @@ found = run(model, prompt, 20, [tok.eos_id], way=keys_shared_in_turn)
 print(f"it writes {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
+# **Answer:** `repeat` deals the heads out in turn, `repeat_interleave` gives neighbours the same one, and the second is
+# Llama 2's. With the first, all 32 chunkings agree with each other, and none with the model.
+#
 # Now it is the other way round. The model agrees with itself in every chunking, so the test of section 3 is blind: it
 # finds what is wrong with a *cache*. Heads that are shared wrongly are wrong without a cache, too, and only a
 # comparison with other code finds that. One needs both tests.
@@ -721,13 +827,41 @@ check_decode(solved_decode)
 # - **Stop.** That is what Llama 2's own code does.
 # - **Forget the oldest** tokens, and move the others up. Our cache takes its length for the next place, so each key
 #   must be turned *back* by as many places as it moves. (If places counted on instead, all keys could stay as they are:
-#   only distances matter. Above the first layer, a key was made of a row that had looked at tokens now gone. That stays
-#   in it in any case.)
+#   only distances matter.)
 # - **Forget the oldest, but keep `<s>`.** Many large models put attention that they have no use for on the first token
 #   (lesson 02), and lose their way when it is gone ([arXiv:2309.17453](https://arxiv.org/abs/2309.17453)).
 #
-# And a mistake, **leave the keys unturned**: move them up, but do not turn them back. **Predict:** with room for 20
-# tokens, what becomes of the story, and what of Luis?
+# To turn back is to turn by a negative angle, and that is possible because a turned key has lost nothing: turns add up.
+# The cell forgets the three oldest of 15 tokens. **Predict:** are the keys that are left those of a text that begins at
+# the fourth token? In the first layer? In the last?
+
+
+# %%
+def forget_oldest(cache, n):
+    """Drop the n oldest tokens of a cache; the others move up, and their keys are turned back by n places."""
+    back, end = -rope_angles(torch.tensor([n]), config.head_dim), cache.length  # (1, D//2)
+    for keys, values in zip(cache.keys, cache.values, strict=True):  # those of a layer, (B, Hkv, capacity, D)
+        kept = keys[:, :, n:end].transpose(1, 2)  # (B, S, Hkv, D), as rotate wants it
+        keys[:, :, : end - n] = rotate(kept, back.cos(), back.sin()).transpose(1, 2)
+        values[:, :, : end - n] = values[:, :, n:end].clone()
+    cache.length = end - n
+
+
+cache, fresh = model.new_cache(max_seq_len=15), model.new_cache(max_seq_len=15)
+model(torch.tensor([prompt[:15]]), cache)
+forget_oldest(cache, 3)
+model(torch.tensor([prompt[3:15]]), fresh)
+for layer in (0, config.n_layers - 1):
+    same = torch.allclose(cache.keys[layer][:, :, :12], fresh.keys[layer][:, :, :12], atol=1e-3)
+    print(f"layer {layer}: the keys are those of a text that begins at the fourth token:", same)
+
+# %% [markdown]
+# **Answer:** in the first layer to the digit, in the last they are not. Above the first layer a key was made of a row
+# that had looked at tokens now gone, and what it took from them stays in it.
+#
+# The view's rules do the same (`llama_lessons/widgets/cache_full.py`), and there is a mistake among them, **leave the
+# keys unturned**: move them up, but do not turn them back. **Predict:** with room for 20 tokens, what becomes of the
+# story, and what of Luis?
 
 # %%
 from llama_lessons.widgets.cache_full import RULES
@@ -737,9 +871,10 @@ for capacity, rule in ((90, "stop"), *((20, rule) for rule in RULES)):
     print(f"room for {capacity}, {rule}: {found.end}\n    {tok.decode(found.ids[len(prompt) :])!r}")
 
 # %% [markdown]
-# With room for 20 the model has forgotten who was there, and somebody else is thrown the rope. The rest reads well: the
-# last 20 tokens are enough to end a sentence. That is how a model sounds when it has lost the beginning of a
-# conversation: fluent, and wrong about names.
+# **Answer:** the story goes on, and Luis is forgotten: somebody else is thrown the rope.
+#
+# The rest reads well: the last 20 tokens are enough to end a sentence. That is how a model sounds when it has lost the
+# beginning of a conversation: fluent, and wrong about names.
 #
 # What does it cost on average? We let the model read 24 stories token by token with room for 32, and measure its
 # *surprise* at each next token, in nats, from where the window slides. **Predict** the order of the four.
@@ -772,6 +907,8 @@ for rule, capacity in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items(
     print(f"{stable(nats, 0):>3} nats for a hundred tokens: room for {capacity}, {how}")
 
 # %% [markdown]
+# **Answer:** never full, then the two that forget, side by side, then far behind the keys left unturned.
+#
 # Forgetting costs something, and unturned keys cost everything: every later token is put at one and the same place.
 # Keeping `<s>` makes no difference to *this* model. The paper's warning is about large models that have come to lean on
 # it; do not take it for a law, measure yours.
@@ -794,11 +931,26 @@ for kind, n_kv_heads in (("MHA", 64), ("GQA", 8), ("MQA", 1)):
     print(f"{kind}: {left / GiB:.0f} GiB left for caches, {left // kv_cache_bytes(shape, 4096)} conversations")
 
 # %% [markdown]
-# (A card that is sold as 80 GB has 80 GiB. But int4 needs scales, too, and a program some room for other things.) From
-# 4 conversations to a few dozen, on the same card: that is what one buys with GQA. MQA would hold about eight times as
-# many again, on paper.
+# **Answer:** 4 with MHA, 38 with GQA, and with MQA about eight times as many again, on paper.
 #
-# ## 9. What does sharing cost?
+# From 4 conversations to a few dozen, on the same card: that is what one buys with GQA. (A card that is sold as 80 GB
+# has 80 GiB. But int4 needs scales, too, and a program some room for other things. Here, as in the view, the weights
+# are those of each shape: with MHA `wk` and `wv` are larger, and so the first line has less left.)
+#
+# ### What servers do
+# A program that serves thousands does three things more. Our cache is set aside at full length, and most of it stays
+# empty when answers are short: so servers cut memory into *pages* of a few tokens, hand them out as texts grow, and let
+# texts with the same beginning share pages (*PagedAttention* in vLLM,
+# [arXiv:2309.06180](https://arxiv.org/abs/2309.06180); shared beginnings as a tree in SGLang,
+# [arXiv:2312.07104](https://arxiv.org/abs/2312.07104)). Kept in 16 bits, a number is finer than it need be: a cache in
+# 8 bits, or in 2 with care for the channels of keys that stand out, loses little (KIVI,
+# [arXiv:2402.02750](https://arxiv.org/abs/2402.02750)). And prompts that are written together differ in length: one can
+# fill up the short ones and mask what was filled in, pack them all into one row with borders between them, or do as
+# Meta's code and ours: read as many tokens at once as the *shortest* prompt has, then force the rest of the longer ones
+# token by token ([`llama_lessons/generate.py`](../llama_lessons/generate.py)). Whatever a server does, section 3's test
+# holds it to account.
+#
+# ## 9. What does sharing cost? (optional)
 #
 # Fewer keys and values can say less. How much less? We trained twelve small Llamas on a million tokens of the Valley: 4
 # query heads each, on 4, 2 or 1 key-value heads, four of each kind, which differ by their first weights only (the
@@ -830,8 +982,10 @@ axes.set(xticks=range(3), xticklabels=["4, MHA", "2, GQA", "1, MQA"], xlabel="ke
 show(figure, alt="Loss for 4, 2 and 1 key-value heads, a mark for each seed, a line for the mean. The marks overlap.")
 
 # %% [markdown]
-# The means are in favour of MHA, by a few hundredths of a nat. But two models of *one* kind lie much further apart, and
-# each kind is the best for some seed: with a single model of each one could have "found" anything. So all that this
+# **Answer:** a few hundredths of a nat, by the means, in favour of MHA. But two models of *one* kind lie much further
+# apart.
+#
+# And each kind is the best for some seed: with a single model of each one could have "found" anything. So all that this
 # table says is that with a quarter of the cache nothing breaks, and that whatever sharing costs *here* is less than the
 # luck of the first weights. To measure it takes more seeds, or more training.
 #
@@ -839,7 +993,7 @@ show(figure, alt="Loss for 4, 2 and 1 key-value heads, a mark for each seed, a l
 # feed-forward layers (1.33 times for MQA, 1.3 times for GQA), trained models of 30 billion parameters on 150 billion
 # tokens, and found GQA about as good as MHA on most tasks, and better than MQA on average (appendix A.2.1).
 #
-# ## 10. From MHA to GQA: pooling heads
+# ## 10. From MHA to GQA: pooling heads (optional)
 #
 # A model that was trained with many key-value heads need not be trained again. The authors of GQA (section 2.1 of their
 # paper) make each shared head the *mean* of the heads that it replaces: the mean of their rows in `wk`, and in `wv`.
@@ -893,6 +1047,10 @@ check_pool(solved_pool)
 # Try it on the Valley's model, which has 3 key-value heads for 6 query heads. First the other way: give each query head
 # a copy of its key-value head, which makes an MHA model of 6, and pool that back to 3. Then pool the 3 to one. For
 # comparison, in place of the mean we keep the first head only, or draw new numbers of the same size.
+#
+# We measure on pages of the Valley. Lesson 06 makes what we need for that, and here it is enough to know what it does:
+# `make_documents` writes pages, and the `parts` of each are its texts; `pack` puts their tokens end to end and cuts
+# them into rows; `token_loss` adds up the surprise at all tokens that a row asks for, of which there are `n_targets`.
 #
 # **Predict** the losses: MHA by copying; pooled back to 3; pooled to 1; first head; random.
 
@@ -948,40 +1106,56 @@ for how in (pool, first, drawn):
 print("no guess at all, ln V: ", stable(torch.tensor(float(config.vocab_size)).log()))
 
 # %% [markdown]
-# Heads that are *equal* within a group can be pooled without any loss: sharing is exactly that. Where they differ, most
-# is lost. No wonder: what a channel of a head means is an agreement between its `wq` and its `wk`, and between its `wv`
+# **Answer:** by copying nothing changes, and pooled back to 3 nothing either: heads that are *equal* within a group can
+# be pooled without any loss. Pooled to 1, most is lost; with the first head more; drawn numbers are worse than no
+# guess.
+#
+# No wonder: what a channel of a head means is an agreement between its `wq` and its `wk`, and between its `wv`
 # and its slice of `wo`. Each head has made its own, and the mean of three languages is none. Still the mean keeps more
-# than the first head alone, and that more than drawn numbers, which are worse than no guess. (The paper found the same
-# order after uptraining.)
+# than the first head alone, and that more than drawn numbers. (The paper found the same order after uptraining.)
 #
 # What pooling gives is not a model but a *start*. So train on. **Predict:** we have time for 30 steps of 1024 tokens, a
-# six-hundredth of what the model was trained on. Does it win back half of what was lost? All of it? (Start from `drawn`
-# in place of `pool`, too: how much of the start is the mean's, and how much is due to all the weights that stayed?)
+# six-hundredth of what the model was trained on. Does it win back half of what was lost? All of it? And how much of
+# that is the mean's, how much is due to all the weights that stayed as they were? For that, we start from `drawn` as
+# well.
+
 
 # %%
-pooled, curve = converted(1, pool), []
-optimizer = torch.optim.AdamW(pooled.parameters(), lr=1e-3, betas=(0.9, 0.95))
-for step in range(31):
-    if step % 6 == 0:
-        curve.append(loss_of(pooled))
-    batch = rows(3_000_000 + step, 8)
-    with torch.enable_grad():
-        loss = token_loss(pooled(batch.tokens), batch.targets) / batch.n_targets
-    loss.backward()
-    optimizer.step()
-    optimizer.zero_grad()
+def trained_on(start):
+    """The loss of a model that is trained for 30 steps, every six of them."""
+    optimizer, curve = torch.optim.AdamW(start.parameters(), lr=1e-3, betas=(0.9, 0.95)), []
+    for step in range(31):
+        if step % 6 == 0:
+            curve.append(loss_of(start))
+        batch = rows(3_000_000 + step, 8)
+        with torch.enable_grad():
+            loss = token_loss(start(batch.tokens), batch.targets) / batch.n_targets
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return curve
 
+
+# %%
+curve, other = trained_on(converted(1, pool)), trained_on(converted(1, drawn))
 figure, axes = plt.subplots(figsize=(7, 2.6))
+axes.plot(range(0, 31, 6), other, "s:", color="#009E73", label="one key-value head, drawn")
 axes.plot(range(0, 31, 6), curve, "o-", color="#0072B2", label="one key-value head, pooled")
 axes.axhline(loss_of(model), color="#D55E00", linestyle="--", label="three heads, as it was")
 axes.set(xlabel="steps of uptraining", ylabel="loss, nats a token", ylim=(0, None))
 axes.legend(frameon=False)
-show(figure, alt="The loss of the pooled model falls steeply in 30 steps and stays above that of the original.")
+what = "The losses of the pooled and of the drawn model fall steeply in 30 steps, the drawn one from higher up; "
+show(figure, alt=what + "both stay above that of the original.")
 won = (curve[0] - curve[-1]) / (curve[0] - loss_of(model))
 print("more than half of what was lost is won back:", won > 0.5, "- all of it:", won >= 1)
-print(f"trained on {30 * batch.n_targets:,} tokens; the model itself, says its card, on 19,660,800")
+print("from drawn numbers it stays behind:", other[-1] > curve[-1])
+print(f"trained on {30 * rows(3_000_000, 8).n_targets:,} tokens; the model itself, says its card, on 19,660,800")
 
 # %% [markdown]
+# **Answer:** more than half of what was lost comes back, and not all. And most of that is the mean's: after the same 30
+# steps the model that began with drawn numbers stands about where the pooled one began, though all its other weights
+# had stayed as well.
+#
 # Most comes back quickly, the rest slowly: 30 steps are far from the twentieth of all training that the paper spends.
 # Note what we cannot say. A loss that comes close does not prove that *everything* is back; one would have to measure
 # what the model knows (lesson 11). And Llama 2's 70B was not converted: it was trained with 8 key-value heads from the

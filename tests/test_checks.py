@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from llama_lessons.checks import running
-from llama_lessons.checks.comparing import same
+from llama_lessons.checks.comparing import difference, same
 from llama_lessons.checks.exercise import WrongAnswer, check
 
 EXAMPLES = [(1, 2), (2, 1), (3, 3), (-1, 4)]
@@ -250,6 +250,12 @@ def test_an_answer_that_writes_to_its_argument_is_refused(argument):
 
     with pytest.raises(WrongAnswer, match="changed the arguments"):
         check(my_size, len, [(argument,)], {})
+
+
+def test_a_wrong_shape_is_told_before_a_wrong_number_that_stands_earlier():
+    there = difference((torch.zeros(3), torch.zeros(2)), (torch.ones(3), torch.zeros(4)))
+    assert there.fact == "In part [1] of the result: its shape is (2,) and should be (4,)."
+    assert difference([1, 5], [2, 6]).path == "[0]"
 
 
 def test_a_tensor_of_the_wrong_shape_or_type_is_named():

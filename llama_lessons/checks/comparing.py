@@ -78,11 +78,9 @@ def _close(found: float, wanted: float) -> bool:
 
 
 def _first(parts: Iterable[tuple[object, Any, Any]], path: str) -> Difference | None:
-    """The first difference among (place, found, wanted)."""
-    for place, found, wanted in parts:
-        if other := difference(found, wanted, f"{path}[{place}]"):
-            return other
-    return None
+    """The first difference among (place, found, wanted); a wrong type or shape before a wrong value."""
+    differ = [other for place, found, wanted in parts if (other := difference(found, wanted, f"{path}[{place}]"))]
+    return next((other for other in differ if other.fact), differ[0] if differ else None)
 
 
 def _difference_of_tensors(found: Tensor, wanted: Tensor, path: str) -> Difference | None:

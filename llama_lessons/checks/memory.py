@@ -1,4 +1,4 @@
-"""The checks of lesson 00: the memory of a cache, what is left on a card, and how many sequences it holds.
+"""The checks of lessons 00 and 04 on memory: of a cache, what is left on a card, and how many sequences it holds.
 
 Each reference takes another road than the formula of the lesson: it counts, vector by vector and sequence by sequence.
 """

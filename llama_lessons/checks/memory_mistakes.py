@@ -1,4 +1,4 @@
-"""Wrong answers to the first two exercises of lesson 00, each under the words that a reader who made it is told.
+"""Wrong answers to two sums of memory, in lessons 04 and 00, each under the words that a reader who made it is told.
 
 They are here to be run: a reader's answer that gives the same results has made the same mistake.
 """
@@ -139,10 +139,10 @@ LEFT_MISTAKES = {
     "you stopped at 0: a rest below 0 says how much is lacking": (
         _left(lambda w, c, card, n, **_: max(0, card - w - n * c))
     ),
-    "you took the card's GB for GiB: card_gb counts 10**9 bytes": (
+    "you took the card's GB for GiB, as its box does: here card_gb counts 10**9 bytes already": (
         _left(lambda w, c, card, n, **_: card / GB * GIB - w - n * c)
     ),
-    "you gave the rest in GiB: the result counts 10**9 bytes": (
+    "you counted in GiB throughout: your sum is right, and only its unit another; the result counts 10**9 bytes": (
         _left(lambda w, c, card, n, **_: (card - w - n * c) / GIB * GB)
     ),
     "you took GB for the weights and GiB for the cache: divide both by 10**9, not by 2**30": (

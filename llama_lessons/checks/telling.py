@@ -21,7 +21,8 @@ CHANGED = "It changed the arguments that it was given. Build something new and r
 NO_RETURN = "It returned None. Is a `return` missing at its end?"
 REMEMBERS = (
     "The same call gave something else the second time: something is left over from an earlier call (or drawn at "
-    "random). Make it inside the function, so that every call starts anew."
+    "random). Make it inside the function, so that every call starts anew; in a class, in its __init__: what stands "
+    "right below `class` is shared by all that are made of it."
 )
 
 

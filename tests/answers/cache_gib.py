@@ -1,4 +1,4 @@
-"""Lesson 00, exercise 1: GiB of the cache of one sequence."""
+"""Lesson 04, the exercise on paper: GiB of the cache of one sequence."""
 
 from __future__ import annotations
 

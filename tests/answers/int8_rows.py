@@ -46,7 +46,7 @@ for says, answer in {
     "upside down": lambda w: (int8(w)[0], 127 / w.abs().amax(1, keepdim=True)),
     "you gave the weight back": lambda w: (int8(w)[0] * int8(w)[1], int8(w)[1]),
     "you gave the scale first": lambda w: int8(w)[::-1],
-    "the smallest number to its largest": lambda w: int8(
+    "smallest number to its largest": lambda w: int8(
         w, lambda w: w.max(1, keepdim=True).values - w.min(1, keepdim=True).values
     ),
     "you took the mean size": lambda w: int8(w, lambda w: w.abs().mean(1, keepdim=True)),

@@ -60,7 +60,7 @@ for says, answer in {
     "a hinge": loss(lambda c, r, m: c - r - m, lambda x: torch.relu(-x)),
     "behind the logarithm": lambda c, r, m: -(logsigmoid(c - r) + m).mean(),
     "you put the margin on behind": lambda c, r, m: -(logsigmoid(c - r) - m).mean(),
-    "you gave the sum over the pairs": lambda c, r, m: torch.log1p(torch.exp(r + m - c)).sum(),
+    "you gave the sum over the pairs": lambda c, r, m: softplus(r + m - c).sum(),
     "you gave a loss for each pair": lambda c, r, m: -logsigmoid(c - r - m),
     "you took the mean of the leads first": lambda c, r, m: -logsigmoid(c.mean() - r.mean() - m.mean()),
     "you judged each score by itself, without": lambda c, r, m: (softplus(-c) + softplus(r)).mean(),
