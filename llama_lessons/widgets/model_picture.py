@@ -55,7 +55,7 @@ def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
 def _part(axes: Axes, y: float, text: str) -> None:
     """A norm that reads the stream, the part behind it, and the sum into which it writes."""
     arrow = {"arrowstyle": "-|>", "color": "#333333", "lw": 1.2}
-    axes.annotate("", (PART_X - 0.9, y), (STREAM_X, y), arrowprops=arrow)
+    axes.annotate("", (PART_X - 0.7, y), (STREAM_X, y), arrowprops=arrow)
     axes.annotate("", (PART_X, y + 0.95), (PART_X, y + 0.2), arrowprops=arrow)
     axes.annotate("", (STREAM_X + 0.2, y + 2.1), (PART_X, y + 2.1), arrowprops=arrow)
     axes.text(STREAM_X, y + 2.1, "+", ha="center", va="center", fontsize=12, bbox={"boxstyle": "circle", "fc": "white"})
