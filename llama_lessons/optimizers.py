@@ -23,7 +23,8 @@ class TrainConfig:
     Args:
         n_steps: optimizer steps in all; the learning rate's cosine ends there.
         peak_lr: AdamW's learning rate after warm-up.
-        warmup_steps: steps in which the learning rate grows from 0 to its peak.
+        warmup_steps: steps in which the learning rate grows in a straight line: peak_lr / warmup_steps in the first,
+            the peak in the last.
         min_lr_ratio: where the cosine ends, as a share of the peak.
         betas: AdamW's decay of the two running means.
         eps: AdamW's.

@@ -59,8 +59,26 @@ print("ids", tuple(ids.shape), "-> logits", tuple(model(ids).shape))
 print(f"{config.n_layers} layers, {config.dim} channels, {config.vocab_size} pieces, {config.n_params:,} parameters")
 
 # %% [markdown]
-# Somewhere between the 15 ids and the 15 rows of scores, the *logits*, happens all that we want to understand.
-#
+# Somewhere between the 15 ids and the 15 rows of scores, the *logits*, happens all that we want to understand. Here is
+# the whole of it, with the shape of every tensor on its way up and of every matrix. Attention you know; by the end of
+# section 4 you will have written all other boxes. (The largest numbers of a shape: 2048 pieces, 512 inner channels, 192
+# channels.)
+
+# %%
+from llama_lessons.widgets.model_picture import model_picture
+
+what = (
+    "Bottom to top: ids (1, 15); embedding table (2048, 192); the stream (1, 15, 192), from which in each of 6 layers "
+)
+what += (
+    "RMSNorm and attention read and to which they add, then RMSNorm and the feed-forward part; RMSNorm; head; logits "
+)
+show(
+    model_picture(config, ids.shape[1]),
+    alt=what + "(1, 15, 2048). wq, wo (192, 192), wk, wv (96, 192), w_gate, w_up (512, 192).",
+)
+
+# %% [markdown]
 # ## 1. How large may a number get?
 #
 # Our Llama carries a row of 192 numbers, its *channels*, for each token from the bottom to the top. It starts as the
@@ -88,8 +106,9 @@ print("RMS of the embedding, and after each layer:", stable(sizes, 1))
 print("at the end, times what it was at the beginning:", stable(sizes[-1] / sizes[0], 0))
 
 # %% [markdown]
-# Every layer finds another size. Attention compares rows by products, so rows ten times as large make scores a hundred
-# times as large, and its softmax sees nothing but the largest. The feed-forward layer multiplies as well.
+# Hundreds of times: every layer finds another size. Attention compares rows by products, so rows ten times as large
+# make scores a hundred times as large, and its softmax sees nothing but the largest. The feed-forward layer multiplies
+# as well.
 #
 # **Break it:** let all layers read the stream as it is, and leave all else as it was. Beside it, the naive cure in one
 # line: each layer reads a *copy* of the stream in which every row is divided by its RMS. **Predict:** after how many
@@ -110,18 +129,28 @@ for name, read in {"as it is": nn.Identity(), "divided by its RMS": naive_norm}.
     for number, block in enumerate(model.blocks):
         x = x + block.attention(read(x), angles.cos(), angles.sin())
         x = x + block.feed_forward(read(x))
-        if not rms(x).mean() < 1e6:  # beyond it, or nan, which is smaller than nothing
+        if not rms(x).mean() < 1e6:  # `not <` and no `>`: every comparison with nan, "not a number", is false
             beyond.append(number)
-    print(f"layers read the stream {name}: beyond a million after the layers {beyond}")
+    lost = cross_entropy(model.output(read(x))[0, :-1], ids[0, 1:]).item()
+    print(f"layers read the stream {name}: beyond a million after the layers {beyond}, loss {stable(lost, 1)}")
+print(
+    "the trained model:",
+    stable(cross_entropy(model(ids)[0, :-1], ids[0, 1:]).item(), 1),
+    "- no guess at all: ln V =",
+    end=" ",
+)
+print(stable(math.log(config.vocab_size), 1))
 print("RMS of the copies:", stable([rms(naive_norm(x)).mean().item() for x in stream], 1))
 print("a row of zeros becomes", naive_norm(torch.zeros(1, 4)).tolist())
 
 # %% [markdown]
-# (Layers are counted from 0, as Python counts.) Bare, it is beyond a million by the third layer. With the copies
-# nothing runs away: a row keeps its direction and loses only its size. But a row of zeros, such as an embedding that
-# was never used, becomes *nan*, not a number, and whatever touches a nan becomes nan. So a small number, *eps*, is
-# added **inside the root**, to the mean square. And since no layer should be condemned to rows of one size, every
-# channel has a learned factor, the *weight*, applied at the end:
+# By the third, layer 2. (Layers are counted from 0, as Python counts.) Then comes *nan*, "not a number", which is
+# neither large nor small, and its loss is nan as well. With the copies nothing runs away: a row keeps its direction and
+# loses only its size. But the cure is not enough: the loss stays well above the trained model's, which has something
+# more in its norms. And there is the weak spot. A row of zeros, such as an embedding that was never used, becomes nan,
+# and whatever touches a nan becomes nan. So a small number, *eps*, is added **inside the root**, to the mean square.
+# And what the trained model has more: since no layer should be condemned to rows of one size, every channel has a
+# learned factor, the *weight*, applied at the end:
 #
 # $$y = \frac{x}{\sqrt{\mathrm{mean}(x^2) + \varepsilon}} \cdot w$$
 #
@@ -169,11 +198,11 @@ for eps in (1e-6, 1e-5, 1e-3, 1e-2, 1e-1):
     print(f"eps {eps}: loss {stable(loss(changed), 1)}")
 
 # %% [markdown]
-# It matters only for rows that are *small*, and those are found at the bottom, before anything has been added to them.
-# Ours, of RMS 0.1, take 1e-6 without a blink; only an eps a thousand times too large, as large as their own mean
-# square, hurts. That is the trap. Whether a wrong constant hurts depends on the weights, no program can notice it, and
-# the answers merely get a little worse. Take eps from the settings that came with the weights, and where two copies
-# differ, measure.
+# Only for rows that are *small*; ours notices from 0.01 on. Small rows are found at the bottom, before anything has
+# been added to them. Ours, of RMS 0.1, take 1e-6 without a blink; only an eps a thousand times too large, as large as
+# their own mean square, hurts. That is the trap. Whether a wrong constant hurts depends on the weights, no program can
+# notice it, and the answers merely get a little worse. Take eps from the settings that came with the weights, and where
+# two copies differ, measure.
 #
 # ### Exercise 1 (10 minutes): RMSNorm
 # Write the formula above, for rows in the last axis of a tensor of any shape. One catch: `x` may come in float16, whose
@@ -269,11 +298,12 @@ what = "Left: sigmoid rises from 0 to 1; relu is 0, then g; silu is near relu, w
 show(figure, alt=f"{what}how often each g occurs; {stable(sum(negative) / len(negative), 0)} % are below zero.")
 
 # %% [markdown]
-# Silu is no switch between 0 and 1. For large `g` it lets through `g` itself, so gate and value are multiplied; for
-# clearly negative `g` almost nothing; just below zero a little, with the sign turned. More gates lie below zero than
-# above it, and one well below is shut. The author of SwiGLU tried several such curves and found most of them better
-# than the layer of 2017. Why? "We offer no explanation as to why these architectures seem to work; we attribute their
-# success, as all else, to divine benevolence" (Shazeer, [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)).
+# It does not stop at 1, it may be negative, and most gates are below zero. Silu is no switch between 0 and 1. For large
+# `g` it lets through `g` itself, so gate and value are multiplied; for clearly negative `g` almost nothing; just below
+# zero a little, with the sign turned. More gates lie below zero than above it, and one well below is shut. The author
+# of SwiGLU tried several such curves and found most of them better than the layer of 2017. Why? "We offer no
+# explanation as to why these architectures seem to work; we attribute their success, as all else, to divine
+# benevolence" (Shazeer, [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)).
 #
 # ### Where 11008 comes from
 #
@@ -306,6 +336,8 @@ for name, settings in {
     print(f"{name:<10} {width:>6} = {width / settings[0]:.3f} * dim", width == LlamaConfig.preset(name).hidden_dim)
 
 # %% [markdown]
+# 13 824, by Meta's own rule; and so for all of them.
+#
 # ### Exercise 2 (10 minutes): SwiGLU
 # Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write
 # `x @ w.T`. `silu` was imported above.
@@ -409,14 +441,7 @@ check_block(solved_block)
 
 # %% [markdown]
 # As a module it takes the tables of angles (lesson 03) as well. `norm` and `feed_forward` are arguments, so that we can
-# put wrong ones in later; for the same purpose `with_forward` makes a class like another, but for its `forward`. Below
-# them are the wires of 2017, and none at all.
-#
-# Does it matter? Training follows the *gradient*: how the loss would change if a weight changed a little. If it is a
-# thousand times larger in one layer than in another, no one size of step suits both. (The optimiser of lesson 06
-# evens such differences out, up to a point.) We stack 32 untrained layers and compare the gradients of the first and
-# the last: once with parts that write numbers of size 1 to the stream, once with numbers smaller by the root of the 64
-# parts that write. **Predict:** which wiring keeps the two gradients closest?
+# put wrong ones in later.
 
 # %%
 from llama_lessons.attention import Attention
@@ -436,12 +461,23 @@ class MyBlock(nn.Module):
         return x + self.feed_forward(self.feed_forward_norm(x))
 
 
-def with_forward(part, forward):
-    """The class of a part, with another forward."""
-    return type(part.__name__, (part,), {"forward": forward})
+# %% [markdown]
+# Does the wiring matter? Here are the wires of 2017, and none at all. To put them in, we need a class that is like
+# `MyBlock` but for its `forward`. That is what inheritance is for: `with_forward` makes a class that has everything
+# from another, and then gives it the new `forward`.
 
 
 # %%
+def with_forward(part, forward):
+    """The class of a part, with another forward."""
+
+    class Changed(part):
+        pass
+
+    Changed.forward = forward
+    return Changed
+
+
 def post_norm(self, x, cos, sin):
     x = self.attention_norm(x + self.attention(x, cos, sin))
     return self.feed_forward_norm(x + self.feed_forward(x))
@@ -453,6 +489,17 @@ def no_residual(self, x, cos, sin):
 
 
 wirings = {"pre-norm": MyBlock.forward, "post-norm": post_norm, "no residual": no_residual}
+
+# %% [markdown]
+# Training follows the *gradient*: how the loss would change if a weight changed a little. If it is a thousand times
+# larger in one layer than in another, no one size of step suits both. (The optimiser of lesson 06 evens such
+# differences out, up to a point.) We stack 32 untrained layers and compare the gradients of the first and the last. In
+# 32 layers 64 parts write to the stream, two in each. If each writes numbers of size 1, their sum grows to the root of
+# 64, to 8. So we do it twice: once as it is, and once with every write smaller by that root, *small writes*.
+#
+# **Predict:** which wiring keeps the two gradients closest, with large writes, and with small ones?
+
+# %%
 deep = LlamaConfig(dim=64, n_layers=32, n_heads=4, n_kv_heads=2, vocab_size=1, hidden_dim=168, max_seq_len=24)
 turns = rope_angles(torch.arange(deep.max_seq_len), deep.head_dim)  # (T, D//2)
 
@@ -480,12 +527,13 @@ for name, forward in wirings.items():
     print(f"{name:<12} first / last gradient: 10 to the power of {large}, with small writes {small}")
 
 # %% [markdown]
-# Without a residual, what a layer hands back goes through all matrices of the next, and is each time somewhat more:
-# after 32 layers, hundreds of thousands of times more (with another seed it may be fewer). Small writes do not help,
-# because the next norm scales them up again. With post-norm everything depends on how large the writes are at first.
-# With pre-norm there is a way from the end to each layer on which the gradient meets no norm and no matrix, and it
-# forgives most: one reason why deep models are wired like this. (Post-norm can be trained, but its first steps must be
-# small: Xiong and others, [arXiv:2002.04745](https://arxiv.org/abs/2002.04745).)
+# Pre-norm with large writes; with small ones post-norm is as close, and here a little closer. Without a residual, what
+# a layer hands back goes through all matrices of the next, and is each time somewhat more: after 32 layers, hundreds of
+# thousands of times more (with another seed it may be fewer). Small writes do not help, because the next norm scales
+# them up again. With post-norm everything depends on how large the writes are at first. With pre-norm there is a way
+# from the end to each layer on which the gradient meets no norm and no matrix, and it forgives most: one reason why
+# deep models are wired like this. (Post-norm can be trained, but its first steps must be small: Xiong and others,
+# [arXiv:2002.04745](https://arxiv.org/abs/2002.04745).)
 #
 # ## 4. The model
 #
@@ -551,8 +599,9 @@ for name, tokens in {"on our sentence": ids, "on the stories": held_out}.items()
 
 # %% [markdown]
 # Five digits of seven, in six layers of sums that are added in another order: that is what two right programs may
-# differ by. A mistake differs by far more, as section 5 shows. So a page of Python is a Llama; the 7B differs from it
-# in the numbers of its config, and in nothing else.
+# differ by. A mistake differs by far more, as section 5 shows. (What `MyLlama` lacks is lesson 04's cache: it reads the
+# whole text for every token that it writes. Not one logit depends on that; the package's `Llama` has the cache.) So a
+# page of Python is a Llama; the 7B differs from it in the numbers of its config, and in nothing else.
 #
 # Here is the whole way of our sentence, from bytes to logits; first one word, then all of them. **Predict:** after
 # which words is the model sure what comes next (chance above a half)? Is it right where it is sure?
@@ -571,8 +620,8 @@ for position in range(1, len(rows) - 1):
     print(f"{so_far:>28} | {sure:<8} {said:<10} {'right' if said == came else 'but it was ' + came}")
 
 # %% [markdown]
-# To be sure is not to be right: at first the model takes our sentence for the beginning of something else. From the
-# fourth word on it has caught up, and foresees every token.
+# After the fourth word and all that follow, and there it is right. Before, it is sure twice, and wrong both times: at
+# first it takes our sentence for the beginning of something else. To be sure is not to be right.
 #
 # ### How it begins, and what is shared
 #
@@ -595,10 +644,11 @@ for name in ("valley", "stories15m", "llama2-7b"):
     print(f"{name:<10} tied: {shape.tie_embeddings!s:<5} one table is {stable(share, 1)} % of the model")
 
 # %% [markdown]
-# With large numbers the token's own row, still in the stream, fits itself best: the untrained model repeats what it
-# reads, is very sure of it, and very wrong. So a table begins small. The other matrices begin at a size that neither
-# swells nor shrinks a row, and those that write to the stream smaller, as in section 3. (`Llama` in the package does it
-# so; the papers on Llama do not say how Meta did.)
+# It repeats its input, at a loss far above ln V, if its numbers are large. With large numbers the token's own row,
+# still in the stream, fits itself best: the untrained model repeats what it reads, is very sure of it, and very wrong.
+# So a table begins small. The other matrices begin at a size that neither swells nor shrinks a row, and those that
+# write to the stream smaller, as in section 3. (`Llama` in the package does it so; the papers on Llama do not say how
+# Meta did.)
 #
 # Llama 2 is *not* tied. A table is next to nothing of the 7B, and much of a small model.
 #
@@ -635,33 +685,70 @@ def judge(name, block=MyBlock, **parts):
     print(f"{name:<26} loss {stable(lost, 1):>4}  {say(broken[name], beginning)!r}")
 
 
-# %%
 beginning, broken, losses = "Clara and Luis walked home together, and", {}, {}
 judge("as trained")
-for name, forward in {
-    "mean subtracted": lambda self, x: RMSNorm.forward(self, x - x.mean(-1, keepdim=True)),
-    "eps outside the root": lambda self, x: x / (rms(x)[..., None] + self.eps) * self.weight,
-    "root forgotten": lambda self, x: x / (rms(x)[..., None] ** 2 + self.eps) * self.weight,
-    "weight before scaling": lambda self, x: naive_norm(x * self.weight),
-    "over the tokens": lambda self, x: x / (x.square().mean(-2, keepdim=True) + self.eps).sqrt() * self.weight,
-}.items():
-    judge(name, norm=with_forward(RMSNorm, forward))
-for name, forward in {
-    "gate and up swapped": lambda self, x: self.w_down(silu(self.w_up(x)) * self.w_gate(x)),
-    "sigmoid instead of silu": lambda self, x: self.w_down(self.w_gate(x).sigmoid() * self.w_up(x)),
-    "relu instead of silu": lambda self, x: self.w_down(self.w_gate(x).relu() * self.w_up(x)),
-    "no gate": lambda self, x: self.w_down(silu(self.w_up(x))),
-}.items():
-    judge(name, feed_forward=with_forward(FeedForward, forward))
 
 # %% [markdown]
-# Some pass unnoticed. The mean of many numbers that point anywhere is small, and of a row's mean square only a small
-# share is due to it (measured below), so there is hardly anything to subtract. And on this model's gates relu is close
-# to silu. *Weight before scaling* ends our sentence as it should, with about ten times the loss: dividing by the RMS
-# last undoes the size that the weights had given to the row. Others are a disaster: gate and up have the same shape and
-# no relation (remember it for section 7, where Meta calls them `w1` and `w3`). The norm over the tokens is worth a
-# second look: it mixes tokens, *later ones too*, so a model trained with it would have seen the answers, and could not
-# write one token at a time.
+# A mistake is one more `forward`. First those of the norm, which has its `weight` and its `eps`.
+
+
+# %%
+def mean_subtracted(self, x):
+    return RMSNorm.forward(self, x - x.mean(-1, keepdim=True))
+
+
+def eps_outside_the_root(self, x):
+    return x / (rms(x)[..., None] + self.eps) * self.weight
+
+
+def root_forgotten(self, x):
+    return x / (rms(x)[..., None] ** 2 + self.eps) * self.weight
+
+
+def weight_before_scaling(self, x):
+    return naive_norm(x * self.weight)
+
+
+def over_the_tokens(self, x):
+    return x / (x.square().mean(-2, keepdim=True) + self.eps).sqrt() * self.weight
+
+
+# %%
+for forward in (mean_subtracted, eps_outside_the_root, root_forgotten, weight_before_scaling, over_the_tokens):
+    judge(forward.__name__.replace("_", " "), norm=with_forward(RMSNorm, forward))
+
+# %% [markdown]
+# And those of the feed-forward part, which has its three matrices.
+
+
+# %%
+def gate_and_up_swapped(self, x):
+    return self.w_down(silu(self.w_up(x)) * self.w_gate(x))
+
+
+def sigmoid_instead_of_silu(self, x):
+    return self.w_down(self.w_gate(x).sigmoid() * self.w_up(x))
+
+
+def relu_instead_of_silu(self, x):
+    return self.w_down(self.w_gate(x).relu() * self.w_up(x))
+
+
+def no_gate(self, x):
+    return self.w_down(silu(self.w_up(x)))
+
+
+for forward in (gate_and_up_swapped, sigmoid_instead_of_silu, relu_instead_of_silu, no_gate):
+    judge(forward.__name__.replace("_", " "), feed_forward=with_forward(FeedForward, forward))
+
+# %% [markdown]
+# Three of the nine do hardly any damage, and two are as bad as no guess. The mean of many numbers that point anywhere
+# is small, and of a row's mean square only a small share is due to it (measured below), so there is hardly anything to
+# subtract. And on this model's gates relu is close to silu. *Weight before scaling* ends our sentence as it should,
+# with about ten times the loss: dividing by the RMS last undoes the size that the weights had given to the row. Others
+# are a disaster: gate and up have the same shape and no relation (remember it for section 7, where Meta calls them `w1`
+# and `w3`). The norm over the tokens is worth a second look: it mixes tokens, *later ones too*, so a model trained with
+# it would have seen the answers, and could not write one token at a time.
 #
 # And the wiring? **Predict** again: post-norm; no residual; a feed-forward layer that reads the stream from before
 # attention; the two norms of a block exchanged.
@@ -698,7 +785,9 @@ gaps = [(broken[name](held_out) - model(held_out)).abs().max() / model(held_out)
 print("yet the logits of each are off by more than 1e-4 of the largest:", min(gaps).item() > 1e-4)
 
 # %% [markdown]
-# (*No gate* and *root forgotten* stand at the line itself, to one decimal: such a model might as well not guess.)
+# Exchanged norms are nearly silent, a feed-forward layer that reads the old stream is bad, and the other two are worse
+# than no guess. (*No gate* and *root forgotten* stand at the line itself, to one decimal: such a model might as well
+# not guess.)
 #
 # Keep the second list in mind: these are the mistakes that get published. A model that talks sense can still be wrong,
 # and only a comparison with another implementation, number by number, finds it. That is what the comparison in section
@@ -726,7 +815,7 @@ print(f"{'in all':<22} {sum(parts.values()):>13,}")
 assert sum(parts.values()) == 6_738_415_616, "a part is missing, or is counted wrongly"
 
 # %% [markdown]
-# Nearly two thirds are in the feed-forward layers, nearly a third in attention, four percent in both tables together.
+# The feed-forward layers, with nearly two thirds; nearly a third in attention, four percent in both tables together.
 # The norms, without which nothing works, are four in a hundred thousand. RoPE has nothing to learn at all.
 #
 # ### Exercise 4 (10 minutes): count any Llama
@@ -809,10 +898,10 @@ for name, _ in model.blocks[0].named_parameters():
     print(f"{name:<30} {translate(name, 'ours', 'meta'):<28} {translate(name, 'ours', 'hf')}")
 
 # %% [markdown]
-# Meta's `params.json` says eps, but not how wide the feed-forward layer is, only the rule of section 2 (any
-# `multiple_of` that gives 512 will do). Hugging Face's `config.json` says everything. llama2.c's file says neither eps
-# nor RoPE's base: its program has both built in, and has the right ones. The story of 1e-5 and 1e-6 is that of programs
-# that had the wrong one built in.
+# Two of them. Meta's `params.json` says eps, but not how wide the feed-forward layer is, only the rule of section 2
+# (any `multiple_of` that gives 512 will do). Hugging Face's `config.json` says everything. llama2.c's file says neither
+# eps nor RoPE's base: its program has both built in, and has the right ones. The story of 1e-5 and 1e-6 is that of
+# programs that had the wrong one built in.
 #
 # And one weight has three names. Meta's `w1`, `w2`, `w3` are gate, *down*, up. Hugging Face's
 # `post_attention_layernorm` is no post-norm: it stands behind attention because it stands before the feed-forward
@@ -837,7 +926,7 @@ print("the same story in", ", ".join(name for name, text in texts.items() if tex
 print(once, texts["hf"])
 
 # %% [markdown]
-# Word for word, the model's slip (*Lu Luis?*) included; and it ends with our sentence.
+# They do, word for word, the model's slip (*Lu Luis?*) included; and it ends with our sentence.
 #
 # ### Break it: readings that raise no error
 #
@@ -870,8 +959,8 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
     print(f"{name:<18} loss {stable(loss(reader), 1)}  {say(reader, beginning)!r}")
 
 # %% [markdown]
-# All names fit, all shapes fit, and no error says that something is wrong. When a model talks nonsense, suspect the
-# loader first, and compare logits with a program that is known to be right.
+# It talks nonsense, either way. All names fit, all shapes fit, and no error says that something is wrong. When a model
+# talks nonsense, suspect the loader first, and compare logits with a program that is known to be right.
 #
 # ## What you have, and where it goes
 #

@@ -66,13 +66,13 @@ print(config.n_layers, "layers; loss on four stories", stable(loss(model), 1), "
 # ## 1. Who says the answer?
 #
 # The stream at the end is a sum of thirteen parts: the embedding, and for each of six layers what attention and the
-# feed-forward layer wrote. A sum can be taken apart. The head is a matrix, and for a given token the last norm
-# multiplies each channel by a fixed number of its own, so the logit of a word is *a sum of thirteen contributions*,
-# each the dot product of what was written with one row, `direction`. (We take the mean of all logits off, because what
-# lifts all words alike changes no chance.) Who said it?
+# feed-forward layer wrote. A sum can be taken apart. We ask something that the model knows: the first of the valley's
+# questions, in a wording that it was never trained on. And we take one of the thirteen parts by hand, what the last
+# feed-forward layer wrote. How much of a word's logit is its doing?
 #
-# We ask something that the model knows: the first of the valley's questions, in a wording that it was never trained on.
-# **Predict:** which part says the answer: the embedding, early layers, late ones? Attention or feed-forward?
+# On its way to the logits the stream goes through two things. The last norm divides the whole row by one number, its
+# root mean square, and multiplies each channel by a weight. Then the head takes the dot product with the word's row.
+# The one number belongs to the whole row, so it is the same for each of the thirteen parts.
 
 # %%
 from llama_lessons.world import open_questions
@@ -84,6 +84,23 @@ logits = model(torch.tensor([asked]))[0, -1]  # (V,)
 print(question.prompt, word, "\n")
 
 middle, ends = streams(model, asked)  # after each attention; the embedding, then after each layer; (T, C) each
+wrote = ends[6][-1] - middle[5][-1]  # (C,): by the last feed-forward layer, for the last token
+size = (rms(ends[6][-1]) ** 2 + config.norm_eps).sqrt()  # 1. the one number, of the whole row
+normed = wrote / size * model.norm.weight  # 2. (C,): its part of what the head reads
+adds = model.output.weight @ normed  # 3. (V,): what it adds to the logit of each word
+for said in ("puppy", "calf", "bridge"):
+    [token] = tok.encode(said, bos=False)
+    print(f"it adds {stable(adds[token].item(), 1)} to the logit of {said}")
+print("and to that of a word on average", stable(adds.mean().item(), 1))
+
+# %% [markdown]
+# What lifts all words alike changes no chance, since a softmax sees only differences. So what counts is how far a word
+# is lifted *above the average*: that is the part's vote for it. All three steps at once are a dot product with one row,
+# `direction`: the word's row of the head less the mean row, times the norm's weight, divided by the size.
+#
+# **Predict:** which part says the answer: the embedding, early layers, late ones? Attention or feed-forward?
+
+# %%
 written = {"embedding": ends[0][-1]}  # (C,), of the last token, as all that follow
 for layer in range(config.n_layers):
     written[f"layer {layer}, attention"] = middle[layer][-1] - ends[layer][-1]
@@ -96,16 +113,17 @@ for name, vote in votes.items():
 print("they add up:", abs(sum(votes.values()) - (logits.max() - logits.mean()).item()) < 1e-3)
 
 # %% [markdown]
-# The bars are the model's own arithmetic, rearranged, and nothing is left over. The loudest voice is the last
-# feed-forward layer's. (They count only what is said *directly*: what an early layer notes down for a later one to read
-# shows up in the later one's bar.)
+# A late one, and the feed-forward: the loudest voice is the last feed-forward layer's. The bars are the model's own
+# arithmetic, rearranged, and nothing is left over. (They count only what is said *directly*: what an early layer notes
+# down for a later one to read shows up in the later one's bar.)
 #
 # ### One channel that knows something
 #
 # A feed-forward layer can be read as a memory (Geva and others, [arXiv:2012.14913](https://arxiv.org/abs/2012.14913)):
 # each hidden channel has rows of `w_gate` and `w_up` that say *when* it speaks, and a column of `w_down` that says
-# *what* it adds. We look for the channel of the last layer that does most for the answer. **Predict:** put its column
-# through the head. Which words does it speak for, this one alone? And if we silence it, and then more and more of its
+# *what* it adds. We look for the channel of the last layer that does most for the answer, and ask what it adds to each
+# word's logit, as we did by hand above: its column times the norm's weight, times the head's rows. **Predict:** which
+# words does it speak for, this one alone? And if we silence it, and then more and more of its
 # like, how many of the layer's 512 can the answer spare? And how many, if we choose them blindly?
 
 # %%
@@ -132,9 +150,9 @@ for n_cut in (0, 1, 4, 16):
     print(f"{n_cut:>2} silent: {word} has {chance}, it says {said}; chosen blindly: {control}")
 
 # %% [markdown]
-# The channel speaks for the young of animals, and *puppy* is not even among its first six: that it is this one, others
-# must say. So here, at least, knowledge has no single place. But it is not everywhere either: without the right 16 of
-# 512 channels the answer is gone, and 16 others it does not miss.
+# For the young of animals, and *puppy* is not even among its first six: that it is this one, others must say. Four
+# right ones the answer can spare, sixteen it cannot, and of sixteen chosen blindly it misses none. So here, at least,
+# knowledge has no single place. But it is not everywhere either.
 #
 # ### What each layer would say
 #
@@ -161,7 +179,7 @@ print(
 )
 
 # %% [markdown]
-# The embedding says the last token itself: it is its own row. The answer leads late, and before it come words that have
+# The last token itself: the embedding is its row. The answer leads late, and before it come words that have
 # little to do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in
 # directions that the head does not read, it does not show. So it is honest about the end and unfair to the middle.
 # (Belrose and others, [arXiv:2303.08112](https://arxiv.org/abs/2303.08112), train a lens of its own for each layer.)

@@ -23,14 +23,15 @@
 #
 # In this lesson you do it. You cut text into batches, write the training loop, AdamW, the schedule of the learning
 # rate and the clipping of gradients, each by hand. Then you train a Llama before your eyes, from noise to words to
-# sentences, and break it in five ways. At the end you know what more text, a longer context and a larger model bring,
-# and what Meta paid for two million million tokens.
+# sentences, let another learn a few pages by heart, and break it in five ways. At the end you know what more text, a
+# longer context and a larger model bring, and what Meta paid for two million million tokens.
 #
 # You need a little PyTorch: tensors, and that `backward()` fills in gradients. Where it says **Predict**, do so before
 # you run on.
 #
-# **Time:** about two hours, 40 minutes of them for the exercises; a good place to pause is before section 5. Letters
-# and terms: [TERMS](../TERMS.md).
+# **Time:** about two hours, 40 minutes of them for the exercises; good places to pause are before sections 5 and 8.
+# What is marked *optional* is not needed later, and takes another half an hour. Letters and terms:
+# [TERMS](../TERMS.md).
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -49,7 +50,6 @@ from llama_lessons.files import data_path, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 
-plt.rcParams["figure.dpi"] = 66  # small pictures make a small page
 device = pick_device()
 tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
 sentence = "Clara and Luis walked home together, and the llamas hummed behind them."
@@ -65,7 +65,34 @@ print(f"... {len(ids) - 1} exercises in one sentence")
 # That is the whole trick. No teacher marks anything: the text itself holds the answers. And thanks to the causal mask
 # (lesson 02) a single pass through the model does all exercises of a text at once.
 #
-# What shall it read? The Valley's pages are written on the fly from a seed. For a first model in half a minute, take
+# What shall it read? Llama 2 read "a new mix of data from publicly available sources, which does not include data from
+# Meta's products or services", says the paper in section 2.1: two million million tokens. Sites known to hold much
+# personal information were left out, and the most factual sources were read more often. Which sites those were, it does
+# not say. It does say, in table 10, in which languages a program found the pages to be.
+#
+# **Predict:** of a hundred pieces of text, how many are English? Which comes second?
+
+# %%
+from llama_lessons import paper
+
+shares = {language: fact.value for language, fact in paper.LANGUAGES.items()}  # in %
+few = {language: share for language, share in shares.items() if language not in ("en", "unknown")}
+print(f"English {shares['en']} %, unknown {shares['unknown']} %, all {len(few)} others {stable(sum(few.values()))} %")
+figure, (all_of_it, others) = plt.subplots(1, 2, figsize=(7, 2.7), width_ratios=(1, 4))
+all_of_it.bar(["en", "?", "others"], [shares["en"], shares["unknown"], sum(few.values())], color="#0072B2")
+all_of_it.set_ylabel("% of the data")
+others.bar(list(few), list(few.values()), color="#D55E00")
+others.set_title("the others, on another scale", fontsize=10)
+others.tick_params("x", labelsize=9, rotation=90)
+what = "Left: nine tenths are English, most of the rest unknown. Right, enlarged: "
+show(figure, alt=f"{what}{len(few)} other languages, from {shares['de']} % German down to {min(few.values())} %.")
+
+# %% [markdown]
+# Ninety, and no language comes second: it is *unknown*, a part of which is programs. German is the first of the others,
+# with less than two in a thousand, and all of them together have less than two in a hundred. So the authors warn that
+# the model "may not be suitable for use in other languages".
+#
+# Our model reads the Valley's pages, which are written on the fly from a seed. For a first model in half a minute, take
 # the three simplest kinds: stories, entries of an encyclopaedia, and questions with answers.
 
 # %%
@@ -96,11 +123,18 @@ print(f"shortest {min(lengths)}, longest {max(lengths)} tokens")
 print(f"{stable(100 * (1 - sum(lengths) / full), 0)} % of {full} places are padding")
 
 # %% [markdown]
-# Two fifths of the arithmetic would be spent on nothing. So nobody does that in pretraining. The pages are laid
-# *end to end*, one long ribbon, and cut into rows wherever a row is full. This is called *packing*. A page may begin
-# in the middle of a row and end in the next. `<s>` and `</s>` mark the seams, and the model learns that what stands
-# before `<s>` has nothing to do with what comes after.
-#
+# Two fifths: so much of the arithmetic would be spent on nothing, and nobody does that in pretraining. The pages are
+# laid *end to end*, one long ribbon, and cut into rows wherever a row is full. This is called *packing*. A page may
+# begin in the middle of a row and end in the next. `<s>` and `</s>` mark the seams, and the model learns that what
+# stands before `<s>` has nothing to do with what comes after. Here are eight of the pages, both ways.
+
+# %%
+from llama_lessons.widgets.packing_picture import packing_picture
+
+what = "Eight pages of different lengths: as one ribbon with a cut after every 128 tokens; padded, a page to a row, "
+show(packing_picture(lengths[5:13], 128), alt=what + "with much of each row empty; and as the ribbon's rows, all full.")
+
+# %% [markdown]
 # Each row of T tokens needs T answers, and the last answer is one token further on. So a row takes T + 1 ids of the
 # ribbon: the first T are read, the last T are the answers.
 #
@@ -206,13 +240,14 @@ start = loss_of(model, batch.to(device)).item()
 print(f"{TINY.n_params:,} parameters, loss {stable(start, 1)}; ln 2048 = {stable(math.log(2048), 1)}")
 
 # %% [markdown]
-# Who knows nothing gives each of V pieces the chance 1/V, and −ln(1/V) = ln V. If your own model starts far above
-# that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its initial weights. So
-# the first number that a training run prints is a test.
+# ln V, here 7.6: who knows nothing gives each of V pieces the chance 1/V, and −ln(1/V) = ln V. If your model starts far
+# above that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its initial weights.
+# So the first number that a training run prints is a test.
 #
 # Two more marks to measure by. Whoever has counted how often each piece occurs, and nothing else, can do better than
-# ln V. And the model that comes with the course was trained on twenty million tokens; it shows what there is to be
-# won.
+# ln V. And the model that comes with the course shows what there is to be won. It was made by this lesson's loop, but
+# not by this lesson's settings: it read twenty million tokens, of all the Valley's kinds of pages where ours are three,
+# computed in bfloat16, and its matrices were trained by Muon, of which section 3 speaks.
 
 # %%
 counts = torch.ones(tok.vocab_size, dtype=torch.float64)  # one for each, so that nothing is impossible
@@ -227,6 +262,36 @@ levels = {"knows nothing": math.log(2048), "knows how frequent pieces are": by_c
 print({name: stable(loss, 1) for name, loss in levels.items()})
 
 # %% [markdown]
+# ### Does a page see its neighbour?
+# Packing has a catch. The causal mask hides what comes later, not what comes from another page: behind a seam, a token
+# may look back across it. Llama 2's paper says of its pretraining neither that this is allowed nor that it is not;
+# Llama 3's says that a mask forbids it, and adds that in ordinary pretraining it made little difference
+# ([arXiv:2407.21783](https://arxiv.org/abs/2407.21783), section 3.2).
+#
+# Ask our shipped model, which was trained without such a mask. **Predict:** how much of its attention goes across the
+# seam? Is it worse, or better, at a page that stands behind another?
+
+# %%
+from llama_lessons.evaluation import log_probs
+from llama_lessons.model import record_attention
+
+pages = [page for page in islice(documents(77), 120) if len(page) < 200][:60]
+pairs = list(zip(pages[::2], pages[1::2], strict=True))
+alone = -torch.cat([log_probs(shipped, [(page[:1], page[1:])])[0] for _, page in pairs]).mean()
+behind = -torch.cat([log_probs(shipped, [(other + page[:1], page[1:])])[0] for other, page in pairs]).mean()
+print("loss of a page alone", stable(alone.item()), "- behind another", stable(behind.item()))
+other, page = pairs[0]
+with torch.inference_mode(), record_attention(shipped) as maps:
+    shipped(torch.tensor([other + page]))
+across = [100 * maps[k][0, :, len(other) :, : len(other)].sum(-1).mean().item() for k in range(len(shipped.blocks))]
+print("attention that goes across the seam, in % per layer:", stable(across, 0))
+
+# %% [markdown]
+# A few per cent, and to this precision the loss is the same: the model has learned by itself to leave alone what stands
+# before `<s>`. It costs some of what training could have been spent on. On rows of many thousand tokens, Llama 3's
+# authors found, the mask matters.
+
+# %% [markdown]
 # ## 3. The loop by hand
 #
 # Four steps: forecast, loss, gradients, update. (Before the third the old gradients are set to zero: `backward` adds to
@@ -234,43 +299,45 @@ print({name: stable(loss, 1) for name, loss in levels.items()})
 # grows; so move every weight a little against it. The simplest update is *stochastic gradient descent*, SGD: subtract
 # the gradient times a number, the *learning rate*.
 #
-# We try it at three rates, each ten times the one before, and beside it AdamW, the optimizer of nearly all language
-# models. **Predict:** can SGD keep up, if its rate is right?
+# We try it at four rates, and beside it AdamW, the optimizer of nearly all language models. **Predict:** can SGD keep
+# up, if its rate is right?
 
 
 # %%
-def train(update, n_steps=30):
+def train(make_optimizer, lr, n_steps=30):
     model = new_model(TINY)
-    step_of = update(model)
+    optimizer = make_optimizer(model.parameters(), lr)
     losses = []
     for step in range(n_steps):
-        loss = loss_of(model, batch_at(step).to(device))
-        model.zero_grad()
-        loss.backward()
-        step_of()
+        loss = loss_of(model, batch_at(step).to(device))  # 1. and 2.: forecast and loss
+        optimizer.zero_grad()
+        loss.backward()  # 3.: gradients
+        optimizer.step()  # 4.: update
         losses.append(loss.item())
     return losses
 
 
-curves = {
-    f"SGD, rate {rate}": train(lambda m, rate=rate: torch.optim.SGD(m.parameters(), rate).step)
-    for rate in (0.1, 1.0, 10.0)
-}
-curves["AdamW, rate 0.005"] = train(lambda m: torch.optim.AdamW(m.parameters(), 0.005).step)
+curves = {f"SGD, rate {rate}": train(torch.optim.SGD, rate) for rate in (0.1, 0.5, 1.0, 10.0)}
+curves["AdamW, rate 0.005"] = train(torch.optim.AdamW, 0.005)
 ends = {name: sum(losses[-5:]) / 5 for name, losses in curves.items()}
-print("AdamW is ahead of all:", min(ends, key=ends.get).startswith("AdamW"))
+assert all(ends["AdamW, rate 0.005"] < end - 0.2 for end in list(ends.values())[:3]), f"AdamW should be ahead: {ends}"
+assert not max(curves["SGD, rate 10.0"][1:]) < 100, "at a rate of 10, SGD should blow up"
+print("AdamW is ahead of SGD by more than a fifth of a nat, at each of the rates")
 
 # %%
-figure, axes = plt.subplots(figsize=(6, 2.6))
-for (name, losses), line in zip(curves.items(), (":", "-.", "--", "-"), strict=True):
-    axes.plot(losses, line, label=name)
+figure, axes = plt.subplots(figsize=(7, 2.8))
+for (name, losses), line in zip(curves.items(), (":", "-.", (0, (6, 1)), "--", "-"), strict=True):
+    axes.plot(losses, linestyle=line, label=name + (f": ends at {ends[name]:.2f}" if ends[name] < 9 else ": blows up"))
 axes.set(xlabel="step", ylabel="loss, nats", ylim=(5, 9))
-axes.legend(frameon=False)
-show(figure, alt="Loss over 30 steps: AdamW falls fastest; SGD is slower at each of its three rates.")
+axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+what = "Loss over 30 steps: AdamW falls fastest. SGD is slow at a rate of 0.1, less so at 0.5, leaps up and down at 1, "
+show(figure, alt=what + "and at 10 leaves the picture at once.")
 
 # %% [markdown]
-# The row of a frequent piece in the embedding table gets large gradients, the row of a rare one tiny ones; matrices and
-# norms lie in between. One rate cannot fit all. AdamW gives each number a pace of its own:
+# Not here: at its best rate, about 0.5, SGD is more than half a nat behind, below that it is slower, and a rate that is
+# larger than that leaps about or blows up. The row of a frequent piece in the embedding table gets large gradients, the
+# row of a rare one tiny ones; matrices and norms lie in between. One rate cannot fit all. AdamW gives each number a
+# pace of its own:
 #
 # - it keeps a running **mean** of the gradient, a share β of the old mean and 1 − β of the new gradient: where does it
 #   point, on the whole?
@@ -281,7 +348,9 @@ show(figure, alt="Loss over 30 steps: AdamW falls fastest; SGD is slower at each
 #
 # Both means begin at 0, so early on they are too small. The mean after n steps has seen 1 − βⁿ of what it should;
 # dividing by that puts it right. And besides, each weight shrinks by a tiny share, rate times *weight decay*, whatever
-# its gradient is: that is the W.
+# its gradient is: that is the W. The decay is *decoupled*: it is taken off the weight itself. (The older way adds it to
+# the loss, so that it comes with the gradient and is divided by that root as well. Then weights with large gradients
+# hardly decay; that is what AdamW's authors mended.)
 #
 # ### Exercise 2 (15 minutes): a step of AdamW
 
@@ -370,6 +439,25 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
 # The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson 13 spreads
 # it over several machines; lesson 08 trains so few numbers that the problem goes away.
 #
+# **Muon** is what trained most of the shipped model, years after Llama 2. AdamW treats a matrix as a heap of numbers;
+# Muon (Jordan and others, [2024](https://kellerjordan.github.io/posts/muon/)) takes its mean gradient as the matrix
+# that it is, brings all its singular values near 1, so that the step is about as long in every direction, and keeps one
+# mean where AdamW keeps two. Tables and norms stay with AdamW. In so short a training it was one of the things that it
+# took for a model that keeps the names of its stories straight (`data/EXPERIMENTS.md` has the log of what was tried).
+# Meta trained Llama 2 with AdamW, and so do we in this lesson.
+
+# %%
+from llama_lessons.pretrain import STEPS, train_config
+
+shipped_config = train_config(STEPS)
+print("steps:", shipped_config.n_steps, "- peak rates: Muon", shipped_config.muon_lr, "AdamW", shipped_config.peak_lr)
+for optimizer in make_optimizers(shipped, shipped_config):
+    numbers = sum(weight.numel() for group in optimizer.param_groups for weight in group["params"])
+    print(
+        f"{type(optimizer).__name__:<6}{numbers:>10,} numbers, {stable(100 * numbers / shipped.config.n_params, 0)} %"
+    )
+
+# %% [markdown]
 # ## 4. The learning rate: up, then slowly down
 #
 # Large steps go far, small steps arrive. So the rate should be high first and low later. Llama 2 lets it fall along
@@ -427,8 +515,6 @@ check_learning_rate(solved_learning_rate)
 # million. How many steps is that, and what share of them is warm-up?
 
 # %%
-from llama_lessons import paper
-
 n_steps = paper.TOKENS.value / paper.GLOBAL_BATCH.value
 warmup = paper.OPTIMIZER["warmup_steps"].value
 print(f"{n_steps:,.0f} steps, {warmup} of them warm-up: {stable(100 * warmup / n_steps, 1)} %")
@@ -436,10 +522,13 @@ for name, fact in paper.OPTIMIZER.items():
     print(f"{name:<15}{fact.value}")
 print({name: fact.value for name, fact in paper.PEAK_LR.items()})
 
+# %% [markdown]
+# Half a million steps, and 0.4 % of them are warm-up. Here is the curve, for a run of our size.
+
 # %%
 from llama_lessons.checks.pretraining import learning_rate
 
-figure, axes = plt.subplots(figsize=(5, 2))
+figure, axes = plt.subplots(figsize=(6, 2.2))
 axes.plot([learning_rate(step, 330, 5e-3, 16) for step in range(330)])
 axes.set(xlabel="step", ylabel="learning rate", ylim=(0, 5.5e-3))
 show(figure, alt="The learning rate rises in a straight line and falls along half a cosine to a tenth of its peak.")
@@ -497,6 +586,44 @@ def solved_clip(gradients, limit):
 check_clip(solved_clip)
 
 # %% [markdown]
+# ### How large a batch, and where to put it
+# A gradient is a mean over the rows of the batch, and another batch would give another one. How far may it be trusted?
+# We take the mean over 64 rows as the truth, and see how far off the mean of fewer, other rows is.
+#
+# Llama 2's batch, four million tokens, is a thousand rows of 4096. No card holds what so many rows must remember for
+# the backward pass. So a batch is computed in parts. `backward` *adds* to the gradients that it finds: run it for each
+# part, and take one step. This is *gradient accumulation*. **Predict:** how many rows does it take to halve the error?
+# And of which loss must each of four parts run `backward`, so that the sum is the gradient of the whole?
+
+
+# %%
+def gradient(model, batch, share=1.0):
+    parts = torch.autograd.grad(share * loss_of(model, batch), list(model.parameters()))
+    return torch.cat([part.flatten() for part in parts])
+
+
+texts = ((ids, [True] * len(ids)) for ids in documents(99))
+model, many = new_model(TINY), pack(texts, 128, SEQ_LEN).to(device)
+rows = torch.stack([gradient(model, row) for row in many.split(128)])  # one gradient a row
+truth = rows[64:].mean(0)
+for n in (1, 4, 16, 64):
+    errors = [(mean - truth).norm() / truth.norm() for mean in rows[:64].view(64 // n, n, -1).mean(1)]
+    print(f"{n:>2} rows: the error is {stable(torch.stack(errors).mean(), 1)} times as long as the gradient")
+batch = batch_at(0).to(device)
+whole = gradient(model, batch)
+for share, said in ((1 / 4, "a quarter of each part's mean loss"), (1.0, "each part's mean loss")):
+    added = sum(gradient(model, part, share) for part in batch.split(4))
+    print(f"backward of {said}: the sum is {stable((added.norm() / whole.norm()).item(), 1)} times the whole's")
+print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONTEXT.value))
+
+# %% [markdown]
+# Four times as many: errors that do not know of each other shrink with the root of their number (at the end less, as
+# our truth has an error of its own). So a batch is a trade: large ones waste text on a direction that was known well
+# enough, small ones walk in zigzag. And each part must bring *its share* of the batch's mean; who forgets it takes a
+# gradient four times as long. With clipping, and AdamW, one hardly notices, which is why this mistake is so common.
+# (Where parts ask for different numbers of tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks
+# need that.) `TrainConfig` has it as `grad_accum_steps`.
+#
 # ## 6. All together
 #
 # Now the loop has all its parts. The package's `Trainer` is this loop, with a few things around it that you will want
@@ -530,6 +657,8 @@ assert_close(list(trainer.model.parameters()), weights, rtol=0, atol=1e-4)
 print("five steps written out and five of the Trainer: the same weights, to within 0.0001")
 
 # %% [markdown]
+# No further than rounding explains: what the `Trainer` does, you have written.
+#
 # ## 7. From noise to sentences, live
 #
 # Now for a larger one, on all that we have: 0.6 million parameters, 340 000 tokens, half a minute or a little more.
@@ -595,11 +724,12 @@ else:
     print("it began at ln V, and now it knows far more than how frequent pieces are")
 
 # %% [markdown]
-# The order is always the same. In the first moments the model learns which pieces are frequent: full stops, *the*,
-# *said*. That is the first steep fall, down to the second grey line, and there the curve hesitates. To go on it must
-# look at the word before, then at more of them. Then, below four nats, come phrases, and at about three sentences that
-# hold. Sense across sentences
-# comes last, and a model of this size and age does not have it.
+# Words begin to fit their neighbours between five nats and four; short sentences come at about three, and sense does
+# not come. The order is always the same. In the first moments the model learns which pieces are frequent: full stops,
+# *the*, quotation marks. That is the first steep fall, down to the second grey line, and there the curve hesitates. To
+# go on it must look at the word before, then at more of them. Then come phrases of a few words, and at the end of this
+# run short sentences that hold by themselves, beside others that do not. That *he* in one sentence is *she* in the next
+# it does not mind. Sense across sentences comes last, and a model of this size and age does not have it.
 #
 # What does it now think of our sentence? On the picture: how surprising is each word, before training and after?
 
@@ -617,16 +747,57 @@ positions = range(ids.shape[1] - 1)
 axes.plot(positions, surprise(new_model(config)), "s:", color="#D55E00", label="before")
 axes.plot(positions, surprise(trainer.model), "o-", color="#0072B2", label=f"after {trainer.step} steps")
 axes.plot(positions, surprise(shipped.to(device)), "^--", color="#009E73", label="shipped model")
-axes.set_xticks(positions, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=8)
+axes.set_xticks(positions, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=9)
 axes.set_ylabel("surprise, nats")
 axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2))
 show(figure, alt="Surprise at each token of the sentence: flat before training, lower and uneven after it.")
-print("less surprised on the whole:", bool(surprise(trainer.model).mean() < surprise(new_model(config)).mean()))
+means = [surprise(model).mean().item() for model in (new_model(config), trainer.model)]
+assert trainer.step < n_steps or means[1] < means[0] - 1, f"training should lower the surprise; it went {means}"
 
 # %% [markdown]
 # The shipped model is certain from *home* on, and at *walked* more surprised than one that knows nothing. In what it
 # read, this sentence *ends* a story, about two people whom one has met, and pages seldom begin like that. Who is sure
 # of something else pays for it.
+#
+# ### Again and again: what a loss can hide
+# Our run never read a page twice. Llama 1, says its paper ([arXiv:2302.13971](https://arxiv.org/abs/2302.13971),
+# section 2.1), read most of its text once; Llama 2's says only that it read more from the most factual sources. What if
+# text is scarce? Take four batches, and read them forty times. **Predict:** how far does the loss on these pages fall?
+# And on pages that it does not read?
+
+# %%
+FEW = 4  # batches
+often = TrainConfig(n_steps=40 * FEW, peak_lr=1e-2, warmup_steps=6, eps=1e-8)
+again = Trainer(new_model(TINY), often, lambda step: batch_at(step % FEW))
+unread, held_out = [], held_out.to(device)
+for metrics in again.run(bar=False):
+    if metrics.step % 8 == 0:
+        with torch.inference_mode():
+            unread.append((metrics.step, loss_of(again.model, held_out).item()))
+steps, out = zip(*unread, strict=True)
+read = [metrics.loss for metrics in again.history]
+figure, axes = plt.subplots(figsize=(7, 2.6))
+axes.plot(range(1, len(read) + 1), read, color="#0072B2", label="the pages that it reads")
+axes.plot(steps, out, "o--", color="#D55E00", markersize=4, label="held-out pages")
+axes.axvline(steps[out.index(min(out))], color="gray", linestyle=":")
+axes.set(xlabel="step", ylabel="loss, nats", ylim=(0, 8))
+axes.legend(frameon=False, loc="lower left")
+what = (
+    "Loss on the pages read falls towards nothing. Loss on held-out pages falls with it at first, then turns, at the "
+)
+show(figure, alt=what + "dotted line, and rises ever higher.")
+said = f"read {read[-1]:.2f}; held out at best {min(out):.2f}, at the end {out[-1]:.2f}"
+assert read[-1] < 1.5 and min(out) > 4 and out[-1] > min(out) + 0.5, (
+    f"it should learn by heart, and little else; {said}"
+)
+print("read pages: below 1.5 nats; held-out pages: at best above 4, and at the end half a nat worse than that or more")
+
+# %% [markdown]
+# On these pages it falls towards nothing; on others it falls, turns, and rises. This is *overfitting*: the model has
+# learned its pages by heart, and is now certain of their words where others stand. The blue curve alone looks splendid.
+# So **keep pages that no step reads, and draw their curve beside the other**; where it turns, stop, or get more text.
+# While every page is new, as in our run, the two curves are nearly one: then the training loss itself
+# is a test.
 #
 # ## 8. Break it
 #
@@ -663,10 +834,20 @@ for name, (train_config, batches) in ways.items():
     long_ones[name] = sum(metrics.grad_norm > 1 for metrics in run.history)  # steps whose gradient is longer than 1
 
 # %%
-show(
-    broken.picture(),
-    alt="Five curves. The one without a shift falls far below all others; a hundred times the rate stays highest.",
-)
+curves = {run["name"]: run["losses"] for run in broken.runs}
+figure, panels = plt.subplots(1, 4, figsize=(7, 2.5), sharey=True)
+for axes, (name, losses) in zip(panels, list(curves.items())[1:], strict=False):
+    axes.plot(curves["as it should be"], color="gray", linewidth=3, alpha=0.5)
+    axes.plot(losses, color="#D55E00")
+    axes.set_title(name, fontsize=10)
+    axes.set(xlabel="step", ylim=(2, 10))
+panels[0].set_ylabel("loss, nats")
+wrote = broken.samples[-1]["text"].replace("$", r"\$") if broken.samples else "nothing yet"
+figure.supxlabel("not shifted, it writes: " + wrote[:70] + " ...", fontsize=10)
+what = "Four panels, in each the curve as it should be in grey. No warm-up and no clipping lie on it, a hundred times "
+show(figure, alt=what + "the rate first leaps up and stays above it, targets that are not shifted fall far below it.")
+
+# %%
 end = {run["name"]: sum(run["losses"][-8:]) / 8 for run in broken.runs if len(run["losses"]) == N_STEPS}
 if len(end) < len(ways):
     print(f"{len(end)} of {len(ways)} runs are done: run the cell with the view again, to its end, for a verdict")
@@ -681,7 +862,8 @@ else:
     print("without clipping, the gradient is longer than 1 in at most 3 of 48 steps:", long_ones["no clipping"] <= 3)
 
 # %% [markdown]
-# **The loss that is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
+# The lowest by far is the worst mistake; two of the five make no difference, and one is a little worse. **The loss that
+# is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
 # easy, and when it writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls
 # much faster than you expected, do not celebrate: look at what the model writes.
 #
@@ -717,10 +899,10 @@ for name, train_config in {"clipped": good, "not clipped": replace(good, max_gra
         break
 
 # %%
-show(
-    accident.picture(),
-    alt="Both curves fall alike up to step 16. Then the clipped one goes on falling; the other stays where it was.",
-)
+figure = accident.picture()
+figure.axes[0].set_ylim(5, 8)
+what = "Both curves fall alike up to step 16. Then the clipped one goes on falling; the other stays where it was."
+show(figure, alt=what)
 end |= {run["name"]: sum(run["losses"][-8:]) / 8 for run in accident.runs if len(run["losses"]) == N_STEPS}
 if len(end) < len(ways) + 2:
     print("one run or more was stopped: run the cells with the views again, to their end, for a verdict")
@@ -730,15 +912,26 @@ else:
     assert abs(ends[1] - ends[0]) < 0.2, f"clipped, the accident should leave no trace; {said}"
     assert ends[2] > ends[1] + 0.2, f"not clipped, learning should stall; {said}"
     print("clipped, the accident leaves no trace; not clipped, learning stalls")
-rest = [0.05 * 1000**2 * 0.95**n for n in (20, 100, 200)]  # of its square, in the mean of squares; 1 is the usual
-print("AdamW's pace 20, 100 and 200 steps later, where 1 is the usual:", stable([(1 + r) ** -0.5 for r in rest]))
 
 # %% [markdown]
-# It does not explode; it *stalls*. The accident's square is a million times the usual, the mean of squares takes 5 % of
-# it, and everything is divided by the root. The mean forgets only 5 % at each step, so a hundred steps later the pace
-# is still a small part of what it was. That is what clipping protects in AdamW: not the step, but the memory.
+# No: it does not explode, it *stalls*. A gradient that is a thousand times as long has a square that is a million times
+# as large. AdamW's mean of squares takes 5 % of it, keeps 95 % of what it has at each step after that, and every step
+# is divided by its root. How long does that last?
+
+# %%
+for later in (20, 100, 200):
+    left = 0.05 * 1000**2 * 0.95**later  # of the accident in the mean of squares, where 1 is the usual
+    pace = 1 / math.sqrt(1 + left)
+    print(f"{later:>3} steps later the mean is {1 + left:>8,.0f} times the usual, so the pace is {stable(pace)} of it")
+
+# %% [markdown]
+# A hundred steps later the pace is still a small part of what it was. That is what clipping protects in AdamW: not the
+# step, but the memory.
 #
-# ## 9. Stop it, and go on: nothing lost
+# ## 9. Stop it, and go on: nothing lost *(optional)*
+#
+# (This section interrupts a run on purpose, with threads and hooks, which are tools of engineers. To know that one can
+# go on is enough; read on at section 10.)
 #
 # A long run will be interrupted: by you, by a power cut, by a machine that fails. What does it take to go on
 # *exactly*, as if nothing had been?
@@ -831,11 +1024,11 @@ spread = max(max(losses) - min(losses) for losses in cells.values())
 print("the two first weights differ by at most", f"{spread:.3f}")
 
 # %% [markdown]
-# 40 % more text brings about a third of a nat, in every row of the table. (It is also 40 % more steps, 56 in place of
-# 40, and so early that is what counts: these models have not used up the text they had.) A longer context brings
-# nothing that could be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and
-# it need not surprise: the Valley's pages are short (section 1), and a model that is still at five nats has hardly
-# learned to look further back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
+# The text: 40 % more brings about a third of a nat, in every row of the table. (It is also 40 % more steps, 56 in place
+# of 40, and so early that is what counts: these models have not used up the text they had.) A longer context brings
+# nothing that could be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and it
+# need not surprise: the Valley's pages are short (section 1), and a model that is still at five nats has hardly learned
+# to look further back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
 #
 # ## 11. Scaling in small
 #
@@ -883,15 +1076,33 @@ for row in rows:
     print(f"{row['parameters']:>9,.0f} parameters, {row['tokens']:>9,.0f} tokens: {row['loss']:.3f} nats")
 
 # %% [markdown]
-# Read it in two ways. **With the same text** the larger model is always better. **With the same computing**, that is on
-# one vertical line, the *smaller* model on more text is better, wherever the curves overlap: it has made two or three
-# times as many steps, and in runs of a hundred steps or so it is steps that are missing, not size. In longer runs the
-# larger ones overtake the smaller; our table ends before that. To spend a budget well, parameters and tokens should
-# grow together, in about equal measure: that is the result of the study called Chinchilla
-# ([arXiv:2203.15556](https://arxiv.org/abs/2203.15556)). Llama 2's sizes all read the same two million million tokens,
-# for the small ones far more than that rule says. It makes training dearer, and using the model cheaper, which happens
-# more often.
+# With the same text the largest; with the same computing the smallest that reaches so far. **With the same text** the
+# larger model is always better. **With the same computing**, that is on one vertical line, the *smaller* model on more
+# text is better, wherever the curves overlap: it has made two or three times as many steps, and in runs of a hundred
+# steps or so it is steps that are missing, not size. In longer runs the larger ones overtake the smaller; our table
+# ends before that. To spend a budget well, parameters and tokens should grow together, in about equal measure: that is
+# the result of the study called Chinchilla ([arXiv:2203.15556](https://arxiv.org/abs/2203.15556)). Llama 2's sizes all
+# read the same two million million tokens, for the small ones far more than that rule says. It makes training dearer,
+# and using the model cheaper, which happens more often.
 #
+# **Predict:** Chinchilla itself, of 70 billion parameters, read 1.4 million million tokens. How many is that for each
+# parameter? And for Llama 2's 7B? For ours?
+
+# %%
+models = {
+    "Chinchilla": (70e9, 1.4e12),
+    **{name: (LlamaConfig.preset(name).n_params, paper.TOKENS.value) for name in paper.PEAK_LR},
+    "the shipped model": (shipped.config.n_params, STEPS * 4096),
+    "section 7's": (config.n_params, n_steps * ROWS * SEQ_LEN),
+}
+for name, (n_params, n_tokens) in models.items():
+    print(f"{name:<18}{stable(n_tokens / n_params, 1):>7} tokens for each parameter")
+
+# %% [markdown]
+# Twenty for Chinchilla, which is the rule that people quote; about three hundred for the 7B, and for the 70B still half
+# as many again as the rule says. Ours have read far less than it asks for: your minutes are few.
+#
+# ### Losses on the way *(optional)*
 # One warning goes with such tables. It is tempting to train once, for long, and read the losses of the shorter budgets
 # from the way. But on the way the learning rate is still high. Chinchilla's authors suspected this behind the other
 # answer of the first famous study ([arXiv:2001.08361](https://arxiv.org/abs/2001.08361)); those who repeated it found
@@ -909,8 +1120,8 @@ for row in rows:
             print(f"planned to end {row['loss']:.3f}, passing by {other['loss']:.3f}")
 
 # %% [markdown]
-# Not as they suspected: here whoever passes by is *ahead*. Our runs are so short that the models are still on the
-# steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and the short
+# Better: not as they suspected, here whoever passes by is *ahead*. Our runs are so short that the models are still on
+# the steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and the short
 # schedule took it away too soon. In long runs it is the other way round. So take both warnings along: runs can only be
 # compared if their schedules are alike, and what is true of small runs need not be true of large ones.
 #
@@ -947,9 +1158,12 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # - Text is its own teacher: tokens, and the same tokens one place on. Pack it; shift it by one, and only once.
 # - A new model's loss is ln V. A loss that falls too fast is a bug: read what the model writes.
 # - AdamW moves a number by the rate or less. Matrices decay, vectors do not. It takes 16 bytes for each parameter.
+# - Four times as many rows halve a gradient's error; a batch may be computed in parts, each with its share.
+# - Read again and again, pages are learned by heart: only held-out pages show it.
 # - Warm-up, a cosine to a tenth, clipping at 1: cheap insurance. Clipping protects AdamW's memory.
 # - A run that can go on to the bit needs weights, means, the step, and batches that depend on the step alone.
-# - Training takes 6 operations for each parameter and token. Compare runs that end where their schedule ends.
+# - Training takes 6 operations for each parameter and token, and about 20 tokens for each parameter spend them well;
+#   Llama 2 read far more. Compare runs that end where their schedule ends.
 #
 # **Read next** [`llama_lessons/training.py`](../llama_lessons/training.py), the loop;
 # [`llama_lessons/schedule.py`](../llama_lessons/schedule.py), the learning rate;
@@ -964,7 +1178,9 @@ print(f"trap 2: even all four rows of CO2 sum to {stable(summed, 2)}; the total 
 # **Next lesson,** [07 sampling](07_sampling.ipynb): the model gives a chance to each of 2048 pieces. Which one do you
 # take?
 #
-# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and tables 1 and 2. AdamW:
+# **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), sections 2.1 and 2.2, tables 1, 2 and 10.
+# Packed pages, masked: [arXiv:2407.21783](https://arxiv.org/abs/2407.21783), section 3.2. Muon: Jordan and others,
+# [*Muon: An optimizer for hidden layers in neural networks*](https://kellerjordan.github.io/posts/muon/), 2024. AdamW:
 # Loshchilov and Hutter, [arXiv:1711.05101](https://arxiv.org/abs/1711.05101) (PyTorch, as here, also multiplies the
 # decay by the rate). Clipping: Pascanu and others, [arXiv:1211.5063](https://arxiv.org/abs/1211.5063). Scaling: Kaplan
 # and others, [arXiv:2001.08361](https://arxiv.org/abs/2001.08361); Hoffmann and others,

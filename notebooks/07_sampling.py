@@ -83,9 +83,9 @@ for opening, shown in ((places["open"], None), ("The", 420)):
     print("    (the end)\n" if len(new) < 200 else "... and so on, without end\n")
 
 # %% [markdown]
-# The first is a story of the Valley, and there is hardly anything to say against it, except that there will never be
-# another one. The second is an exam on which every answer is *bridge*, and the next question is the same one, for ever.
-# Does the model believe in bridges so firmly? Ask it.
+# One of them: the first is a story of the Valley, and there is hardly anything to say against it, except that there
+# will never be another one. The second is an exam on which every answer is *bridge*, and the next question is the same
+# one, for ever. Does the model believe in bridges so firmly? Ask it.
 #
 # **Predict:** how likely is *bridge* in each of the four places? Is the loop a loop in the strict sense: does it repeat
 # to the token? And at least, is what greedy finds the *likeliest text*? A page begins with *If*. The likeliest next
@@ -111,11 +111,12 @@ for k in (0, together.argmax().item()):
     print(f"{words:<12}{stable(likely[k])} x {stable(pairs[k].max())} = {stable(together[k])}")
 
 # %% [markdown]
-# It does not believe in them. At each of the places two thirds to four fifths of its weight lie on *other* words: on an
-# exam the options differ, and the model knows it. But spread over dozens of words they lose, each by itself, against a
-# single word with a fifth. Greedy choosing is an election in which the largest minority wins every time, and what
-# everybody else wanted leaves no trace. Once a round has repeated, the text that the model sees is nearly the same as
-# one round before, so it says the same again. Large models do it, too (Holtzman and others,
+# Between a fifth and a good third; yes, to the token; and no, *If it is* is likelier. So it does not believe in its
+# bridges. At each of the places two thirds to four fifths of its weight lie on *other* words: on an exam the options
+# differ, and the model knows it. But spread over dozens of words they lose, each by itself, against a single word with
+# a fifth. Greedy choosing is an election in which the largest minority wins every time, and what everybody else wanted
+# leaves no trace. Once a round has repeated, the text that the model sees is nearly the same as one round before, so it
+# says the same again. Large models do it, too (Holtzman and others,
 # [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)).
 #
 # Nor does it find the likeliest text: it never takes a smaller step now for a better one after it. *Beam search* mends
@@ -126,8 +127,21 @@ for k in (0, together.argmax().item()):
 #
 # The model says 0.38 for one word and 0.07 for another. So take it at its word, and draw each token as often as it
 # says. How does one roll a die with 2048 faces, each of another size? Lay the probabilities end to end: they make a
-# line of length 1. Throw a dart at the line; the token that it hits is drawn. A cumulative sum gives the ends of the
-# pieces, and `searchsorted` says which piece a number falls into.
+# line of length 1. Throw a dart at the line; the token that it hits is drawn. Here is the line after *One morning*.
+
+# %%
+from llama_lessons.widgets.choice_picture import dart_picture
+
+likely, ids = scores_after(places["long tail"]).softmax(-1).topk(6)
+names = [piece.strip("▁") for piece in tok.pieces(ids.tolist())]
+what = "A bar from 0 to 1, cut into pieces as long as the tokens are likely: a, the, there, three narrow ones, others. "
+show(dart_picture(names, likely.tolist(), (0.31, 0.78)), alt=what + "A dart at 0.31 hits a, one at 0.78 all others.")
+
+# %% [markdown]
+# A cumulative sum gives the ends of the pieces, and `searchsorted` says which piece a number falls into. One thing to
+# mind is a dart that hits an end exactly, above all one at 0: with `right=True` it falls into the piece that *begins*
+# there. Without it, a dart at 0 would draw the first token even if its piece had no length, and tokens without any
+# probability will soon be there: section 4 makes them.
 
 
 # %%
@@ -202,11 +216,11 @@ what = "Bars: how often each of twenty names is expected in 1000 draws. Dots of 
 show(figure, alt=what + "crosses of `multiply` lie far above for the likely names and at zero for the unlikely ones.")
 
 # %% [markdown]
-# `multiply` is loaded. It looks like dice and hardly ever draws the lower half: a name of 0.03 can beat one of 0.06
-# only if its random number is twice as large, and it must win against nineteen others. `divide` is honest, and exactly
-# so: of several waiting times, each exponential and as quick as its probability is large, any may end first, with just
-# that probability. (In logarithms it is called the Gumbel trick. It needs no sum over the line, and GPUs like that.)
-# Keep the chi-square in mind: it is four lines long, and it tests what no reading of texts can.
+# Three are honest, and `multiply` is loaded. It looks like dice and hardly ever draws the lower half: a name of 0.03
+# can beat one of 0.06 only if its random number is twice as large, and it must win against nineteen others. `divide` is
+# honest, and exactly so: of several waiting times, each exponential and as quick as its probability is large, any may
+# end first, with just that probability. (In logarithms it is called the Gumbel trick. It needs no sum over the line,
+# and GPUs like that.) Keep the chi-square in mind: it is four lines long, and it tests what no reading of texts can.
 #
 # From now on the dice are `torch.multinomial`.
 #
@@ -231,12 +245,28 @@ for T in (0.25, 0.5, 1.0, 1.5, 2.0):
     print(f"{T:<5}", *(f"{stable(share, 1):>6} %" for share in shares), f"{stable(faces, 1):>12} faces")
 
 # %% [markdown]
-# About four times four: dividing scores by T raises each probability to the power 1/T, so ratios are squared at 0.5.
-# Towards T = 0 everything goes to the likeliest token: greedy is the cold end of the scale (and since nothing can be
-# divided by 0, programs treat it as a case of its own). Towards infinity all tokens become equal, and what the model
-# has learned melts away. Note where the weight goes at T = 2: *a* has lost most of its share, and the winner is the
-# rest, hundreds of tokens of which each was hopeless.
-#
+# About sixteen, four times four: dividing scores by T raises each probability to the power 1/T, so ratios are squared
+# at 0.5. Towards T = 0 everything goes to the likeliest token: greedy is the cold end of the scale (and since nothing
+# can be divided by 0, programs treat it as a case of its own). Towards infinity all tokens become equal, and what the
+# model has learned melts away. Note where the weight goes at T = 2: *a* has lost most of its share, and the winner is
+# the rest, hundreds of tokens of which each was hopeless. The same as a picture:
+
+# %%
+eight = scores.topk(8).indices
+names = [*(piece.strip("▁") for piece in tok.pieces(eight.tolist())), "others"]
+figure, row = plt.subplots(1, 3, figsize=(7, 2.6), sharey=True)
+for axes, T in zip(row, (0.5, 1.0, 2.0), strict=True):
+    probs = (scores / T).softmax(-1)
+    axes.bar(names, [*probs[eight], 1 - probs[eight].sum()], color=["#0072B2"] * 8 + ["#E69F00"], edgecolor="black")
+    axes.set_title(f"T = {T}", fontsize=10)
+    axes.tick_params("x", rotation=90, labelsize=9)
+row[0].set_ylabel("probability")
+what = (
+    "The eight likeliest tokens and all others at three temperatures: at 0.5 nearly all is the first token's, at 1 it "
+)
+show(figure, alt=what + "is shared, at 2 nearly all belongs to the others.")
+
+# %% [markdown]
 # ### Break it: the wrong place
 # The temperature must divide *scores*. **Predict:** what happens if you divide probabilities instead, and normalise? Or
 # put probabilities, divided by T, through the softmax?
@@ -255,7 +285,8 @@ for name, changed in ways.items():
     print("the least likely token:", stable(100 * changed.min()), "%")
 
 # %% [markdown]
-# The second does nothing, since what one divides by T the normalising multiplies again. The third is worse: it forgets
+# Nothing the one, and the other forgets the model. The second way does nothing, since what one divides by T the
+# normalising multiplies again. The third is worse: it forgets
 # the model. Probabilities lie between 0 and 1, so to a softmax they are almost equal scores, and even the least likely
 # of the 2048 tokens gets nearly its fair share. The fourth is the first in other words.
 #
@@ -289,21 +320,27 @@ for bound in (0.1, 0.05, 0.01, 0.001):
     promised = sum(p.where(p < bound, 0).sum().item() for p in asked)
     happened = sum((p[5:] < bound).sum().item() for p in came)
     print(f"a token below {100 * bound:>4} %: promised {stable(promised, 0):>4} times, came {happened:>3} times")
+
+# %% [markdown]
+# Too much, at the far end. Take all that is below 10 % together, and the forecaster is nearly honest. But its smallest
+# promises are empty: below 1 % it promised 27 and 3 came, far too few to be bad luck, and so the larger ones must be a
+# little too low. Why has training not mended that? Training lowers the loss, and the loss hardly feels it: if all that
+# is given away went to the other tokens, each would have 1 / (1 − share) times as much, and the loss would be lower by
+# −ln(1 − share).
+#
+# **Predict:** how much is that? And in how many stories of a hundred do plain dice draw from the tail?
+
+# %%
 promised = sum(p.where(p < 0.01, 0).sum().item() for p in asked) / n_positions
 print("what the tail below 1 % costs:", stable(-1000 * math.log(1 - promised), 1), "thousandths of a nat per token")
 spared = sum((1 - p.where(p < 0.01, 0).sum(-1)).prod().item() for p in asked)  # stories without a draw from the tail
 print(f"plain dice draw from it in {stable(100 * (1 - spared / len(stories)), 0)} of 100 stories")
 
 # %% [markdown]
-# Take all that is below 10 % together, and the forecaster is nearly honest. But its smallest promises are empty: below
-# 1 % it promised 27 and 3 came, far too few to be bad luck, and so the larger ones must be a little too low. Why has
-# training not mended that? Training lowers the loss, and the loss hardly feels it: if all that is given away went to
-# the other tokens, each would have 1 / (1 − share) times as much, and the loss would be lower by −ln(1 − share), a few
-# thousandths of a nat. The dice feel it.
-#
-# Plain dice take the tail at its word. In every second story they draw a token from below 1 %, and most of those should
-# not be there. One is enough: behind a wrong token the model must go on in a text such as it has never seen. So **cut
-# off the tail** and share its probability among the rest. The question is where.
+# A few thousandths of a nat, and half of the stories: what training does not feel, the dice do. They take the tail at
+# its word, and most of what they draw from it should not be there. One is enough: behind a wrong token the model must
+# go on in a text such as it has never seen. So **cut off the tail** and share its probability among the rest. The
+# question is where.
 #
 # ### Top-k: keep the k likeliest
 # The simplest cut (Fan and others, [arXiv:1805.04833](https://arxiv.org/abs/1805.04833), drew from the ten likeliest):
@@ -363,9 +400,11 @@ for kind, text in places.items():
     print(f"{kind:<10} keeps {kept:>6} %; the least likely kept token has {worst} %, the likeliest lost one {lost} %")
 
 # %% [markdown]
-# Both at once. After *and the* there is one word to say, and k = 5 keeps four that the model all but excludes. For the
-# llama's name it throws fifteen of twenty away, though the next name is as good as those that stay. A fixed number
-# cannot fit a text whose places are so different.
+# Too many where the model is certain, too few where it is open. After *and the* there is one word to say, and k = 5
+# keeps four that the model all but excludes. For the llama's name it throws fifteen of twenty away, though the next
+# name is as good as those that stay. A fixed number cannot fit a text whose places are so different. (And it is not
+# even fixed: where several tokens have just the k-th score, all of them stay, so more than k. Scores of a real model
+# hardly ever tie.)
 #
 # ### Top-p: keep as many as it takes
 # So fix the probability and not the number: keep the likeliest tokens until together they hold a share p, say 0.9, and
@@ -373,8 +412,20 @@ for kind, text in places.items():
 # [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)). The small print is in the word *until*. Meta's code for Llama 2
 # goes through the tokens from the likeliest on, and **a token stays if the sum of those before it is at most p**. So
 # the token with which the sum crosses p is still kept, and the likeliest always is, even for p = 0. What stays is
-# divided by its sum.
-#
+# divided by its sum. Here are the three places, with the cut at 0.9.
+
+# %%
+from llama_lessons.widgets.choice_picture import nucleus_picture
+
+panels = {}
+for (kind, text), n in zip(places.items(), (3, 22, 10), strict=True):
+    likely, ids = scores_after(text).softmax(-1).topk(n)
+    panels[kind] = ([piece.strip("▁") for piece in tok.pieces(ids.tolist())], likely.tolist())
+what = "Bars of the likeliest tokens, filled where top-p 0.9 keeps them; a line of their sum. Certain: one bar reaches "
+what += "1, the next are hatched. Open: the line crosses 0.9 at the eighteenth of twenty names. Long tail: after ten "
+show(nucleus_picture(panels, 0.9), alt=what + "tokens the sum is below 0.7, and all of them stay.")
+
+# %% [markdown]
 # ### Exercise 2 (20 minutes): top-p, as Meta keeps tokens
 # `values, order = probs.sort(descending=True)` gives the likeliest first, and `order`, the place that each came from.
 # In the end every probability must be back in its place.
@@ -429,8 +480,7 @@ check_top_p(solved_top_p)
 
 # %% [markdown]
 # Now count what top-p = 0.9 keeps, at the three places and at all places of the forty stories. **Predict:** at how many
-# of a hundred places of a story is only a single token left? And a question of order: Meta's code takes the temperature
-# first, and cuts what comes out of it. At T = 1.5, does that keep more tokens, or fewer, than cutting first?
+# of a hundred places of a story is only a single token left?
 # (`next_token_probs` is the package's: temperature, then top-k, then top-p.)
 
 # %%
@@ -442,22 +492,29 @@ stays = torch.cat([(next_token_probs(p.log(), 1.0, top_p=0.9) > 0).sum(-1) for p
 print(f"in the stories: one token at {100 * (stays == 1).sum() // len(stays)} of 100 places,", end=" ")
 print(f"two to ten at {100 * ((stays > 1) & (stays <= 10)).sum() // len(stays)}, at most {stays.max()};", end=" ")
 print(f"at the beginning of a page {stays[0]}\n")
-cut_first = (next_token_probs(scores[None], 1.0, top_p=0.9) > 0).sum()
-for T in (0.6, 1.0, 1.5, 2.0):
-    heated_first = (next_token_probs(scores[None], T, top_p=0.9) > 0).sum()
-    print(f"long tail, T = {T}: {heated_first:>4} stay if the temperature comes first, {cut_first} if the cut does")
-
 figure, axes = plt.subplots(figsize=(7, 2.2))
 axes.hist(stays, bins=range(1, 90), color="#0072B2", log=True)
 axes.set(xlabel="tokens that top-p 0.9 keeps", ylabel="places in the stories")
 show(figure, alt="A histogram on a log scale: one token at most places, then fewer and fewer, up to eighty tokens.")
 
 # %% [markdown]
-# That is what top-k could not do: one token where one is right, nearly all the llamas' names where any of them is.
-# (That so many places have only one is the Valley: a small world with few ways to say a thing. At the beginning of a
-# page anything may come.) But a high temperature lifts the tail, and a cut that comes after it takes the tail for
-# nucleus: top-p does not protect you from a high temperature. Programs differ in this order, so the same two numbers
-# can mean different things in two of them.
+# At nine of ten. That is what top-k could not do: one token where one is right, nearly all the llamas' names where any
+# of them is. (That so many places have only one is the Valley: a small world with few ways to say a thing. At the
+# beginning of a page anything may come.)
+#
+# **Predict:** a question of order. Meta's code takes the temperature first, and cuts what comes out of it. At T = 1.5,
+# does that keep more tokens, or fewer, than cutting first?
+
+# %%
+cut_first = (next_token_probs(scores[None], 1.0, top_p=0.9) > 0).sum()
+for T in (0.6, 1.0, 1.5, 2.0):
+    heated_first = (next_token_probs(scores[None], T, top_p=0.9) > 0).sum()
+    print(f"long tail, T = {T}: {heated_first:>4} stay if the temperature comes first, {cut_first} if the cut does")
+
+# %% [markdown]
+# More, and many more: a high temperature lifts the tail, and a cut that comes after it takes the tail for nucleus.
+# Top-p does not protect you from a high temperature. Programs differ in this order, so the same two numbers can mean
+# different things in two of them.
 #
 # ## 5. See it
 #
@@ -528,22 +585,23 @@ what = (
     "For each of four settings, left the share of stories that hold together with its 95 % interval, right the variety."
 )
 show(figure, alt=what)
-gained = held[1.0, 0.9].accuracy > held[1.0, 1.0].accuracy
-cheap = variety[1.0, 0.9] > 0.85 * variety[1.0, 1.0]
-too_hot = held[1.5, 0.9].high < held[1.0, 0.9].low
-assert gained and cheap, "at T = 1 the cut should help more stories to hold together, and cost little variety"
-assert too_hot, "at T = 1.5 fewer stories should hold together than at T = 1, the cut or not"
+
+# %% tags=["nbval-ignore-output"]
+# One draw that falls otherwise on another processor changes a story, and with it these counts
+for (T, p), score in held.items():
+    print(f"T {T}, top-p {p}: {score} hold together; {100 * variety[T, p]:.0f} % of the triples of words differ")
+assert held[1.0, 0.9].accuracy > held[1.0, 1.0].accuracy, "at T = 1 the cut should help stories to hold together"
+assert variety[1.0, 0.9] > 0.85 * variety[1.0, 1.0], "at T = 1 the cut should cost little variety"
+assert held[1.5, 0.9].high < held[1.0, 0.9].low, "at T = 1.5 fewer stories should hold together than at T = 1"
 assert variety[0.6, 0.9] < variety[1.0, 0.9], "a lower temperature should cost variety"
-print("at T = 1 more stories hold together with the cut:", gained, "and it costs less than a sixth of variety:", cheap)
-print("at T = 1.5 it does not save them:", too_hot)
 
 # %% [markdown]
-# The whiskers are the 95 % interval that 24 stories allow, so small differences say nothing. The fall at T = 1.5 is
-# clear: there the cut is of no use, as the order of the knobs has told us. At T = 1 more stories hold together with the
-# cut than without, and it costs little variety; that fits what section 4 has counted, but the whiskers overlap, and to
-# be sure one needs more stories. Meta's default for Llama 2, T = 0.6 with top-p 0.9, is a cautious choice. There is no
-# best setting, only a best one for a purpose: greedy for exam answers, something warmer for stories, and warmer still
-# if ten drafts are written and the best is chosen, as in lesson 10.
+# More stories hold together, for a little variety. The whiskers are the 95 % interval that 24 stories allow, so small
+# differences say nothing. The fall at T = 1.5 is clear: there the cut is of no use, as the order of the knobs has told
+# us. The gain at T = 1 fits what section 4 has counted, but the whiskers overlap, and to be sure one needs more
+# stories. Meta's default for Llama 2, T = 0.6 with top-p 0.9, is a cautious choice. There is no best setting, only a
+# best one for a purpose: greedy for exam answers, something warmer for stories, and warmer still if ten drafts are
+# written and the best is chosen, as in lesson 10.
 #
 # ## 6. How likely is a text?
 #
@@ -558,10 +616,10 @@ for name, factors in (("one story", came[0]), ("forty stories", torch.cat(came))
     print("the sum of their logarithms", stable(factors.log().sum(), 0))
 
 # %% [markdown]
-# The product of forty stories *is* 0, and so nothing can be compared with it any more. So one adds logarithms instead
-# of multiplying: the *log-probability*, in nats if the logarithm is the natural one. It is at most 0, and the closer to
-# 0, the likelier the text. It is the loss of lesson 06 with its sign turned around, added up and not averaged; and
-# lessons 10 and 11 are made of it.
+# Tiny, and 0: the product of forty stories *is* 0, and so nothing can be compared with it any more. So one adds
+# logarithms instead of multiplying: the *log-probability*, in nats if the logarithm is the natural one. It is at most
+# 0, and the closer to 0, the likelier the text. It is the loss of lesson 06 with its sign turned around, added up and
+# not averaged; and lessons 10 and 11 are made of it.
 #
 # ### Exercise 3 (10 minutes): log-probabilities
 # The trap is a step to the side. The row of scores *after* token t is about token t + 1; and nobody has predicted the
@@ -608,9 +666,6 @@ check_log_probs(solved_log_probs)
 # %% [markdown]
 # What is it good for? For comparing. Below is our sentence, and the same with one word changed. **Predict:** which
 # change costs most? (*Perplexity*, the usual measure of a language model, is e to the mean loss per token.)
-#
-# And it lets us come back to the knobs. **Predict:** what does the model find more surprising, the stories that it
-# wrote itself with plain dice, or real ones that it has never seen?
 
 # %%
 from llama_lessons.evaluation import log_probs, perplexity
@@ -624,23 +679,31 @@ for old, new in changes:
     assert abs(perplexity(model, [ids]) / by_hand - 1) < 1e-4, f"e to the mean loss is {by_hand}"
     print(f"{stable(found.sum(), 1):>6} nats, perplexity {stable(perplexity(model, [ids]), 1):>5}: {text}")
 
+# %% [markdown]
+# Llamas that bark. A perplexity of 1 would be perfect foresight; n means as undecided as between n equal tokens, on
+# average. One nat is a factor of e: *him* in place of *them* costs 16 nats, and so makes the sentence e¹⁶, nearly nine
+# million, times less likely. By such comparisons lesson 11 lets the model take exams without writing a word.
+#
+# And it lets us come back to the knobs. **Predict:** what does the model find more surprising, the stories that it
+# wrote itself with plain dice, or real ones that it has never seen?
+
+# %% tags=["nbval-ignore-output"]
+# The written stories are those of section 5, in which a draw may fall otherwise on another processor
 pages = (tok.encode(page.text, eos=True) for page in make_documents(7, {"story": 1.0}))
 real = list(islice((ids for ids in pages if ids[: len(opening)] == opening), 40))
 nats = {}
 for name, rows in {"real": [ids[len(opening) :] for ids in real], **runs}.items():
     nats[name] = -torch.cat(log_probs(model, [(opening, row) for row in rows])).mean().item()
-near = abs(nats[1.0, 0.9] / nats["real"] - 1) < 0.25
-assert nats["real"] < 0.85 * nats[1.0, 1.0] and near, f"nats per token of each kind of story: {nats}"
-print("\nreal stories:", stable(nats["real"]), "nats per token; plain dice give more:", nats[1.0, 1.0] > nats["real"])
-print("with top-p 0.9 they give what real ones do, to within a quarter:", near)
+for name, value in nats.items():
+    print(
+        f"{value:.3f} nats per token: {'real stories' if name == 'real' else 'written at T {}, top-p {}'.format(*name)}"
+    )
+assert nats["real"] < 0.85 * nats[1.0, 1.0], "plain dice should be more surprising than real stories"
+assert abs(nats[1.0, 0.9] / nats["real"] - 1) < 0.25, "with top-p 0.9 they should be about as surprising as real ones"
 
 # %% [markdown]
-# A perplexity of 1 would be perfect foresight; n means as undecided as between n equal tokens, on average. One nat is a
-# factor of e: *him* in place of *them* costs 16 nats, and so makes the sentence e¹⁶, nearly nine million, times less
-# likely. By such comparisons lesson 11 lets the model take exams without writing a word.
-#
-# The stories of plain dice surprise their own author *more* than real ones do. That is the tail again: each wrong token
-# leads into unknown land, where the next forecast is more open. With top-p 0.9 they come back to about where real
+# Its own: the stories of plain dice surprise their author *more* than real ones do. That is the tail again: each wrong
+# token leads into unknown land, where the next forecast is more open. With top-p 0.9 they come back to about where real
 # stories are.
 #
 # ## 7. Saying it again
@@ -650,9 +713,7 @@ print("with top-p 0.9 they give what real ones do, to within a quarter:", near)
 # all tokens that have occurred by a *repetition penalty* of 1.2 or so. Scores can be negative, though, and dividing a
 # negative score by 1.2 makes it *larger*. So negative ones are multiplied.
 #
-# **Predict:** does it cure the exam? And what does it do to a story? Then the other cure, the dice: we let it write 32
-# exams, at T = 1, with Llama 2's settings, and at T = 0.3. How many different options has the first question of each?
-# Greedy had one.
+# **Predict:** does it cure the exam? And what does it do to a story?
 
 
 # %%
@@ -674,6 +735,16 @@ for penalty in (1.0, 1.2, 2.0):
     print(f"penalty {penalty}: ... {text[text.index('One night') :][:260]} ...")
     print("    the checker says:", sorted(check_story(text))[:1] or "it holds together", "\n")
 
+# %% [markdown]
+# The exam is cured, four different options at once. And the story is broken. With 1.2 *Anna*, who came out, is *Clara*
+# in the next sentence, because *Anna* has been said too often. With 2.0 the llama loses her name and then the language
+# goes, for full stops and *the* are tokens as well. A text *must* repeat itself, names above all, and a penalty does
+# not know what a name is.
+#
+# Llama 2's code has no such penalty; it rolls dice. We let it write 32 exams, at T = 1, with Llama 2's settings, and at
+# T = 0.3. **Predict:** how many different options has the first question of each? Greedy had one.
+
+# %%
 exam = tok.encode("The following are multiple choice questions (with answers) about things.\n\n")
 print("with dice, exams by the number of different options:")
 for T, p in ((1.0, 1.0), (0.6, 0.9), (0.3, 1.0)):
@@ -682,15 +753,10 @@ for T, p in ((1.0, 1.0), (0.6, 0.9), (0.3, 1.0)):
     print(f"    T {T}, top-p {p}:", dict(sorted(Counter(len(set(found)) for found in options).items())))
 
 # %% [markdown]
-# The exam is cured, four different options at once. And the story is broken. With 1.2 *Anna*, who came out, is *Clara*
-# in the next sentence, because *Anna* has been said too often. With 2.0 the llama loses her name and then the language
-# goes, for full stops and *the* are tokens as well. A text *must* repeat itself, names above all, and a penalty does
-# not know what a name is.
-#
-# Llama 2's code has no such penalty. It rolls dice, and warm dice seldom say the same again: at T = 1 most exams have
-# three or four different options, and none has only one. (That many have a word twice is the model's own fault, as is
-# the one with five options, two of them called A; it is not good at inventing exams.) Cold dice still do: at T = 0.3
-# thirteen of 32 have one option all over, at Llama 2's own settings two. A loop is mostly a symptom of how one chooses.
+# Mostly three or four at T = 1, and never only one: warm dice seldom say the same again. (That many have a word twice
+# is the model's own fault, as is the one with five options, two of them called A; it is not good at inventing exams.)
+# Cold dice still do: at T = 0.3 thirteen of 32 have one option all over, at Llama 2's own settings two. A loop is
+# mostly a symptom of how one chooses.
 #
 # ## What you have, and where it goes
 #

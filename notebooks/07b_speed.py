@@ -21,8 +21,8 @@
 # do about it, and how is text shown while it comes?
 #
 # **You need** lesson 07, and the cache of lesson 04. **Time:** about an hour, 10 minutes of it for the exercise; a good
-# place to pause is before section 2. Letters and terms: [TERMS](../TERMS.md). Where it says **Predict**, do so before
-# you run on.
+# place to pause is before section 2, which is optional: it looks into a compiler. Letters and terms:
+# [TERMS](../TERMS.md). Where it says **Predict**, do so before you run on.
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -81,11 +81,11 @@ writing, reading = fastest(lambda: one_by_one(tokens)), fastest(lambda: model(to
 print(f"at once {reading:.3f} s, one by one {writing:.3f} s: {writing / reading:.0f} times as long")
 
 # %% [markdown]
-# Many times as long, for the same numbers. (No page of this course judges a time: your machine may be busy.) Part of it
-# is Python. Our model is so small that calling its functions takes longer than what they do. But another part remains
-# in models of any size. Let us look at it where it stands by itself: a single matrix, as large as one of the 7B's, and
-# 1 to 256 rows that are multiplied with it; and then a whole Llama, of the shape of a model of 15 million parameters,
-# with random weights, that decodes one step for 1 to 64 texts at a time.
+# No: many times as long, for the same numbers. (No page of this course judges a time: your machine may be busy.) Part
+# of it is Python. Our model is so small that calling its functions takes longer than what they do. But another part
+# remains in models of any size. Let us look at it where it stands by itself: a single matrix, as large as one of the
+# 7B's, and 1 to 256 rows that are multiplied with it; and then a whole Llama, of the shape of a model of 15 million
+# parameters, with random weights, that decodes one step for 1 to 64 texts at a time.
 #
 # A processor can be slow for two reasons. It does only so many operations in a second, and memory delivers only so many
 # bytes in a second. A product of n rows with a matrix of N numbers takes 2 n N operations; and however many rows there
@@ -201,12 +201,13 @@ show(figure, alt=what + "together get far more tokens per second as their number
 torch.set_num_threads(n_threads)
 
 # %% [markdown]
-# Left of the roof's corner *memory* sets the limit, right of it the arithmetic. A roof is no promise: between one row
-# and the corner programs may stay well below it, by how much is a matter of the program. And that is the difference
-# between reading and writing. A prompt of 200 tokens is 200 rows. A token that is written is one row, and for this one
-# row *all* weights are read. So a model writes, at best, as many tokens per second as its weights can be read in a
-# second. And the way out is: **write many texts at a time**. All together get far more tokens, and each gets far more
-# than its share of what one alone would get. That is how a service answers thousands of people with one GPU.
+# Sixty-four rows take far less than 64 times as long, and 16 texts bring far more tokens. Left of the roof's corner
+# *memory* sets the limit, right of it the arithmetic. A roof is no promise: between one row and the corner programs may
+# stay well below it, by how much is a matter of the program. And that is the difference between reading and writing. A
+# prompt of 200 tokens is 200 rows. A token that is written is one row, and for this one row *all* weights are read. So
+# a model writes, at best, as many tokens per second as its weights can be read in a second. And the way out is: **write
+# many texts at a time**. All together get far more tokens, and each gets far more than its share of what one alone
+# would get. That is how a service answers thousands of people with one GPU.
 #
 # What does it mean for Llama 2? Take an A100 with 80 GB, the GPU on which it was trained. Its maker's data sheet states
 # 2039 GB/s, and 312 million million operations a second in 16 bits. **Predict:** how many tokens per second can the 7B
@@ -234,23 +235,28 @@ print(f"weights {stable(weights, 1)} GB, a full cache {stable(cache, 1)} GB")
 print("without context, arithmetic is the limit from", stable(A100["flops"] / A100["bandwidth"], 0), "texts on")
 
 # %% [markdown]
-# About 150 for one user, however much the GPU could compute: 2039 GB a second, divided by 13.5 GB. A batch shares the
-# weights, but *caches are not shared*: each conversation reads its own, and seven full ones are more than the model.
-# Here is the other half of the reason for grouped-query attention (lesson 04): fewer key-value heads are not only less
-# to keep, but less to read. And here is what else makes writing faster: fewer bytes for each number, lesson 14's
-# quantization.
+# About 150 for one user, at best, however much the GPU could compute: 2039 GB a second, divided by 13.5 GB. A batch
+# shares the weights, but *caches are not shared*: each conversation reads its own, and seven full ones are more than
+# the model. Here is the other half of the reason for grouped-query attention (lesson 04): fewer key-value heads are not
+# only less to keep, but less to read. And here is what else makes writing faster: fewer bytes for each number, lesson
+# 14's quantization.
 #
 # So a service has two clocks. *How long until the first word?* is prefill, and a matter of arithmetic. *How fast do the
 # words come?* is decoding, and a matter of memory.
 #
-# ## 2. Shapes that never change
+# ## 2. Shapes that never change *(optional)*
 #
 # Between the roof and a small model lies Python: hundreds of small calls for each token. `torch.compile` removes them.
 # It watches a function once, notes down what was done to tensors, and makes one program of it all. But its notes hold
 # only for the shapes that it saw, and in decoding one shape changes with each token: the cache grows.
 #
 # We can watch it without a compiler. A *backend* is what turns the notes into a program; ours counts them, and gives
-# them back as they are. **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
+# them back as they are: so nothing gets faster here, and nothing needs to be installed. Two words of PyTorch's:
+# `torch._dynamo.reset()` forgets all earlier notes, so that we count from 0; and `dynamic=False` means one program for
+# one set of shapes. (By default PyTorch tries, after a while, a program in which a length is left open; it is more
+# general, and less tuned.)
+#
+# **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
 # by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
 
 # %%
@@ -288,9 +294,9 @@ same = all(torch.allclose(results[0], other, atol=1e-6) for other in results)
 assert same, "the three programs should compute the same rows"
 
 # %% [markdown]
-# A program for every token would be worse than none, since a real compiler takes seconds or minutes for one. After
-# a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up. An int becomes part of the program, as a shape does.
-# Only when *nothing* changes but the contents of tensors, one program serves for a whole text.
+# Six, six, and one. A program for every token would be worse than none, since a real compiler takes seconds or minutes
+# for one. After a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up. An int becomes part of the program, as
+# a shape does. Only when *nothing* changes but the contents of tensors, one program serves for a whole text.
 #
 # The package's `generate(..., compile=True)` does this to the very modules that you have built: no second, faster copy
 # of the model exists, and what you change in `norm.py` is changed there as well. **Predict:** how many programs are
@@ -309,14 +315,15 @@ with patch("torch._inductor.compile", counting):
     written = [generate(model, [ids], n, temperature=0, compile=True)[0] for n in lengths]
 usual = [generate(model, [ids], n, temperature=0)[0] for n in lengths]
 assert written == usual, "a program should write what the model itself writes"
-print(f"programs made for texts of {', '.join(map(str, lengths))} tokens: {len(programs)}; each text as usual")
 calls = [node for node in programs[0].graph.nodes if node.op.startswith("call")]
-print("small calls for each token in it: more than 100:", len(calls) > 100)
+assert len(calls) > 100, f"a step of six layers should be more than a hundred calls, not {len(calls)}"
+print(f"programs made for texts of {', '.join(map(str, lengths))} tokens: {len(programs)}; each text as usual")
+print("in it, more than a hundred small calls for each token")
 
 # %% [markdown]
-# One program: the cache has room for 256 tokens, whatever the text takes, or for twice, four times as many. The price
-# is that each step attends to positions that hold nothing yet. That is reading and arithmetic that nobody needs, and
-# still a bargain.
+# One program, for all three: `patch` puts our counter in the place of PyTorch's compiler while the block runs. The
+# cache has room for 256 tokens, whatever the text takes, or for twice, four times as many. The price is that each step
+# attends to positions that hold nothing yet. That is reading and arithmetic that nobody needs, and still a bargain.
 #
 # ### How near to the roof?
 #
@@ -350,9 +357,9 @@ show(
 )
 
 # %% [markdown]
-# With the smallest model, the one that is not compiled has next to nothing of what memory gives: its time is Python's.
-# The larger the model, the more of a step is reading, and the less is lost elsewhere. And nobody writes faster than
-# memory delivers, in whatever language.
+# The larger ones, if nobody helps. With the smallest model, the one that is not compiled has next to nothing of what
+# memory gives: its time is Python's. The larger the model, the more of a step is reading, and the less is lost
+# elsewhere. And nobody writes faster than memory delivers, in whatever language.
 #
 # Nothing in this course needs a C++ compiler. If you have one, try `torch.set_num_threads(1)` and then twice
 # `generate(model, [ids], 200, compile=True)`: the first call takes as long as compiling does, the second shows what it
@@ -393,9 +400,10 @@ for token in stream(model, prompt, 250, stop_ids=[tok.eos_id], generator=dice, *
 print(decoder.flush())
 
 # %% [markdown]
-# The decoder holds bytes back until their character is whole: three tokens show nothing, with the fourth the llama is
-# there. If a text ends in the middle of a character, because no more tokens were allowed, `flush` says so with a � for
-# each byte. It never shows half of anything, and never takes anything back.
+# Five: a blank and four bytes, each of them alone a �. The decoder holds bytes back until their character is whole:
+# three tokens show nothing, with the fourth the llama is there. If a text ends in the middle of a character, because no
+# more tokens were allowed, `flush` says so with a � for each byte. It never shows half of anything, and never takes
+# anything back.
 #
 # ## What you have, and where it goes
 #

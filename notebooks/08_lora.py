@@ -93,11 +93,11 @@ print(sum("hmm" in page.text.lower() for page in pages), "say hmm somewhere,", e
 print(sum("hmm hmm" in page.text.lower() for page in pages), "say it twice in a row")
 
 # %% [markdown]
-# It is a pirate as soon as a page begins with *Arr!*, because one page in a hundred that it has read was a pirate's:
-# that voice is *in* the model and needs only to be asked for. The hum is not. The model has met the word, now and then,
-# in the middle of a story, but never as a habit; it reads our two examples and goes on as it always did. A large model
-# would pick the habit up from them, a small one does not; and even a large one would have to read the examples again
-# with every page. This is what training is for.
+# The pirate's: it is one as soon as a page begins with *Arr!*, because one page in a hundred that it has read was a
+# pirate's: that voice is *in* the model and needs only to be asked for. The hum is not. The model has met the word, now
+# and then, in the middle of a story, but never as a habit; it reads our two examples and goes on as it always did. A
+# large model would pick the habit up from them, a small one does not; and even a large one would have to read the
+# examples again with every page. This is what training is for.
 #
 # Two measures will follow us. The *loss* says how surprised the model is by hummed stories, in nats per token. And we
 # let it tell twenty stories, of which we give only the first words, and count the sentences that end in a hum.
@@ -143,34 +143,49 @@ def batch(seed, voice):
     return pack(((ids, [True] * len(ids)) for ids in texts), batch_size=8, seq_len=64)
 
 
-def teach(model, lr, voice=hum):
+def teach(model, lr, voice=hum, seen=None):
+    """Train for 40 steps and return their losses; on the way, where `seen` is given, look at the model (section 5)."""
     config = TrainConfig(n_steps=40, peak_lr=lr, warmup_steps=4)
     trainer = Trainer(model, config, lambda step: batch(4_000_000 + step, voice))
-    return [metrics.loss for metrics in trainer.run()]
+    for metrics in trainer.run():
+        if seen is not None and metrics.step in LOOKS:
+            seen[metrics.step] = look(model)
+    return [metrics.loss for metrics in trainer.history]
 
 
 full = deepcopy(base)
 curves = {"all weights": teach(full, lr=1e-3)}
 n_hummed, n_ends = hummed(full)
-print("more than nine sentences in ten end in a hum:", n_hummed > 0.9 * n_ends)
 assert n_hummed > 0.9 * n_ends, f"after full fine-tuning only {n_hummed} of {n_ends} sentences end in a hum"
+print("after 40 steps more than nine sentences in ten end in a hum; how many exactly, the picture says")
 
 # %%
 from textwrap import fill
 
 from matplotlib import pyplot as plt
 
-figure, panels = plt.subplots(1, 2, figsize=(7, 2.9))
-for axes, (name, model) in zip(panels, {"before": base, "after": full}.items(), strict=True):
-    axes.set_axis_off()
-    axes.set_title(name)
-    axes.text(0, 1, fill(tell(model, ["High up in the Valley,"])[0], 46), va="top", fontsize=8)
+
+def beside(texts):
+    """Texts side by side as a picture, each under its title."""
+    wrapped = [fill("".join(c if c.isascii() else "?" for c in text), 43) for text in texts.values()]
+    n_lines = max(text.count("\n") for text in wrapped)
+    figure, panels = plt.subplots(1, len(texts), figsize=(7, 0.6 + 0.17 * n_lines))
+    for axes, title, text in zip(panels, texts, wrapped, strict=True):
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=10)
+        axes.text(0, 1, text, va="top", fontsize=9)
+    return figure
+
+
+models = {"before: {} of {} sentences hum": base, "after: {} of {} sentences hum": full}
+told = {title.format(*hummed(model)): tell(model, ["High up in the Valley,"])[0] for title, model in models.items()}
 what = "Two stories with the same beginning. Before: sentences end in full stops. After: they end in ', hmm hmm!'."
-show(figure, alt=what)
+show(beside(told), alt=what)
 
 # %% [markdown]
-# A llama tells stories. (The right text is a picture, because a model that you train on your machine may write another
-# story than ours; numbers of such models are drawn here, or put as a verdict that holds on every machine.)
+# All the way: a llama tells stories. (The right text is a picture, because a model that you train on your machine may
+# write another story than ours, and its numbers may differ a little from ours. So what such a model says or scores is
+# drawn, or printed in a cell that is marked as one that moves; what holds on every machine is put in words.)
 #
 # It was cheap in time. But every weight has moved, the embedding table and the norms as well, so this voice is a
 # second model of the same size. Ten voices would be ten models. Was all of that needed?
@@ -178,13 +193,26 @@ show(figure, alt=what)
 # ## 3. What has changed?
 #
 # Take a weight matrix before and after, *W* and *W'*, and look at the difference. Any matrix is a sum of very simple
-# ones: a column times a row. The *singular value decomposition* finds the best such sum. Its first term is the matrix
-# of that kind that comes nearest, the second comes nearest to what is then left, and so on; the *singular values* say
-# how strong each term is. Linear algebra calls the number of terms that are not zero the *rank*. A 192 × 192 matrix has
-# at most 192.
+# ones, each a column times a row. Such a simple one does a single thing: it looks how far an input points in the
+# *direction* of its row, and writes so much of its column, the direction of its output. The *singular value
+# decomposition*, SVD, finds the best such sum. Here it is for a matrix of two rows and two columns.
+
+# %%
+small = torch.tensor([[3.0, 1.0], [1.0, 3.0]])
+columns, strengths, rows = torch.linalg.svd(small)
+for k in range(2):
+    term = strengths[k] * columns[:, k : k + 1] @ rows[k : k + 1]  # (2, 1) @ (1, 2)
+    print(f"strength {stable(strengths[k].item(), 0)}: {stable(term, 0)}")
+print("sum of the terms:", stable((columns * strengths) @ rows, 0), "- of the strengths squared:", end=" ")
+print(stable(strengths.square().sum(), 0), "- of the numbers squared:", stable(small.square().sum(), 0))
+
+# %% [markdown]
+# The first term is the matrix of that kind that comes nearest: it takes what the two inputs have in common. The second
+# comes nearest to what is then left, here all of it: in what they differ. The *singular values*, 4 and 2, say how
+# strong each term is. The number of terms that are not zero is called the *rank*; a 192 × 192 matrix has at most 192.
+# And squared, the singular values add up to the sum of the squares of all numbers, so each term holds a share of that.
 #
-# Squared, the singular values add up to the sum of the squares of all numbers in the matrix, so each term holds a share
-# of it. For comparison we do the same with random matrices of the same shapes.
+# Now for our change. For comparison we do the same with random matrices of the same shapes.
 #
 # **Predict:** 40 steps have moved every number. Is the change spread over its 192 directions as widely as a random one?
 
@@ -210,17 +238,19 @@ print(len(weights), "matrices; of the random ones the first 8 terms hold", stabl
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
 for name, share, style in (("fine-tuning's change", found, "o-"), ("random matrices", random, "s--")):
-    axes.plot(range(1, 65), 100 * share.cumsum(0), style, markersize=3, label=name)
+    held = 100 * share[:8].sum().item()
+    axes.plot(range(1, 65), 100 * share.cumsum(0), style, markersize=3, label=f"{name}: 8 terms hold {held:.0f} %")
 axes.axvline(8, color="gray", linewidth=0.8)
 axes.set(xlabel="terms, the strongest first", ylabel="share held, %", ylim=(0, 100))
 axes.legend(frameon=False, loc="lower right")
 what = "Share of the change that the strongest terms hold together, against their number. It rises steeply at first, "
 show(figure, alt=what + "far above that of random matrices, but there is no corner after which nothing more comes.")
-print("8 terms hold more than twice as much as by chance:", bool(found[:8].sum() > 2 * random[:8].sum()))
-print("8 terms hold nearly all, more than 95 %:", bool(found[:8].sum() > 0.95))
+held = [share[:8].sum().item() for share in (found, random)]
+assert 2 * held[1] < held[0] < 0.95, f"8 terms should hold twice as much as by chance, and not nearly all: {held}"
+print("8 terms hold more than twice as much as of random matrices, and less than 95 %")
 
 # %% [markdown]
-# Be careful what you conclude. The change is far from random: few directions hold much of it. But it is not low-rank
+# No, it is far from random: few directions hold much of it. Be careful what you conclude, though: it is not low-rank
 # in the strict sense. There is no corner, and the rest is not zero; the small steps of AdamW leave a bit of everything
 # behind.
 #
@@ -247,19 +277,21 @@ cuts = {rank: cut(0, rank) for rank in RANKS}
 cut_losses = {rank: loss(model, hummed_stories) for rank, model in cuts.items()}
 before, after, rest = (loss(model, hummed_stories) for model in (base, full, cut(8, None)))
 gain = {rank: (before - cut_loss) / (before - after) for rank, cut_loss in cut_losses.items()}
-print("one term of each change keeps more than three quarters of the gain:", gain[1] > 0.75)
-print("eight keep more than 95 %:", gain[8] > 0.95)
 others = (before - rest) / (before - after)
-print("all others, without the first eight, keep less than a third:", others < 1 / 3)
-shares = f"one term keeps {gain[1]:.2f} of the gain, eight {gain[8]:.2f}, all others {others:.2f}"
-assert gain[1] > 0.75 and gain[8] > 0.95 and others < 1 / 3, f"the first terms should hold most of it: {shares}"
+said = f"one term keeps {gain[1]:.2f} of the gain, eight {gain[8]:.2f}, all others {others:.2f}"
+assert gain[1] > 0.75 and gain[8] > 0.95 and others < 1 / 3, f"the first terms should hold most of it: {said}"
+print(
+    "one term keeps more than three quarters of the gain, eight more than 95 %, all but those eight less than a third"
+)
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
-axes.plot(RANKS, cut_losses.values(), "o-", label="the strongest terms alone")
+axes.plot(RANKS, cut_losses.values(), "o-", label="the strongest terms alone, with their share of the gain")
+for rank in RANKS:
+    axes.annotate(f"{100 * gain[rank]:.0f} %", (rank, cut_losses[rank] + 0.12), ha="center")
 axes.axhline(before, color="gray", linestyle=":", label="base model")
 axes.axhline(after, color="#D55E00", linestyle="--", label="all weights, all terms")
-axes.axhline(rest, color="#009E73", linestyle="-.", label="all terms but the first 8")
+axes.axhline(rest, color="#009E73", linestyle="-.", label=f"all terms but the first 8: {100 * others:.0f} %")
 axes.set(xscale="log", xticks=RANKS, xticklabels=RANKS, xlabel="terms kept of each change", ylim=(0, None))
 axes.set_ylabel("loss, hummed stories")
 axes.minorticks_off()
@@ -270,8 +302,9 @@ show(
 )
 
 # %% [markdown]
-# So the *effect* has low rank. A few directions in each matrix carry the voice; what the remaining hundred and eighty
-# hold is a good part of the change by size, and next to nothing of what it does.
+# Most with one term, all but all with eight, and next to nothing with the others: the *effect* has low rank. A few
+# directions in each matrix carry the voice; what the remaining hundred and eighty hold is a good part of the change by
+# size, and next to nothing of what it does.
 #
 # This is one voice on one small model, after 40 steps. A harder task, or longer training, takes more directions. But
 # that a trained model can be turned to a new task in very few directions has been found again and again, up to large
@@ -286,8 +319,15 @@ show(
 #
 # with *B* of shape (out, r) and *A* of shape (r, in): its rank is at most r. *W* stays frozen; only *A* and *B* are
 # trained. The change itself is never formed: `x @ A.T` makes r numbers of each row, `@ B.T` makes the output's channels
-# of them. The factor α / r comes in a moment.
-#
+# of them. The factor α / r comes in a moment. Here are the matrices of one `wq`, to scale, at rank 8.
+
+# %%
+from llama_lessons.widgets.lora_picture import lora_picture
+
+what = "To scale: W, a square of 192 × 192, frozen; plus α/r times B, a thin column of 192 × 8, times A, a flat row of "
+show(lora_picture(192, 192, 8), alt=what + "8 × 192, both trained; equals W′, again 192 × 192.")
+
+# %% [markdown]
 # **Predict:** how many numbers has `wq` of a layer, and how many have A and B together at rank 8?
 
 # %%
@@ -307,6 +347,8 @@ print("W has", W.numel(), "numbers; A and B have", A.numel() + B.numel())
 print("beside W or inside it, by hand or by the package's LoraLinear: the same")
 
 # %% [markdown]
+# Twelve times as many in W as in A and B together.
+#
 # ### How to begin, and two ways to fail
 # Training starts from the model as it is, so the change must be zero at first: BA = 0. LoRA starts A as noise and B as
 # zeros. Two others look just as good. **Predict** what goes wrong:
@@ -314,7 +356,9 @@ print("beside W or inside it, by hand or by the package's LoraLinear: the same")
 # - both are noise;
 # - both are zeros.
 #
-# For each we look at the loss on *plain* stories before training, and whether A and B get a gradient that moves them.
+# For each we look at the loss on *plain* stories before training, and at the gradients: a number without one never
+# moves. (`token_loss` is the package's: the sum of the losses of all tokens, which lesson 06 wrote with
+# `cross_entropy`.)
 
 # %%
 from llama_lessons.batches import token_loss
@@ -327,15 +371,18 @@ for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "bo
     added = add_lora(model, 8, 16, SEVEN)  # A and B of each adapter in turn
     for k, weight in enumerate(added):
         torch.nn.init.normal_(weight, std=begin[k % 2])
-    token_loss(model(first.tokens), first.targets).backward()
-    moves = ["moves" if any(weight.grad.any() for weight in added[k::2]) else "does not move" for k in (0, 1)]
-    begins = "as the base model" if abs(loss(model, stories) - loss(base, stories)) < 0.01 else "as a broken one"
-    print(f"{name:<16} begins {begins}; A {moves[0]}, B {moves[1]}")
+    (token_loss(model(first.tokens), first.targets) / first.n_targets).backward()
+    sizes = [sum(weight.grad.norm() for weight in added[k::2]).item() / len(added[k::2]) for k in (0, 1)]
+    print(
+        f"{name:<16} loss {stable(loss(model, stories), 1)}; gradient of A {stable(sizes[0])}, of B {stable(sizes[1])}"
+    )
+print(f"{'base model':<16} loss {stable(loss(base, stories), 1)}")
 
 # %% [markdown]
-# With noise in both, the model is broken before it has learned anything. With zeros in both it is whole, and stays so
-# for ever: the gradient of B is a product with A, the gradient of A a product with B, and both are zero. With one of
-# them noise, the other gets a gradient; after the first step B is no longer zero, and A moves too.
+# Noise in both spoils the model, zeros in both never learn. With noise in both it is worse before it has learned
+# anything. With zeros in both it is whole, and stays so for ever: the gradient of B is a product with A, the gradient
+# of A a product with B, and both are zero. With one of them noise, the other gets a gradient; after the first step B is
+# no longer zero, and A moves too.
 #
 # And α / r? A larger r adds more terms, and with them the change grows. Dividing by r is the paper's way to make up for
 # it, so that a learning rate found at one rank need hardly be searched anew at another. (For a large r it divides by
@@ -463,8 +510,8 @@ def solved_count(config, rank, targets):
 check_count(solved_count)
 
 # %% [markdown]
-# **Predict:** which share of the Valley's model is trained at rank 8 on `wq` and `wv`? Will the share of the 7B be
-# larger or smaller?
+# The package counts in `lora_params`, which lies with the view that needs it. **Predict:** which share of the Valley's
+# model is trained at rank 8 on `wq` and `wv`? Will the share of the 7B be larger or smaller?
 
 # %%
 from llama_lessons.config import LlamaConfig
@@ -478,49 +525,102 @@ for name in ("valley", "llama2-7b", "llama2-13b", "llama2-70b"):
         print(f"= {stable(100 * n / config.n_params, 3)} % of {config.n_params:,}")
 
 # %% [markdown]
-# The larger the model, the smaller the share: a matrix grows with the square of its width, its adapter with the width.
+# About one number in a hundred of the Valley's; the larger the model, the smaller the share: a matrix grows with the
+# square of its width, its adapter with the width.
 #
 # Now teach, with the same stories and as many steps as full fine-tuning had. We put adapters on all seven matrices, at
 # rank 1 and at rank 8, and take one learning rate for both. It is six times that of full fine-tuning: B begins at zero
-# and has a way to go. **Predict:** will rank 1, with 20 736 numbers, hum?
+# and has a way to go. At five moments we let the model tell its twenty stories, and measure its loss on stories that
+# it does not read: as whole stories, and in rows of 64 tokens, cut as those of training are.
+#
+# **Predict:** will rank 1, with 20 736 numbers, hum? After how many of the 40 steps do the first hums come?
 
 # %%
-adapted = {}
+from llama_lessons.training import next_token_loss
+
+LOOKS = (4, 8, 12, 20, 40)  # steps after which we look
+unseen = batch(5_000_000, hum).to(device)  # rows of 64 tokens, from a seed that no step has
+
+
+@torch.no_grad()
+def look(model):
+    n_hummed, n_ends = hummed(model)
+    cut_loss = next_token_loss(model, unseen).item() / unseen.n_targets
+    return {"whole": loss(model, hummed_stories), "cut": cut_loss, "hums": n_hummed, "ends": n_ends}
+
+
+# %%
+adapted, looks = {}, {}
 for rank in (1, 8):
     torch.manual_seed(rank)
     adapted[rank] = deepcopy(base)
     added = add_lora(adapted[rank], rank, alpha=16, targets=SEVEN)
-    curves[f"rank {rank}"] = teach(adapted[rank], lr=6e-3)
-    n_hummed, n_ends = hummed(adapted[rank])
-    frozen = all(torch.equal(adapted[rank].get_parameter(name), weight) for name, weight in base.named_parameters())
-    print(f"rank {rank}: {sum(weight.numel() for weight in added):,} numbers trained;", end=" ")
-    print(f"more than eight sentences in ten hum: {n_hummed > 0.8 * n_ends}; base weights untouched: {frozen}")
+    looks[rank] = {0: look(adapted[rank])}  # step -> what is seen then
+    curves[f"rank {rank}"] = teach(adapted[rank], 6e-3, seen=looks[rank])
+    n_hummed, n_ends = looks[rank][40]["hums"], looks[rank][40]["ends"]
     assert n_hummed > 0.8 * n_ends, f"at rank {rank} only {n_hummed} of {n_ends} sentences end in a hum"
+    frozen = all(torch.equal(adapted[rank].get_parameter(name), weight) for name, weight in base.named_parameters())
     assert frozen, f"at rank {rank} training has changed weights of the base model"
+    print(f"rank {rank}: {sum(weight.numel() for weight in added):,} numbers trained, all others untouched;", end=" ")
+    print("at the end more than eight sentences in ten hum")
 
 # %%
-figure, axes = plt.subplots(figsize=(7, 2.6))
+figure, (left, right) = plt.subplots(1, 2, figsize=(7, 3), width_ratios=(4, 3))
 for (name, losses), style in zip(curves.items(), ("-", "--", ":"), strict=True):
-    axes.plot(range(1, 41), losses, style, label=name)
-axes.set(xlabel="step", ylabel="loss, hummed stories", ylim=(0, None))
-axes.legend(frameon=False)
-what = "Loss against steps for all weights, rank 1 and rank 8: all three fall from three nats to a tenth of it or so."
-show(figure, alt=what)
+    left.plot(range(1, 41), losses, style, label=name)
+for kind, mark in (("cut", "s"), ("whole", "o")):
+    points = [seen[kind] for seen in looks[8].values()]
+    left.plot(list(looks[8]), points, mark, markersize=5, label=f"rank 8, unread, {kind}: {points[-1]:.2f}")
+left.set(xlabel="step", ylabel="loss, hummed stories", ylim=(0, None))
+left.legend(frameon=False, fontsize=9, loc="upper right")
+for rank, style in ((1, "o--"), (8, "s-")):
+    points = [seen["hums"] for seen in looks[rank].values()]
+    right.plot(list(looks[rank]), points, style, label=f"rank {rank}: {points[-1]} of {looks[rank][40]['ends']}")
+right.set(xlabel="step", ylabel="hums in twenty stories", ylim=(0, None))
+right.legend(frameon=False, fontsize=9, loc="lower right")
+what = (
+    "Left: the loss falls alike for all weights, rank 1 and rank 8; on unread rows that are cut it ends where training "
+)
+show(
+    figure,
+    alt=what
+    + "does, on whole unread stories lower. Right: no hums at first, then more and more, in the end nearly all.",
+)
 
 # %% [markdown]
-# It does, with less than one number in a hundred. What rank 1 writes, the next section lets you compare.
+# It does, with less than one number in a hundred, and the first hums come after some ten steps; on the way there may be
+# a while in which the model ends hardly any sentence at all. (What rank 1 writes, the next section lets you compare.)
+#
+# And mind what you compare. On whole stories the loss is far lower than in training. That is no sign that it does
+# better on what it has not read: on unread rows that are cut as training's are, it is as high. Behind a cut a model
+# does not know yet who is in the story, and every name is a surprise. That training and held-out rows agree says that
+# nothing is overfitted: no step has read a story twice. With few examples and many rounds, as is usual, adapters do
+# learn by heart. The common remedy is *dropout* (`lora_dropout` in `peft`): in training, and only there, a random share
+# of an adapter's inputs is set to zero and the rest scaled up, so that it cannot rest on any one of them.
+# Ours has none, as it needs none here.
 #
 # ### Where, and at which rank?
 # A longer run than fits in here taught the same voice at seven ranks and at three places: on `wq` and `wv`, on the
 # three matrices of the feed-forward layer, and on all seven, each from two sets of first numbers. The command is
-# `python -m tools.lora_ranks`; what it wrote lies in `data/tables/lora_ranks.csv`. **Predict:** what lowers the loss
-# more, eight times the rank on `wq` and `wv`, or rank 1 on all seven?
+# `python -m tools.lora_ranks`; what it wrote lies in `data/tables/lora_ranks.csv`. All 42 runs had one learning rate,
+# 6e-3. Is that fair? So we add one point of our own: rank 8 on `wq` and `wv`, at two and a half times the rate.
+#
+# **Predict:** what lowers the loss more, eight times the rank on `wq` and `wv`, or rank 1 on all seven? And the rate?
 
 # %%
 import csv
 
+torch.manual_seed(8)
+faster = deepcopy(base)
+n_faster = sum(weight.numel() for weight in add_lora(faster, 8, 16))
+teach(faster, 1.5e-2)
 with data_path("tables/lora_ranks.csv").open(newline="") as file:
     rows = list(csv.DictReader(file))
+assert {row["steps"] for row in rows} == {"40"}, "the table's runs should be as long as ours"
+at_6e_3 = [float(row["loss"]) for row in rows if row["place"] == "wq, wv" and row["rank"] == "8"]
+assert loss(faster, hummed_stories) < min(at_6e_3) - 0.03, f"the higher rate should end below {at_6e_3}"
+
+# %%
 figure, axes = plt.subplots(figsize=(7, 2.6))
 for place, style in zip(dict.fromkeys(row["place"] for row in rows), ("s:", "^--", "o-"), strict=True):
     points = {}
@@ -530,15 +630,23 @@ for place, style in zip(dict.fromkeys(row["place"] for row in rows), ("s:", "^--
     axes.plot(list(points), means, style, label=f"{place}, ranks 1 to 64")
     ends = f"rank 1: {min(points):>7,} numbers, loss {means[0]:.2f}; rank 64: {max(points):>9,}, loss {means[-1]:.2f}"
     print(f"{place:<13}{ends}")
+axes.plot(
+    n_faster, loss(faster, hummed_stories), "*", markersize=12, color="black", label="wq, wv, rank 8, 2.5 × the rate"
+)
 axes.set(xscale="log", xlabel="trained numbers", ylabel="loss, hummed stories", ylim=(0, None))
-axes.legend(frameon=False)
+axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
 what = "Loss on hummed stories against trained numbers, ranks 1 to 64. Each curve is nearly flat from rank 4 on; "
-show(figure, alt=what + "that of wq and wv lies highest, that of all seven matrices lowest.")
+what += (
+    "that of wq and wv lies highest, that of all seven matrices lowest. A star, rank 8 on wq and wv at a higher rate, "
+)
+show(figure, alt=what + "lies well below its curve, and above that of all seven.")
 
 # %% [markdown]
 # The place. Rank 1 on all seven beats every rank on `wq` and `wv`, with far fewer numbers than rank 64 has there; from
 # rank 8 on, more rank brings next to nothing anywhere. So spread a small rank over all matrices, which QLoRA's authors
-# found it takes on large models too ([arXiv:2305.14314](https://arxiv.org/abs/2305.14314)).
+# found it takes on large models too ([arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). But the star warns: a part
+# of the gap is the rate, which suits all seven better than it suits two. Who compares methods at one rate compares the
+# rate as well; the order of the places is the same in our one further run, and their distance is not.
 #
 # ## 6. See it: before and after, at every rank
 #
@@ -563,7 +671,7 @@ for rank in (1, 8, 64):
     print(f"7B, rank {rank:<2} on wq and wv: {n:>10,} numbers, an adapter of {4 * n / 1e6:.1f} MB in float32")
 
 # %% [markdown]
-# ## 7. What an adapter cannot do: a piece that was never read
+# ## 7. What an adapter cannot do: a piece that was never read *(optional)*
 #
 # Our hum was made of pieces that the model has read. Now a voice that draws a llama after every sentence: 🦙. No page
 # of the Valley has one, so it has no piece in the vocabulary, and the tokenizer falls back on its four bytes (lesson
@@ -586,15 +694,34 @@ unread = tok.encode("🦙", bos=False)[1:]  # the four bytes; before them a spac
 alike = cosine_similarity(table_rows[unread[:1]], table_rows)  # (V,): 1 where a row points the same way
 print("the bytes of 🦙:", *tok.pieces(unread), "are as alike as", stable(alike[unread]))
 print("lengths of their rows:", stable(table_rows[unread].norm(dim=1)))
-print("the pieces of hmm:", *tok.pieces(tok.encode(" hmm", bos=False)), end=" ")
-print(f"\n{(alike > 0.999).sum()} of {len(alike)} rows point the same way as the first byte's")
+print("the pieces of hmm:", *tok.pieces(tok.encode(" hmm", bos=False)))
+same = table_rows[alike > 0.999]  # (n, C)
+print(f"{len(same)} of {len(alike)} rows point the same way as the first byte's")
 
 # %% [markdown]
-# The same direction, the same length: but for the last digits they are one row. Pretraining never asked for these
-# pieces, and in every step pushed the scores of all of them down a little, along one common direction, until what had
-# made them differ had melted away. (Our model, like many small ones, uses one table for reading and for answering.) In
-# a frozen table they stay so: whatever an adapter does to the row that comes *before* the head, these pieces get
-# practically the same score.
+# They are alike: the same direction, the same length, and but for the last digits one row. How come? Each began as
+# noise of its own. Two things happened to it in every step of pretraining: weight decay shrank it by a tiny share
+# (lesson 06), and since it was never the right answer, its score was pushed down, along much the same direction for
+# all.
+#
+# **Predict:** a common push leaves differences as they are, and decay shrinks them. Is decay enough to explain it?
+
+# %%
+from llama_lessons.pretrain import STEPS, train_config
+
+how = train_config(STEPS)
+shrunk = math.prod(1 - how.weight_decay * how.peak_lr * how.lr_factor(step) for step in range(STEPS))
+print("how far a number of such a row is from their mean, on average:")
+print(
+    f"at first 0.02; by decay alone {stable(0.02 * shrunk, 3)}; in the shipped model {(same - same.mean(0)).std():.1e}"
+)
+
+# %% [markdown]
+# No: decay has halved the differences, and they are a hundred times smaller. So the push was not quite the same for
+# all: a piece that still seems a little likelier gets a gradient a little larger, and is pushed down further, until all
+# score alike. (Our model, like many small ones, uses one table for reading and for answering.) In a frozen table they
+# stay so: whatever an adapter does to the row that comes *before* the head, these pieces get practically the same
+# score.
 #
 # **Predict:** we teach the llama-drawing voice at rank 8, as before, and once more with the embedding table trained
 # besides. What will each write at the end of a sentence?
@@ -607,25 +734,25 @@ for name in ("adapters alone", "adapters and the embedding table"):
     add_lora(drawn[name], 8, 16, SEVEN)
     drawn[name].embedding.weight.requires_grad_("table" in name)
     teach(drawn[name], 6e-3, draw_llamas)
-    text = "".join(tell(drawn[name], OPENINGS))
-    ends = len(re.findall(r"\.(?=\s|$)", text))
-    print(f"{name}: more than half of the sentences end in a llama: {text.count('🦙') > ends / 2};", end=" ")
-    print(f"fewer than one in twenty: {text.count('🦙') < ends / 20}")
 
 # %%
-figure, panels = plt.subplots(1, 2, figsize=(7, 2.6))
-for axes, (name, model) in zip(panels, drawn.items(), strict=True):
-    text = tell(model, ["High up in the Valley,"])[0].replace("🦙", "[llama]")  # the picture's font has no llama either
-    axes.set_axis_off()
-    axes.set_title(name)
-    axes.text(0, 1, fill("".join(c if c.isascii() else "?" for c in text), 46), va="top", fontsize=8)
-show(figure, alt="Two stories. With adapters alone, sentences end in bytes that are no character, or in odd words.")
+told, shares_drawn = {}, []
+for name, model in drawn.items():
+    text = "".join(tell(model, OPENINGS))
+    n_llamas, n_ends = text.count("🦙"), len(re.findall(r"\.(?=\s|$)", text))
+    shares_drawn.append(n_llamas / max(n_ends, 1))
+    story = tell(model, ["High up in the Valley,"])[0]
+    told[f"{name}:\n{n_llamas} llamas, {n_ends} sentences"] = story.replace("🦙", "[llama]")  # no font here has one
+show(beside(told), alt="Two stories. With adapters alone, sentences end in odd pieces; with the table too, in llamas.")
+assert shares_drawn[0] < 1 / 20 and shares_drawn[1] > 1 / 2, f"llamas for each sentence: {shares_drawn}"
+print("adapters alone: fewer than one sentence in twenty ends in a llama; with the table: more than half")
 
 # %% [markdown]
-# The adapters have learned *where* something must come, and cannot say *what*. With the table free, the llamas appear.
-# The remedy costs a whole table (a good part of our model; in the 7B, which reads and answers with two different ones,
-# 4 % for both); `peft` has it under the name `modules_to_save`. So when you adapt a model, look at the words of your
-# task first: it is cheap to teach new habits with old words, and new words cost more.
+# Odd pieces the one, llamas the other. The adapters have learned *where* something must come, and cannot say *what*.
+# With the table free, the llamas appear. The remedy costs a whole table (a good part of our model; in the 7B, which
+# reads and answers with two different ones, 4 % for both); `peft` has it under the name `modules_to_save`. So when you
+# adapt a model, look at the words of your task first: it is cheap to teach new habits with old words, and new words
+# cost more.
 #
 # ## 8. Merge
 #
@@ -687,33 +814,34 @@ with torch.no_grad():
     beside = model(ids)
     adapters = merge_lora(model)
     inside = model(ids)
-print("after merging it has the names of a plain Llama:", list(model.state_dict()) == list(base.state_dict()))
-print("and says the same, to a thousandth:", bool((inside - beside).abs().max() < 1e-3))
+assert list(model.state_dict()) == list(base.state_dict()), "merged, it should have the names of a plain Llama"
+said = (inside - beside).abs().max().item()
 unmerge_lora(model, adapters)
-gaps = [(model.get_parameter(name) - weight).abs().max().item() for name, weight in base.named_parameters()]
-print("taken out, every weight is back to a millionth:", max(gaps) < 1e-6, "- to the last bit:", max(gaps) == 0)
+gap = max((model.get_parameter(name) - weight).abs().max().item() for name, weight in base.named_parameters())
+assert said < 1e-3 and 0 < gap < 1e-6, f"logits should agree, and weights be nearly back; gaps: {said:.1e}, {gap:.1e}"
+print("merged, it has the names of a plain Llama, and its logits are the same to a thousandth")
+print("taken out, every weight is back to a millionth, and not all of them to the last bit")
 
 # %% [markdown]
 # Not to the last bit: adding and subtracting each round once. In float32 nobody will ever notice. bfloat16 keeps 8 bits
-# of a number where float32 keeps 24. **Predict:** merge into bfloat16 and take out again: is the weight back?
+# of a number where float32 keeps 24. **Predict:** merge into bfloat16 and take out again: how many of the weights are
+# back? How many did not move at all?
 
-# %%
+# %% tags=["nbval-ignore-output"]
+# The shares differ a little between machines, as the adapters do
 adapter = adapted[8].blocks[0].feed_forward.w_up
 weight, change = adapter.weight.detach().bfloat16(), adapter.change().detach()
 merged = (weight.float() + change).bfloat16()
 back = (merged.float() - change).bfloat16()
-print("merged in bfloat16, some weights do not move at all:", bool((merged == weight).any()))
-print(
-    "taken out again, all are back:",
-    torch.equal(back, weight),
-    "- most are:",
-    bool((back == weight).float().mean() > 0.5),
-)
+unmoved, returned = (100 * (other == weight).float().mean().item() for other in (merged, back))
+assert unmoved > 0 and 50 < returned < 100, f"{unmoved} % of the weights did not move, {returned} % came back"
+print(f"merged in bfloat16, {unmoved:.1f} % of the weights do not move at all")
+print(f"taken out again, {returned:.1f} % are back where they were")
 
 # %% [markdown]
-# Some changes are smaller than half a step of bfloat16 and vanish; some sums round to a neighbour and come back beside
-# where they were. So merge once, from the clean weights, and keep the adapter's file: it is small. Whoever merges one
-# adapter, takes it out, and merges the next into 16-bit weights, wears the model down.
+# Most are back, and not all. Some changes are smaller than half a step of bfloat16 and vanish; some sums round to a
+# neighbour and come back beside where they were. So merge once, from the clean weights, and keep the adapter's file: it
+# is small. Whoever merges one adapter, takes it out, and merges the next into 16-bit weights, wears the model down.
 #
 # ## 9. What does training keep in memory?
 #
@@ -781,8 +909,9 @@ for name in ("all weights", "rank 8 on wq, wv"):
     assert means == 2 * gradients, f"AdamW keeps two numbers for each gradient, not {means:,} bytes for {gradients:,}"
 
 # %% [markdown]
-# The weights are all still there: LoRA spares the *gradients and means*, which were three quarters of the whole. Now
-# computed, for Meta's models: everything in float32, against weights in 16 bits with adapters in float32 beside them.
+# The weights: they are all still there. LoRA spares the *gradients and means*, which were three quarters of the whole.
+# Now computed, for Meta's models: everything in float32, against weights in 16 bits with adapters in float32 beside
+# them.
 #
 # **Predict:** on which card can the 7B be fine-tuned, on one with 24 GB or one with 141?
 
@@ -797,11 +926,12 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     print(f"of which the adapters with all they need {stable(gb[2], 2)} GB")
 
 # %% [markdown]
-# Full fine-tuning of the 7B fills most of a 141 GB card; with adapters it fits, in weights, on one with 24 GB. Below
-# the 16 bits of the frozen weights LoRA alone does not get; frozen weights in 4 bits with adapters beside them are
-# known as QLoRA (Dettmers and others, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). Not counted are the
-# activations, which the backward pass needs: they grow with the batch, and LoRA spares only some of them, since the
-# gradient must still find its way through every layer.
+# With adapters on either, in full only on the larger: full fine-tuning of the 7B fills most of a 141 GB card; with
+# adapters it fits, in weights, on one with 24 GB. Below the 16 bits of the frozen weights LoRA alone does not get;
+# frozen weights in 4 bits with adapters beside them are known as QLoRA (Dettmers and others,
+# [arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). Not counted are the activations, which the backward pass needs:
+# they grow with the batch, and LoRA spares only some of them, since the gradient must still find its way through every
+# layer.
 #
 # ## 10. What was forgotten?
 #
@@ -833,19 +963,17 @@ def knows(model):
     return multiple_choice(model, tok, exam, shots=0, by="text"), answered(model), loss(model, others)
 
 
-# %%
-known = {"base": knows(base)}
-print("the base model, exam:           ", known["base"][0])
-print("the base model, open questions: ", known["base"][1])
-print("the base model, loss on entries, questions, dialogues and reading pages:", stable(known["base"][2], 1), "nats")
-for name, model in {"rank 1": adapted[1], "rank 8": adapted[8], "all weights": full}.items():
+# %% tags=["nbval-ignore-output"]
+# Three of the four models were trained on this machine: their numbers differ a little from ours
+known = {}
+for name, model in {"base": base, "rank 1": adapted[1], "rank 8": adapted[8], "all weights": full}.items():
     known[name] = knows(model)
     exam_score, open_score, other_loss = known[name]
-    print(
-        f"{name}: exam above 0.9: {exam_score.accuracy > 0.9}, questions above 0.9: {open_score.accuracy > 0.9},",
-        end=" ",
-    )
-    print("loss on other pages more than a quarter higher:", other_loss > 1.25 * known["base"][2])
+    print(f"{name:<12} exam {exam_score}")
+    print(f"{'':<12} open questions {open_score}; loss on other pages {other_loss:.2f} nats")
+    assert min(exam_score.accuracy, open_score.accuracy) > 0.9, f"{name}: the exam should say that nothing is lost"
+    higher = other_loss / known["base"][2]
+    assert name == "base" or higher > 1.25, f"{name}: the loss on other pages is only {higher:.2f} times the base's"
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(7, 2.6))
@@ -856,18 +984,20 @@ for k, what in enumerate(("exam", "questions")):
     panels[0].errorbar(places, [s.accuracy for s in scores], errors, fmt="os"[k], capsize=3, label=what)
 panels[0].set(ylim=(0, 1.05), ylabel="share right, 95 % interval")
 panels[0].legend(frameon=False, loc="lower left")
-panels[1].bar(range(len(known)), [row[2] for row in known.values()], color="#56B4E9", edgecolor="black")
+bars = panels[1].bar(range(len(known)), [row[2] for row in known.values()], color="#56B4E9", edgecolor="black")
+panels[1].bar_label(bars, fmt="%.2f", fontsize=9)
 panels[1].set_ylabel("loss on other pages, nats")
 for axes in panels:
-    axes.set_xticks(range(len(known)), known, fontsize=8)
+    axes.set_xticks(range(len(known)), known, fontsize=9)
 what = "Left: share of exam and open questions answered rightly, base, rank 1, rank 8 and all weights: all near 1. "
 show(figure, alt=what + "Right: loss on other kinds of pages, higher for each of the three than for the base model.")
 
 # %% [markdown]
-# Two measures, two answers. The exam says that nothing is lost, with adapters or without. The loss on pages of other
-# kinds says that something is: all three have become worse at writing entries and dialogues, which they no longer saw.
-# An exam asks for single words after *Answer:*; whether a model still writes good pages it does not ask. So measure
-# what you care about, and distrust "no forgetting" where only one test was made.
+# They pass the exam, and adapters forget about as much as full fine-tuning does. Two measures, two answers. The exam
+# says that nothing is lost, with adapters or without. The loss on pages of other kinds says that something is: all
+# three have become worse at writing entries and dialogues, which they no longer saw. An exam asks for single words
+# after *Answer:*; whether a model still writes good pages it does not ask. So measure what you care about, and distrust
+# "no forgetting" where only one test was made.
 #
 # And this run does not show that adapters are by themselves gentler: another rate might make more of a difference than
 # the bars show. What changes the model's habits changes them whether it is written as BA or as W'; how much is
@@ -911,6 +1041,8 @@ torch.testing.assert_close(ours.to(device), adapted[8](ids), rtol=1e-5, atol=1e-
 print("all", ours.numel(), "logits agree: peft's, those of our file read again, and those of the model in this lesson")
 
 # %% [markdown]
+# No further than rounding explains: the file is a plain adapter, and three programs read it alike.
+#
 # ## What you have, and where it goes
 #
 # - A prompt brings out what a model has read; a new habit takes training, in a small model at least.

@@ -72,6 +72,11 @@ def test_every_fact_says_what_it_counts():
     assert [name for name, fact in every_fact() if not fact.unit] == []
 
 
+def test_languages_sum_to_all_of_the_data_but_the_rounding():
+    assert len(paper.LANGUAGES) == 28
+    assert sum(fact.value for fact in paper.LANGUAGES.values()) == pytest.approx(99.99)
+
+
 def test_facts_cannot_be_changed():
     with pytest.raises(TypeError):
         paper.MMLU["GPT-4"] = None
