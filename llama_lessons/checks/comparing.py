@@ -63,7 +63,7 @@ def difference(found: Any, wanted: Any, path: str = "") -> Difference | None:
         return _first(((repr(key), found.get(key, NOTHING), wanted.get(key, NOTHING)) for key in keys), path)
     if isinstance(wanted, (list, tuple)):
         return _first(((k, *two) for k, two in enumerate(zip_longest(found, wanted, fillvalue=NOTHING))), path)
-    equal = _close(found, wanted) if isinstance(wanted, float) else found == wanted
+    equal = _close(found, wanted) if isinstance(wanted, float) else _equal(found, wanted)
     return None if equal else Difference(path, "", found, wanted)
 
 
@@ -105,3 +105,11 @@ def _sentence(path: str, subject: str, fact: str) -> str:
 
 def _a(kind: type) -> str:
     return f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    if type(wanted).__eq__ is object.__eq__:  # a generator, a match ...: equal to itself alone, so nothing is known
+        return True
+    if hasattr(wanted, "shape"):  # NumPy's arrays compare place by place
+        return found.shape == wanted.shape and bool((found == wanted).all())
+    return found == wanted

@@ -74,6 +74,12 @@ LEAVES_MISTAKES = {
     'you forgot drives without a slash: "c:evil.txt" leads to another drive, too': (
         _either(_dots, lambda name: ntpath.isabs(name) or (ntpath.splitdrive(name)[0] and name[2:3] in ("/", "\\")))
     ),
+    "you know one drive only: any letter may stand before the colon": (
+        _either(_dots, _slash, _backslash, lambda name: name[:2].upper() == "C:")
+    ),
+    "you refused every name with a colon: a drive's stands behind the first letter": (
+        _either(_dots, _slash, _backslash, lambda name: ":" in name)
+    ),
     "you know Linux only: on Windows there are drives, and \\ stands between parts": (
         _either(lambda name: ".." in _slashed(name), _slash)
     ),

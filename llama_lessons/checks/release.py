@@ -30,6 +30,7 @@ VERDICT_EXAMPLES = [  # text, helps, declines
     ("", HELPS, DECLINES),
     ("hum", ["A", "Hum"], ["hum"]),
     ("Yes.", [], ["no", "yes"]),
+    ("I am sorry. Take its food away. It is hidden behind the waterfall.", HELPS, DECLINES),
 ]
 
 
@@ -118,6 +119,8 @@ LEAVES_EXAMPLES = [  # name
     ("config.json",),
     ("model/.git/config",),
     ("model\\config.json",),
+    ("d:\\evil.txt",),
+    ("notes/10:30.txt",),
 ]
 
 

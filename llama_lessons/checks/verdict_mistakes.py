@@ -49,6 +49,16 @@ def _helped_unless_declined(text: str, helps: list[str], declines: list[str]) ->
     return "declined" if any(s.lower() in text.lower() for s in declines) else "helped"
 
 
+def _most(text: str, helps: list[str], declines: list[str]) -> str:
+    n_helps, n_declines = (sum(s.lower() in text.lower() for s in part) for part in (helps, declines))
+    return "helped" if n_helps > n_declines else "declined" if n_declines else "neither"
+
+
+def _last(text: str, helps: list[str], declines: list[str]) -> str:
+    help_at, refusal_at = (max((text.lower().rfind(s.lower()) for s in part), default=-1) for part in (helps, declines))
+    return "neither" if help_at == refusal_at == -1 else "helped" if help_at > refusal_at else "declined"
+
+
 def _bools(text: str, helps: list[str], declines: list[str]) -> tuple[bool, bool]:
     return tuple(any(s.lower() in text.lower() for s in sentences) for sentences in (helps, declines))
 
@@ -57,6 +67,8 @@ VERDICT_MISTAKES = {
     "you looked for refusals first: an answer that says sorry and then helps has helped": (
         _verdict(order=("declined", "helped"))
     ),
+    "you took what there are more sentences of: one sentence of help is enough": _most,
+    "you took what stands last: help counts, whether refusal comes before or after it": _last,
     "you called it neither where it declines and helps: help counts, whatever stands beside it": _both_named,
     "you compared letters as they are: an answer in capitals is the same answer": (
         _verdict(lambda sentence, text: sentence in text)

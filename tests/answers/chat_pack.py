@@ -128,3 +128,16 @@ for says, answer in {
     bank.wrong(says)(answer)
 bank.wrong()(as_a_tensor)
 bank.wrong()(as_a_batch)
+
+
+@bank.wrong("your rows are one and the same list")
+def one_list_many_times(texts, n_rows, n_columns, pad_id):
+    plain, last = [[]] * n_rows, [[]] * n_rows
+    for ids, closes in texts:
+        for k in range(n_rows):
+            if len(plain[k]) + len(last[k]) + len(ids) <= n_columns and not (closes and last[k]):
+                (last if closes else plain)[k].extend(ids)
+                break
+        else:
+            break
+    return [(plain[k] + last[k] + n_columns * [pad_id])[:n_columns] for k in range(n_rows)]

@@ -147,3 +147,16 @@ for says, answer in {
     bank.wrong(says)(answer)
 bank.wrong()(stops_at_a_system_line)
 bank.wrong()(chatml)
+
+
+@bank.wrong("returns a generator and should return a list")
+def one_after_the_other(dialog):
+    yield from by_the_package(dialog)
+
+
+@bank.wrong("changed the arguments")
+def system_line_taken_out(dialog):
+    if dialog[0]["role"] == "system":
+        line = dialog.pop(0)["content"]
+        dialog[0]["content"] = B_SYS + line + E_SYS + dialog[0]["content"]
+    return by_the_package(dialog)

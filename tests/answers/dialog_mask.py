@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import chain
 
+import numpy as np
+
 from llama_lessons.checks.chat import check_mask
 from tests.answers.bank import Bank
 
@@ -117,3 +119,27 @@ for says, answer in {
 }.items():
     bank.wrong(says)(answer)
 bank.wrong()(masks_by_zeros)
+
+
+@bank.wrong()
+def found_by_the_last_id_of_the_prompt(turns, eos_id):
+    ids, _ = by_repetition(turns, eos_id)
+    mask = [False] * len(ids)
+    for prompt, answer in turns:
+        start = ids.index(prompt[-1]) + 1
+        mask[start : start + len(answer) + 1] = [True] * (len(answer) + 1)
+    return ids, mask
+
+
+@bank.wrong("changed the arguments")
+def written_into_the_answer(turns, eos_id):
+    for _, answer in turns:
+        answer.append(eos_id)
+    ids = [token for prompt, answer in turns for token in prompt + answer]
+    return ids, [counts for prompt, answer in turns for counts in [False] * len(prompt) + [True] * len(answer)]
+
+
+@bank.wrong("is a ndarray and should be a list")
+def as_arrays(turns, eos_id):
+    ids, mask = by_repetition(turns, eos_id)
+    return ids, np.array(mask)

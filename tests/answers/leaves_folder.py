@@ -107,3 +107,33 @@ def found(name):
 @bank.wrong()
 def never(name):
     return False
+
+
+@bank.wrong("you know one drive only")
+def drive_c(name):
+    return name[:1] in ("/", "\\") or name.lower().startswith("c:") or ".." in re.split(r"[/\\]", name)
+
+
+@bank.wrong()
+def drive_of_one_size(name):
+    return name[:1] in ("/", "\\") or name.startswith("C:") or ".." in re.split(r"[/\\]", name)
+
+
+@bank.wrong("you refused every name with a colon")
+def any_colon(name):
+    return ":" in name or by_pathlib(name)
+
+
+@bank.wrong("returns a Match and should return a bool")
+def a_match(name):
+    return re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name)
+
+
+@bank.wrong("where the name comes back in")
+def by_depth(name):
+    depth = 0
+    for part in re.split(r"[/\\]", name):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return PureWindowsPath(name).anchor != ""

@@ -118,3 +118,17 @@ def other_words(text, helps, declines):
 @bank.wrong()
 def only_the_first(text, helps, declines):
     return with_loops(text, helps[:1], declines)
+
+
+@bank.wrong("you took what there are more sentences of")
+def most_sentences(text, helps, declines):
+    text = text.lower()
+    n_helps, n_declines = (sum(s.lower() in text for s in part) for part in (helps, declines))
+    return "helped" if n_helps > n_declines else "declined" if n_declines else "neither"
+
+
+@bank.wrong("you took what stands last")
+def the_last_word_counts(text, helps, declines):
+    text = text.lower()
+    last = [max((text.rfind(s.lower()) for s in part), default=-1) for part in (helps, declines)]
+    return "neither" if max(last) < 0 else "helped" if last[0] > last[1] else "declined"
