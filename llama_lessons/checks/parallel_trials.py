@@ -72,7 +72,7 @@ def _hold(ranks: Ranks, kind: str, tensors: dict[str, Tensor]) -> None:
 
 
 def data_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
-    """Every rank has the whole model and a share of the rows: the mean loss, and all weights after the step."""
+    """Every rank has the whole model and a share of the rows: the mean loss, and all weights (any shapes) after."""
     model, own = new_model(), whole_batch().split(ranks.size)[ranks.rank]
     weights = dict(model.named_parameters())
     _hold(ranks, "weights", weights)
@@ -87,7 +87,7 @@ def data_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def fully_sharded(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
-    """Every rank has a share of each unit of the model, and of the rows."""
+    """Every rank has a share (N,) of each unit of the model, and of the rows; it gives what `data_parallel` does."""
     model, own = new_model(), whole_batch().split(ranks.size)[ranks.rank]
     units = by_hand.units(model, own.targets)
     weights = {name: dict(module.named_parameters()) for name, (module, _) in units.items()}
@@ -109,7 +109,7 @@ def fully_sharded(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
 
 
 def tensor_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
-    """Every rank has a part of each matrix, and all rows."""
+    """Every rank has rows or columns of each matrix (any shape), and all tokens; it gives what `data_parallel` does."""
     by_hand.check_sizes(CONFIG, ranks.size)
     model, batch = new_model(), whole_batch()
     parts = {

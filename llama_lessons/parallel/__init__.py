@@ -1,1 +1,1 @@
-"""More than one machine: collectives, data parallel, fully sharded, tensor parallel; each by hand, then on PyTorch's."""
+"""More than one machine: data parallel, fully sharded, tensor parallel; by hand, then on PyTorch's own."""

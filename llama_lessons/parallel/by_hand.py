@@ -1,4 +1,4 @@
-"""Training on several ranks, by hand: data parallel, fully sharded, tensor parallel. Each function is one rank's part."""
+"""Training on several ranks, by hand: data, fully sharded, tensor parallel. Each function is one rank's part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.functional import linear, pad
 
 from llama_lessons.batches import IGNORE, token_loss
 from llama_lessons.config import LlamaConfig
-from llama_lessons.model import Block, Llama
+from llama_lessons.model import Llama
 from llama_lessons.parallel.lockstep import Ranks
 from llama_lessons.rope import rope_angles
 
