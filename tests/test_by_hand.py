@@ -16,8 +16,9 @@ from torch.testing import assert_close
 
 from llama_lessons.checks import parallel_trials as trials
 from llama_lessons.model import Llama
-from llama_lessons.parallel import by_hand
-from llama_lessons.parallel.lockstep import Ranks, in_lockstep
+from llama_lessons.parallel import by_hand, tensor_by_hand
+from llama_lessons.parallel.lockstep import in_lockstep
+from llama_lessons.parallel.ranks import Ranks
 
 ROOT = Path(__file__).parents[1]
 CASES = [(n, name) for name in trials.STRATEGIES for n in (2, 3, 4, 8) if n != 3 or name != "tensor parallel"]
@@ -83,7 +84,8 @@ def test_parts_are_rows_and_columns_and_whole_heads():
 
     def parts(name: str) -> list[Tensor]:
         return [
-            by_hand.cut(f"blocks.0.{name}.weight", weights[f"blocks.0.{name}.weight"], one, config) for one in ranks
+            tensor_by_hand.cut(f"blocks.0.{name}.weight", weights[f"blocks.0.{name}.weight"], one, config)
+            for one in ranks
         ]
 
     assert torch.equal(torch.cat(parts("attention.wq")), weights["blocks.0.attention.wq.weight"])
@@ -106,10 +108,10 @@ def test_parts_are_rows_and_columns_and_whole_heads():
 def test_sizes_that_cannot_be_shared_are_named(size, changes, told):
     config = replace(trials.CONFIG, **changes)
     if told is None:
-        by_hand.check_sizes(config, size)
+        tensor_by_hand.check_sizes(config, size)
     else:
         with pytest.raises(ValueError, match=told):
-            by_hand.check_sizes(config, size)
+            tensor_by_hand.check_sizes(config, size)
 
 
 def test_a_tied_table_is_refused_where_it_would_be_in_two_units():
@@ -125,7 +127,7 @@ def test_vocabulary_loss_is_cross_entropy_also_far_from_zero(size):
     targets = torch.tensor([0, 7, 3, 4, 2])
 
     def function(ranks: Ranks) -> Tensor:
-        return by_hand.vocabulary_loss(ranks, x, head.chunk(ranks.size)[ranks.rank], targets)
+        return tensor_by_hand.vocabulary_loss(ranks, x, head.chunk(ranks.size)[ranks.rank], targets)
 
     wanted = cross_entropy(x @ head.T, targets, reduction="sum")
     assert all(one.item() == pytest.approx(wanted.item(), rel=1e-5) for one in in_lockstep(size, function)[0])

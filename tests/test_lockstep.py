@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from llama_lessons.parallel.lockstep import Ranks, combined, in_lockstep, sends
+from llama_lessons.parallel.lockstep import combined, in_lockstep, sends
+from llama_lessons.parallel.ranks import Ranks
 
 SIZE = 3
 

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from llama_lessons.batches import IGNORE, Batch
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
-from llama_lessons.parallel import by_hand
-from llama_lessons.parallel.lockstep import Processes, Ranks, in_lockstep
+from llama_lessons.parallel import by_hand, tensor_by_hand
+from llama_lessons.parallel.lockstep import in_lockstep
+from llama_lessons.parallel.ranks import Processes, Ranks
 from llama_lessons.processes import process_group
 
 CONFIG = LlamaConfig(  # the 70B's proportions in small: more heads than key-value heads
@@ -110,20 +111,20 @@ def fully_sharded(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
 
 def tensor_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
     """Every rank has rows or columns of each matrix (any shape), and all tokens; it gives what `data_parallel` does."""
-    by_hand.check_sizes(CONFIG, ranks.size)
+    tensor_by_hand.check_sizes(CONFIG, ranks.size)
     model, batch = new_model(), whole_batch()
     parts = {
-        name: by_hand.cut(name, weight.detach(), ranks, CONFIG).clone().requires_grad_()
+        name: tensor_by_hand.cut(name, weight.detach(), ranks, CONFIG).clone().requires_grad_()
         for name, weight in model.named_parameters()
     }
     _hold(ranks, "weights", parts)
-    loss = by_hand.tensor_parallel(ranks, model, parts, batch.tokens, batch.targets) / batch.n_targets
+    loss = tensor_by_hand.tensor_parallel(ranks, model, parts, batch.tokens, batch.targets) / batch.n_targets
     gradients = dict(zip(parts, torch.autograd.grad(loss, parts.values()), strict=True))
-    gradients = {name: by_hand.shared_gradient(name, one, ranks, CONFIG) for name, one in gradients.items()}
+    gradients = {name: tensor_by_hand.shared_gradient(name, one, ranks, CONFIG) for name, one in gradients.items()}
     _hold(ranks, "gradient", gradients)
     _hold(ranks, "optimizer", parts)
     new = _stepped(parts, gradients)
-    return loss.detach(), {name: by_hand.joined(name, part, ranks, CONFIG) for name, part in new.items()}
+    return loss.detach(), {name: tensor_by_hand.joined(name, part, ranks, CONFIG) for name, part in new.items()}
 
 
 STRATEGIES: dict[str, Callable] = {

@@ -1,4 +1,4 @@
-"""Ranks that talk by collectives: all in one kernel, in turns, with a record of who sends what; or real processes."""
+"""All ranks in one kernel, in turns, always alike; and a record of who sends what to whom, and who holds what."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
-SUMS = ("all_reduce", "reduce_scatter")
+from llama_lessons.parallel.ranks import Ranks
 
 
 class Collective(NamedTuple):
@@ -27,63 +27,6 @@ class Collective(NamedTuple):
     what: str
     sends: dict[tuple[int, int], int]
     held: list[dict[tuple[str, str], int]]
-
-
-class Ranks:
-    """One of `size` ranks, as a function sees it that all of them run. Each collective gives a new tensor.
-
-    Args:
-        rank: its number, counted from 0.
-        size: how many there are.
-    """
-
-    def __init__(self, rank: int, size: int) -> None:
-        self.rank, self.size = rank, size
-
-    def all_reduce(self, x: Tensor, what: str = "", largest: bool = False) -> Tensor:
-        """The sum of all ranks' x, or the largest number at each place; (any shape), the same on each."""
-        return self._meet("all_reduce", x, what, largest)
-
-    def all_gather(self, x: Tensor, what: str = "") -> Tensor:
-        """All ranks' x behind each other: (N, ...) -> (size N, ...)."""
-        return self._meet("all_gather", x, what)
-
-    def reduce_scatter(self, x: Tensor, what: str = "") -> Tensor:
-        """This rank's share of the sum of all ranks' x: (size N, ...) -> (N, ...)."""
-        return self._meet("reduce_scatter", x, what)
-
-    def broadcast(self, x: Tensor, what: str = "") -> Tensor:
-        """The first rank's x, any shape."""
-        return self._meet("broadcast", x, what)
-
-    def hold(self, kind: str, name: str, tensor: Tensor | None) -> None:
-        """Note that this rank holds a tensor (any shape), such as ("weights", "layer 0"), or no longer does (None)."""
-
-    def _meet(self, kind: str, x: Tensor, what: str, largest: bool = False) -> Tensor:
-        raise NotImplementedError
-
-
-class Processes(Ranks):
-    """The processes that `torchrun` started, inside of `processes.process_group`; gloo or nccl carries the bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(distributed.get_rank(), distributed.get_world_size())
-
-    def _meet(self, kind: str, x: Tensor, what: str, largest: bool = False) -> Tensor:
-        out = x.detach().clone().contiguous()
-        if kind == "all_reduce":
-            distributed.all_reduce(out, distributed.ReduceOp.MAX if largest else distributed.ReduceOp.SUM)
-        elif kind == "broadcast":
-            distributed.broadcast(out, 0)
-        elif kind == "all_gather":
-            parts = [torch.empty_like(out) for _ in range(self.size)]
-            distributed.all_gather(parts, out)
-            return torch.cat(parts)
-        else:
-            parts = list(out.chunk(self.size))
-            out = torch.empty_like(parts[0])
-            distributed.reduce_scatter(out, parts)
-        return out
 
 
 class _Table:
@@ -116,7 +59,7 @@ class _Table:
             self.changed.notify_all()
 
     def _conclude(self) -> None:
-        says = [g and (g[0], *(() if g[0] == "all_gather" else g[1].shape)) for g in self.given]
+        says = [one and (one[0], *one[1].shape) for one in self.given]
         if len(set(says)) > 1:
             told = ["has ended" if one is None else f"calls {one[0]} of {one[1:]}" for one in says]
             told = "; ".join(f"rank {rank} {one}" for rank, one in enumerate(told))
