@@ -123,14 +123,17 @@ for (kind, each), colour, hatch in zip(kinds.items(), ("#0072B2", "#56B4E9", "#E
     heights = [each * config.n_params / 1e9 for config in SIZES.values()]
     axes.bar(list(SIZES), heights, bottom=below, label=kind, color=colour, hatch=hatch, edgecolor="black")
     below = [a + b for a, b in zip(below, heights, strict=True)]
-axes.bar(list(SIZES), [k[0] for k in kept.values()], bottom=below, label="activations", color="white", edgecolor="black")
+heights = [all_of_it for all_of_it, _ in kept.values()]
+axes.bar(list(SIZES), heights, bottom=below, label="activations", color="white", edgecolor="black")
 axes.axhline(card, color="#D55E00", linestyle="--", label="one A100")
 axes.set(ylabel="GB, 4096 tokens", xlim=(-0.6, 4.9))
 axes.legend(frameon=False, loc="upper left", fontsize=9)
 for name, (all_of_it, inputs) in kept.items():
-    print(f"{name:<4} activations of 4096 tokens {stable(all_of_it, 0):>4} GB; only what enters a layer: {stable(inputs, 1)} GB")
-what = "Stacked bars for the four sizes: weights, gradients, AdamW and activations. AdamW is the largest part everywhere; "
-show(figure, alt=what + "a dashed line at 86 GB, one A100, is below all four bars.")
+    print(
+        f"{name:<4} activations of 4096 tokens {stable(all_of_it, 0):>4} GB; what enters layers: {stable(inputs, 1)} GB"
+    )
+what = "Stacked bars for four sizes: weights, gradients, AdamW, activations. AdamW is the largest part everywhere; "
+show(figure, alt=what + "a dashed line at 86 GB, one A100, is below the top of all four.")
 
 # %% [markdown]
 # More than its weights, for a batch of two pages; with checkpointing nearly nothing. AdamW is the largest part by far.
@@ -179,6 +182,7 @@ for what in results[0]:
 # **Predict:** rank 2 sees that it has nothing to do, and returns early. The others wait for it in an all-reduce. What
 # happens?
 
+
 # %%
 def early(ranks):
     if ranks.rank == 2:
@@ -193,12 +197,12 @@ except ValueError as error:
 
 # %% [markdown]
 # Our ranks stand in one kernel, and notice. Real ones would wait, each at 100 % of its processor, and nobody would say
-# why. It is the usual accident of distributed programs: an `if` that depends on the rank, around something that all must
-# do.
+# why. It is the usual accident of distributed programs: an `if` that depends on the rank, around something that all
+# must do.
 #
 # ### Who sends what?
-# How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back. **Predict:**
-# with n ranks and a tensor of one gigabyte, how much must pass through rank 0's cable?
+# How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back.
+# **Predict:** with n ranks and a tensor of one gigabyte, how much must pass through rank 0's cable?
 #
 # There is a better way (Patarasuk and Yuan, 2009). The ranks stand in a *ring*, and each cuts its tensor into n chunks.
 # In each step every rank sends one chunk to its right neighbour, at the same time, and adds what it gets from the left.
@@ -229,8 +233,8 @@ for k, (axes, state) in enumerate(zip(panels, steps, strict=True)):
     axes.title.set_fontsize(9)
 panels[0].set_ylabel("rank")
 assert (steps[-1] == 4).all(), "in the end every chunk should have four summands"
-what = "Seven grids, rows are ranks and columns chunks; each number counts summands. All are 1 at first; a diagonal grows "
-show(figure, alt=what + "to 2, 3 and 4 in three steps, then the 4s spread, until all sixteen are 4.")
+what = "Seven grids, rows are ranks and columns chunks; each number counts summands. All are 1 at first; a diagonal "
+show(figure, alt=what + "grows to 2, 3 and 4 in three steps, then the 4s spread, until all sixteen are 4.")
 
 # %% [markdown]
 # Every step moves a chunk, a fourth of the tensor, over every cable of the ring at once. So each rank sends
@@ -244,7 +248,8 @@ for one in record[1:]:
 gradient_gb = 2 * SIZES["7B"].n_params / 1e9
 for n in (2, 8, 64):
     naive, round_ring = 2 * (n - 1) * gradient_gb, 2 * (n - 1) / n * gradient_gb
-    print(f"a gradient of the 7B, {n:>2} ranks: naively {stable(naive, 0):>5} GB through rank 0, in a ring {stable(round_ring, 0)} GB")
+    print(f"a gradient of the 7B, {n:>2} ranks: naively {stable(naive, 0):>5} GB through rank 0", end="; ")
+    print(f"in a ring every rank sends {stable(round_ring, 0)} GB")
 
 # %% [markdown]
 # ## 3. Data parallel
@@ -288,9 +293,9 @@ for n in (2, 4, 8):
     print(f"{n} ranks: the gradient is {stable(off(in_lockstep(n, naive)[0][0], alone), 0)} % off")
 
 # %% [markdown]
-# It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss would fall all
-# the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with few tokens speaks
-# as loudly as one with many, so that each of *its* tokens counts more.
+# It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss would fall
+# all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with few tokens
+# speaks as loudly as one with many, so that each of *its* tokens counts more.
 #
 # ### Exercise 1 (10 minutes): the right average
 
@@ -425,7 +430,8 @@ figure, panels = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
 for axes, n_ranks in zip(panels, (8, 64), strict=True):
     for k, (name, colour) in enumerate({"7B": "#56B4E9", "70B": "#0072B2"}.items()):
         heights = [rank_gb(SIZES[name].n_params, n_ranks, stage) for stage in range(4)]
-        bars = axes.bar([stage + 0.4 * k for stage in range(4)], heights, 0.4, color=colour, edgecolor="black", label=name)
+        places = [stage + 0.4 * k for stage in range(4)]
+        bars = axes.bar(places, heights, 0.4, color=colour, edgecolor="black", label=name)
         axes.bar_label(bars, [f"{height:.0f}" for height in heights], fontsize=9)
     axes.axhline(card, color="#D55E00", linestyle="--", label="one A100")
     axes.set(title=f"{n_ranks} ranks", xlabel="stage of ZeRO", yscale="log", ylim=(1, 3000))
@@ -434,8 +440,8 @@ panels[0].set_ylabel("GB on each rank")
 panels[1].legend(frameon=False, loc="upper right", fontsize=9, ncols=3, columnspacing=0.8)
 fits = {stage: rank_gb(SIZES["70B"].n_params, 64, stage) < card for stage in range(4)}
 print("the 70B on 64 cards; what training keeps fits at stage:", fits)
-what = "Two panels of bars on a logarithmic scale, GB on each rank by stage. With 64 ranks the 70B falls from 1104 to 17, "
-show(figure, alt=what + "below the dashed line of one A100 only at stage 3; the 7B fits from stage 1 on.")
+what = "Two panels of bars on a logarithmic scale, GB on each rank by stage. With 64 ranks the 70B falls from 1104 to "
+show(figure, alt=what + "17, below the dashed line of one A100 only at stage 3; the 7B fits from stage 1 on.")
 
 # %% [markdown]
 # Only the third, which shares everything. (The figure of the ZeRO paper has a model of 7.5 billion numbers on 64 ranks;
@@ -444,9 +450,9 @@ show(figure, alt=what + "below the dashed line of one A100 only at stage 3; the 
 # ## 5. Fully sharded
 #
 # How can a rank compute with a layer of which it holds a quarter? It cannot; so for a moment it holds all of it:
-# *gather, compute, free*. All the numbers of a layer stand one after the other in a long vector, which is cut into equal
-# shards. Here is one layer, and a loss that has no meaning. **Predict:** which collective brings each rank the gradient
-# of its shard?
+# *gather, compute, free*. All the numbers of a layer stand one after the other in a long vector, which is cut into
+# equal shards. Here is one layer, and a loss that has no meaning. **Predict:** which collective brings each rank the
+# gradient of its shard?
 
 # %%
 from torch.func import functional_call
@@ -486,7 +492,8 @@ print("the four shares together are the gradient of one process")
 
 # %%
 compare("fully sharded")
-records = {name: [one for one in in_lockstep(4, step)[1] if "saved" not in one.what] for name, step in STRATEGIES.items()}
+records = {name: in_lockstep(4, step)[1] for name, step in STRATEGIES.items()}
+records = {name: [one for one in record if "saved" not in one.what] for name, record in records.items()}
 for name in ("data parallel", "fully sharded"):
     sent = sum(n_bytes for one in records[name] for (source, _), n_bytes in one.sends.items() if source == 0)
     most = max(sum(one.held[0].values()) for one in records[name])
@@ -494,8 +501,8 @@ for name in ("data parallel", "fully sharded"):
 
 # %% [markdown]
 # Half as much again, and a quarter of the memory on four ranks: for a quarter of the bytes, a cable half as busy again.
-# That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the next layer while
-# this one computes.
+# That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the next layer
+# while this one computes.
 #
 # A good place for a pause.
 #
@@ -505,9 +512,9 @@ for name in ("data parallel", "fully sharded"):
 # all of one (*Megatron-LM*, Shoeybi and others, [arXiv:1909.08053](https://arxiv.org/abs/1909.08053)). All ranks see
 # the same tokens, and each computes a part of each product.
 #
-# Take the feed-forward: w_gate and w_up make hidden channels, silu and a product follow, and w_down goes back. A product
-# `x @ W.T` may be cut in two ways. By rows of W, and each rank has some of the outputs; or by columns of W and channels
-# of x, and each rank has a *part of the sum* for all outputs.
+# Take the feed-forward: w_gate and w_up make hidden channels, silu and a product follow, and w_down goes back. A
+# product `x @ W.T` may be cut in two ways. By rows of W, and each rank has some of the outputs; or by columns of W and
+# channels of x, and each rank has a *part of the sum* for all outputs.
 #
 # **Predict:** which of the two would you take for w_gate and w_up? Try the second one first: is the sum over the ranks
 # right?
@@ -531,15 +538,16 @@ def by_columns_and_back(ranks):  # add up before silu bends it
 for way in (by_columns, by_columns_and_back):
     results, record = in_lockstep(4, way)
     sent = sum(one.sends[0, 1] for one in record[1:])
-    print(f"{way.__name__:<20} {stable(100 * (results[0] - right).norm() / right.norm(), 0):>3} % off, {sent:,} bytes sent")
+    far = 100 * (results[0] - right).norm() / right.norm()
+    print(f"{way.__name__:<20} {stable(far, 0):>3} % off, {sent:,} bytes sent by each rank")
 
 # %% [markdown]
 # The silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every bend, and the
 # hidden channels are the widest thing in a Llama. Cut the other way: w_gate and w_up by rows, so that each rank has
 # some hidden channels, complete. Silu and product work channel by channel. And then w_down by columns: each rank
 # multiplies its channels with *their* columns, and has a part of the sum for all outputs. One all-reduce at the end, as
-# wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then row
-# parallel".)
+# wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then
+# row parallel".)
 #
 # ### Exercise 3 (15 minutes): each rank's part
 
@@ -672,7 +680,8 @@ check_shared_loss(solved_shared_loss)
 compare("tensor parallel")
 n_all_reduces = sum("layer" not in one.what and one.kind == "all_reduce" for one in records["tensor parallel"])
 print(n_all_reduces, "all-reduces in a step of two layers, on four ranks;", end=" ")
-print("sharing is possible for", [n for n in (1, 2, 3, 4, 5, 8) if CONFIG.n_heads % n == CONFIG.hidden_dim % n == 0], "ranks")
+possible = [n for n in range(1, 10) if CONFIG.n_heads % n == CONFIG.hidden_dim % n == 0]
+print("heads and channels can be shared out by", possible, "ranks")
 
 # %% [markdown]
 # ## 7. See it: who holds which shard, who sends what
@@ -680,8 +689,8 @@ print("sharing is possible for", [n for n in (1, 2, 3, 4, 5, 8) if CONFIG.n_head
 # The view has recorded one training step of our model, on four ranks of this kernel, in each of the three ways. Every
 # block is a real tensor, and its area is its bytes. Go through the collectives one by one.
 #
-# **Find out:** in *fully sharded*, when does a rank hold most? Which unit is gathered twice in a row, and what would you
-# do about it? In *tensor parallel*, what is sent in the forward pass, and how does its size depend on the number of
+# **Find out:** in *fully sharded*, when does a rank hold most? Which unit is gathered twice in a row, and what would
+# you do about it? In *tensor parallel*, what is sent in the forward pass, and how does its size depend on the number of
 # tokens?
 
 # %%
@@ -694,7 +703,8 @@ for name, record in records.items():
     sent = sum(n_bytes for one in record for (source, _), n_bytes in one.sends.items() if source == 0)
     own = sum(n_bytes for (kind, _), n_bytes in record[0].held[0].items() if kind == "weights")
     most = max(sum(one.held[0].values()) for one in record)
-    print(f"{name:<16} weights of its own {own:>9,} bytes; at most held {most:>9,}; sent {sent:>9,} in {len(record) - 1} collectives")
+    print(f"{name:<16} weights of its own {own:>9,} bytes; at most held {most:>9,};", end=" ")
+    print(f"sent {sent:>9,} in {len(record) - 1} collectives")
 
 # %% [markdown]
 # A rank of *fully sharded* holds most at the end, when AdamW has its numbers. The head is gathered at the end of the
@@ -704,10 +714,10 @@ for name, record in records.items():
 #
 # ## 8. Real processes
 #
-# Now the same functions, in processes that share no memory. `torchrun` starts a module several times and tells each copy
-# its rank; the copies find each other through a port of this machine. Between CPUs a library called *gloo* carries the
-# bytes, between NVIDIA's GPUs *nccl*. The module must be a file: a new process cannot see what you have written in a
-# cell. Ours is `parallel_trials`; its function `data_parallel(ranks)` is the one that you have just run, and only
+# Now the same functions, in processes that share no memory. `torchrun` starts a module several times and tells each
+# copy its rank; the copies find each other through a port of this machine. Between CPUs a library called *gloo* carries
+# the bytes, between NVIDIA's GPUs *nccl*. The module must be a file: a new process cannot see what you have written in
+# a cell. Ours is `parallel_trials`; its function `data_parallel(ranks)` is the one that you have just run, and only
 # `ranks` is another.
 #
 # **Predict:** will two processes give exactly the numbers of two ranks in this kernel, to the last bit? Will four?
@@ -753,3 +763,172 @@ for n in (2, 4):
 # life.
 #
 # ## 9. PyTorch's own
+#
+# Nobody writes these functions anew. PyTorch has three tools:
+#
+# - `DistributedDataParallel` wraps a model and sends each bucket of gradients while the rest is still being computed.
+#   It *averages* over ranks, so that unequal numbers of tokens are the caller's affair.
+# - `fully_shard` (FSDP2) puts hooks before and after each module: gather, compute, free.
+# - `parallelize_module` cuts a module's matrices after a plan, "column" or "row" for each.
+#
+# The package's `shard(model, way)` calls the second or the third on our Llama. Afterwards a `Trainer` (lesson 06)
+# trains it as ever; clipping is by the norm of *all* gradients, wherever they lie, and the tokens of all ranks count
+# alike.
+#
+# ```python
+# with process_group():                                  # gloo, or nccl with "cuda"
+#     trainer = Trainer(shard(model, "fsdp"), config, batch_at)
+#     ...
+#     trainer.save("work/run")                           # every process writes what it holds
+# ```
+#
+# Such a state is a folder with a file for each process (torch.distributed.checkpoint), and a list of what lies where.
+# **Predict:** two processes write it. Can four take it up? Can one, here in the kernel, without any group?
+
+# %%
+import shutil
+
+from llama_lessons.checks import parallel_engines as engines
+from llama_lessons.files import work_dir
+
+folder = work_dir() / "13_engines"
+shutil.rmtree(folder, ignore_errors=True)
+folder.mkdir()
+for n in (2, 4):
+    for line in torchrun(n, "llama_lessons.checks.parallel_engines", folder).splitlines():
+        name, apart = line.rsplit(maxsplit=1)
+        assert float(apart) < 1e-5, f"{n} processes differ from one: {line}"
+        print(f"{name:<14} in {n} processes: one process's loss and weights, to 1e-5")
+
+# %%
+alone = engines.Trainer(new_model(), engines.CONFIG, engines.batch_at)
+engines.trained(alone, engines.STEPS + engines.MORE)
+for way in ("fsdp", "tp"):
+    resumed = engines.Trainer(new_model(), engines.CONFIG, engines.batch_at)
+    resumed.load(folder / way)
+    begun = resumed.step
+    after = engines.trained(resumed, engines.MORE)
+    apart = distance(after, (alone.history[-1].loss, dict(alone.model.named_parameters())))
+    assert apart < 1e-5, f"the run that went on differs by {apart}"
+    print(
+        f"{way}: written by 2 processes after step {begun}, taken up by one, trained on: as if it had always been one"
+    )
+
+# %% [markdown]
+# The list says which rows of which weight lie in which file, and whoever reads takes the rows that it needs. So a run
+# may lose half its machines at night and go on with the other half.
+#
+# Two traps that these tools do not take from you. A rank that draws its own random numbers drops out, shuffles or
+# samples differently from the others: seed by rank where it should, and alike where it must (under tensor parallel all
+# ranks must see the same tokens). And what is cut must not be counted twice: the norm of the gradient adds up shards
+# once, and whole copies once, not once for each rank.
+#
+# **With GPUs** nothing changes but the carrier: one process for each GPU, `process_group("cuda")`, nccl.
+# `torchrun --nproc-per-node 8 -m llama_lessons.pretrain --shard fsdp` trains the Valley on eight. This page has not
+# measured any: its processes share two CPU cores, and are slower together than one alone.
+#
+# ## 10. The real thing
+#
+# Is the cable fast enough? An NVIDIA A100 does 312 million million operations a second in bfloat16, by its maker's data
+# sheet, of which training reaches some 40 % (see below). The cable between two machines is an *assumption*: 25 GB a
+# second for each GPU. Change it.
+#
+# **Predict:** data parallel and fully sharded send weights and gradients, whatever the batch is. From how many tokens
+# on a rank is the arithmetic longer than the sending, for the 7B? And tensor parallel sends activations: does a larger
+# batch help it?
+
+# %%
+A100, REACHED = 312e12, 0.4  # operations per second, and the share that training reaches
+LINK = 25e9  # bytes a second that each rank can send: an assumption
+RANKS = 8
+
+
+def seconds(config, n_tokens):  # of a step: arithmetic, and sending in each way
+    n, once = config.n_params, (RANKS - 1) / RANKS  # a gather, or a reduce-scatter, sends nearly all there is
+    activations = 2 * n_tokens * config.dim  # bytes: bfloat16
+    return {
+        "arithmetic": 6 * n * n_tokens / (A100 * REACHED),
+        "data parallel": 2 * once * 2 * n / LINK,
+        "fully sharded": 3 * once * 2 * n / LINK,
+        "tensor parallel, per rank": 4 * config.n_layers * 2 * once * activations * RANKS / LINK,
+    }
+
+
+n_tokens = [2**k for k in range(8, 18)]
+figure, axes = plt.subplots(figsize=(7, 3))
+for name, look in zip(seconds(SIZES["7B"], 1), ("k-", "C0--", "C1-.", "C2:"), strict=True):
+    axes.plot(n_tokens, [seconds(SIZES["7B"], n)[name] for n in n_tokens], look, label=name)
+axes.set(xscale="log", yscale="log", xlabel="tokens of the batch for each rank, 7B, 8 ranks", ylabel="seconds a step")
+axes.legend(frameon=False, fontsize=9)
+for name in ("data parallel", "fully sharded"):
+    enough = seconds(SIZES["7B"], 1)[name] / seconds(SIZES["7B"], 1)["arithmetic"]
+    print(f"{name}: sending is hidden behind arithmetic from {stable(enough / 1000, 1)} thousand tokens a rank on")
+ratio = seconds(SIZES["7B"], 1)["tensor parallel, per rank"] / seconds(SIZES["7B"], 1)["arithmetic"]
+print(f"tensor parallel: sending takes {stable(ratio, 1)} times as long as arithmetic, whatever the batch is")
+what = "Seconds against tokens, both logarithmic. Arithmetic rises and crosses the flat lines of data parallel and of "
+show(figure, alt=what + "fully sharded between 2,000 and 7,000 tokens; tensor parallel rises in parallel to it.")
+
+# %% [markdown]
+# With a page or two for each rank, sending weights can be hidden. Tensor parallel cannot be saved by a larger batch: it
+# belongs where cables are short, inside one machine, whose GPUs are linked ten times faster (put 300e9 for `LINK`). So
+# large runs do both, tensor parallel inside a machine and fully sharded between machines.
+#
+# What did Meta reach? The paper gives the hours of all GPUs; arithmetic gives the operations, six for each parameter
+# and token. **Predict:** which share of the A100's peak is that? Does it fall for the larger models, which took more
+# machines?
+
+# %%
+from llama_lessons import paper
+
+share = {}
+for name, config in SIZES.items():
+    operations = 6 * config.n_params * paper.TOKENS.value
+    hours = paper.GPU_HOURS[f"llama2-{name.lower()}"].value
+    share[name] = operations / (3600 * hours * A100)
+    months = hours / 1000 / 24 / 30
+    print(
+        f"{name:<4}{operations:.1e} operations, {hours:>9,} GPU hours: with 1000 GPUs {stable(months, 1)} months;",
+        end=" ",
+    )
+    print(f"{stable(100 * share[name], 0)} % of the peak")
+figure, axes = plt.subplots(figsize=(7, 2.4))
+bars = axes.bar(list(share), [100 * value for value in share.values()], color="#009E73", edgecolor="black")
+axes.bar_label(bars, [f"{100 * value:.0f} %" for value in share.values()], fontsize=9)
+axes.set(ylabel="% of the A100's peak", ylim=(0, 100))
+what = "Four bars: 7B, 13B, 34B and 70B reach 39, 38, 35 and 43 % of the peak; "
+show(figure, alt=what + "none falls for the larger models.")
+
+# %% [markdown]
+# About 40 % throughout (hours: table 2 of the paper; the 34B ran on cards that were held to fewer watts). More machines
+# did not cost a share of each. That is the measure of a training system: not how fast one card is, but how little a
+# thousand of them wait for each other.
+#
+# ## What you have, and where it goes
+#
+# - Training keeps 16 bytes for each number, and AdamW has most of them; activations can be computed again.
+# - Ranks talk in collectives that all must call. In a ring each sends about twice the tensor, however many there are.
+# - The mean of means is not the mean: gradients are weighted by tokens.
+# - Fully sharded: gather, compute, free. Half as much again is sent, and memory falls with the number of ranks.
+# - Tensor parallel: rows, then columns, and one sum. Copies of a key-value head add up their gradients; a loss needs no
+#   rank with all logits.
+# - Equal to one process: exact where the order of sums allows, to a stated tolerance where not. Compare; no error is
+#   raised otherwise.
+#
+# **Read next** [`llama_lessons/parallel/by_hand.py`](../llama_lessons/parallel/by_hand.py) and
+# [`tensor_by_hand.py`](../llama_lessons/parallel/tensor_by_hand.py), then
+# [`lockstep.py`](../llama_lessons/parallel/lockstep.py), where the ranks of one kernel take turns;
+# [`fsdp.py`](../llama_lessons/parallel/fsdp.py) and [`tensor.py`](../llama_lessons/parallel/tensor.py) for the same on
+# PyTorch's engines; [`llama_lessons/processes.py`](../llama_lessons/processes.py), what a Trainer asks of a group.
+#
+# **More to try:** keep the last unit of `fully_sharded` from the forward to the backward pass, and see what the record
+# says. Write stage 2 of ZeRO: gradients sharded, weights whole. Cut w_down by rows instead, and count what must be
+# sent. Share a batch out by tokens, not by rows, so that ranks have alike to do.
+#
+# **Next lesson,** [14 real Llama 2](14_real_llama_2.ipynb): can my code run Meta's weights?
+#
+# **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and table 2. Rings: Patarasuk
+# and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, Journal of Parallel and Distributed
+# Computing 69 (2009). ZeRO: [arXiv:1910.02054](https://arxiv.org/abs/1910.02054). PyTorch FSDP:
+# [arXiv:2304.11277](https://arxiv.org/abs/2304.11277). Megatron-LM:
+# [arXiv:1909.08053](https://arxiv.org/abs/1909.08053). Activation checkpointing:
+# [arXiv:1604.06174](https://arxiv.org/abs/1604.06174). The A100's peak: NVIDIA's data sheet of the A100 80GB SXM.

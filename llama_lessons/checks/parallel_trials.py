@@ -49,10 +49,10 @@ def one_process() -> tuple[float, dict[str, Tensor]]:
     loss = torch.nn.functional.cross_entropy(logits, batch.targets.flatten(), ignore_index=IGNORE)
     loss.backward()
     weights = dict(model.named_parameters())
-    return loss.item(), _stepped(weights, {name: weight.grad for name, weight in weights.items()})
+    return loss.item(), stepped(weights, {name: weight.grad for name, weight in weights.items()})
 
 
-def _stepped(weights: dict[str, Tensor], gradients: dict[str, Tensor]) -> dict[str, Tensor]:
+def stepped(weights: dict[str, Tensor], gradients: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights after a step of AdamW, which keeps two numbers for each."""
     new = {name: nn.Parameter(weight.detach().clone()) for name, weight in weights.items()}
     for name, weight in new.items():
@@ -84,7 +84,7 @@ def data_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
     by_hand.average_gradients(ranks, buckets, own.n_targets)
     _hold(ranks, "optimizer", weights)
     loss = ranks.all_reduce(loss, "loss") / whole_batch().n_targets
-    return loss, _stepped(weights, {name: weight.grad for name, weight in weights.items()})
+    return loss, stepped(weights, {name: weight.grad for name, weight in weights.items()})
 
 
 def fully_sharded(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
@@ -99,7 +99,7 @@ def fully_sharded(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
     n_all = ranks.all_reduce(torch.tensor(float(own.n_targets)), "number of tokens")
     for name, one in shards.items():
         ranks.hold("optimizer", name, torch.cat([one, one]))
-    new = _stepped(shards, {name: gradient / n_all for name, gradient in gradients.items()})
+    new = stepped(shards, {name: gradient / n_all for name, gradient in gradients.items()})
     loss = ranks.all_reduce(loss, "loss") / n_all
     names = {id(weight): name for name, weight in model.named_parameters()}
     whole = {}
@@ -123,7 +123,7 @@ def tensor_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
     gradients = {name: tensor_by_hand.shared_gradient(name, one, ranks, CONFIG) for name, one in gradients.items()}
     _hold(ranks, "gradient", gradients)
     _hold(ranks, "optimizer", parts)
-    new = _stepped(parts, gradients)
+    new = stepped(parts, gradients)
     return loss.detach(), {name: tensor_by_hand.joined(name, part, ranks, CONFIG) for name, part in new.items()}
 
 
