@@ -71,7 +71,7 @@ def _other_ended() -> str:
 
 
 def is_shard(weight: Tensor) -> bool:
-    """Whether a tensor, of any shape, is a DTensor: of its numbers each process holds some."""
+    """Whether a tensor, of any shape, is a DTensor: each process holds a part of it, or all, as its placements say."""
     return hasattr(weight, "device_mesh")
 
 
@@ -135,14 +135,15 @@ def clip_gradients(weights: Iterable[nn.Parameter], max_norm: float) -> Tensor:
         The norm of all gradients together, shards of other processes too, before clipping: one number.
     """
     weights = [weight for weight in weights if weight.grad is not None]
-    shards, whole = ([weight for weight in weights if is_shard(weight) is kind] for kind in (True, False))
-    norm = get_total_norm([weight.grad for weight in whole])
-    if shards:
-        parts = [weight.grad.redistribute(placements=weight.placements).to_local() for weight in shards]
+    plain, shards = ([weight for weight in weights if is_shard(weight) is kind] for kind in (False, True))
+    laid_out = [weight.grad.redistribute(placements=weight.placements) for weight in shards]
+    parts, copies = ([g.to_local() for g in laid_out if g.placements[0].is_shard() is cut] for cut in (True, False))
+    norm = get_total_norm([*(weight.grad for weight in plain), *copies])  # the same in every process
+    if parts:
         squares = get_total_norm(parts).square()
-        distributed.all_reduce(squares)  # the square of a norm is a sum: each process has its part
+        distributed.all_reduce(squares)  # the square of a norm is a sum: each process has some of it
         norm = (norm.square() + squares).sqrt()
-    for kind in (shards, whole):
+    for kind in (plain, shards):
         clip_grads_with_norm_(kind, max_norm, norm)
     return norm
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def read_shards(path: Path | str, own: dict, optimizers: list[torch.optim.Optimi
         tensors = _tensors(state)
         if saved.keys() != tensors.keys():
             raise KeyError(min(saved.keys() ^ tensors.keys()))
-        checkpoint.load(tensors, checkpoint_id=path, no_dist=not distributed.is_initialized())
+        with warnings.catch_warnings(action="ignore"):  # one process alone is told that it is
+            checkpoint.load(tensors, checkpoint_id=path)
     except (Exception, checkpoint.CheckpointException) as error:  # the latter is not an Exception
         reason = (str(error).splitlines() or [""])[0]
         trouble = f"{path} is not whole, or of another model ({type(error).__name__}: {reason})"
