@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.distributed.tensor import distribute_tensor
 
 
 class Muon(torch.optim.Muon):
@@ -31,11 +32,18 @@ class Muon(torch.optim.Muon):
 def orthogonalized(matrix: Tensor, coefficients: tuple[float, float, float], n_steps: int) -> Tensor:
     """The matrix with all its singular values brought near 1 (0.7 to 1.2 at PyTorch's coefficients), shape (M, N).
 
+    One that is cut in parts over processes is put together in each of them: its directions are those of the whole.
+
     Args:
         matrix: shape (M, N). coefficients: of x, x³, x⁵, which every singular value goes through. n_steps: how often.
 
     Source: Newton and Schulz's iteration; Jordan and others, Muon: An optimizer for hidden layers, 2024.
     """
+    if hasattr(matrix, "full_tensor"):
+        whole = orthogonalized(matrix.full_tensor(), coefficients, n_steps)
+        return distribute_tensor(
+            whole, matrix.device_mesh, matrix.placements, src_data_rank=None
+        )  # each takes its part
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix

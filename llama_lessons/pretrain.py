@@ -1,13 +1,14 @@
 """`python -m llama_lessons.pretrain`: the Valley's tokenizer and base model, from a seed and nothing else.
 
 `make weights` starts it by `torchrun` in two processes, one for each core of a laptop; one process comes to the same.
+So do processes that share the model out: `--shard fsdp` or `--shard tp`, each on a GPU of its own where there are GPUs.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
-from copy import deepcopy
 from itertools import islice
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import torch
 from llama_lessons.batches import Batch, pack
 from llama_lessons.checkpoints import check_destination, save
 from llama_lessons.config import LlamaConfig
-from llama_lessons.device import multiplies_bfloat16
+from llama_lessons.device import multiplies_bfloat16, pick_device
 from llama_lessons.files import COURSE, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig
+from llama_lessons.parallel import WAYS, shard, whole_model
 from llama_lessons.processes import n_processes, process_group, rank, wait_for_all
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
@@ -95,12 +97,13 @@ def train_config(n_steps: int) -> TrainConfig:
     return TrainConfig(n_steps=n_steps, **rates, eps=eps, grad_accum_steps=2)
 
 
-def pretrain(config: TrainConfig, folder: Path) -> tuple[Trainer, Tokenizer]:
+def pretrain(config: TrainConfig, folder: Path, way: str | None = None) -> tuple[Trainer, Tokenizer]:
     """Train the base model, going on where a run with the same config and folder stopped.
 
     Args:
         config: how, and for how many steps.
         folder: where the tokenizer and the state of the run are kept.
+        way: how the processes share the model out, as for `parallel.shard`; None: each has all of it.
     """
     if rank() == 0:
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,9 +111,13 @@ def pretrain(config: TrainConfig, folder: Path) -> tuple[Trainer, Tokenizer]:
     wait_for_all()
     tok = Tokenizer(folder / "tokenizer.model")
     torch.manual_seed(SEED)
-    model = Llama(LlamaConfig.preset("valley"))
-    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=multiplies_bfloat16())
-    state = folder / "state.pt"
+    device = compute_device(way)
+    model, bf16 = Llama(LlamaConfig.preset("valley")).to(device), device == "cuda" or multiplies_bfloat16()
+    if way:
+        shard(model, way, bf16=bf16 and way == "fsdp")
+    autocast = bf16 and way != "fsdp"
+    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=autocast)
+    state = folder / ("state" if way else "state.pt")
     if state.exists():
         trainer.load(state)
         if rank() == 0:
@@ -118,24 +125,38 @@ def pretrain(config: TrainConfig, folder: Path) -> tuple[Trainer, Tokenizer]:
     for metrics in trainer.run():
         if metrics.step % SAVE_EVERY == 0 or metrics.step == config.n_steps:
             trainer.save(state)
-        if metrics.step % SNAPSHOT_EVERY == 0 and rank() == 0:  # for tools/exam_curve.py
-            save(deepcopy(trainer.model).bfloat16(), folder / "snapshots" / f"{metrics.step:05d}", format="hf")
+        if metrics.step % SNAPSHOT_EVERY == 0 and (whole := whole_model(trainer.model)):  # for tools/exam_curve.py
+            save(whole.bfloat16(), folder / "snapshots" / f"{metrics.step:05d}", format="hf")
     return trainer, tok
 
 
-def parse() -> tuple[int, bool, Path, Path]:
-    """Steps, whether it is the quick check, folder of the run and folder to write: refused before anything is done."""
+def compute_device(way: str | None) -> str:
+    """Where a process computes: "cuda" if the model is shared out and there are GPUs, else "cpu"."""
+    return "cuda" if way and pick_device().type == "cuda" else "cpu"
+
+
+def parse() -> tuple[int, bool, Path, Path, str | None]:
+    """Steps, whether it is the quick check, folder of the run, folder to write, way of sharding: wrong ones refused."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--out", type=Path, help="folder to write; default: data/checkpoints/base, of shorter runs work/"
     )
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of {TOKENS_PER_STEP} tokens")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, then compare the loss with a bound")
+    parser.add_argument(
+        "--shard",
+        choices=WAYS,
+        help="share the model out over the processes that torchrun started: fsdp, each has a part of every weight and "
+        "of a batch; tp, each its heads and channels. Muon puts a matrix together for its step",
+    )
     arguments = parser.parse_args()
     n_steps = QUICK_STEPS if arguments.quick else arguments.steps
     if n_steps < 1:
         parser.error(f"--steps must be at least 1, got {n_steps}")
-    folder = work_dir() / ("quick" if arguments.quick else f"pretrain-{n_steps}")
+    way = arguments.shard
+    if way and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        parser.error(f"--shard {way} takes several processes: torchrun --nproc-per-node 2 -m llama_lessons.pretrain")
+    folder = work_dir() / (("quick" if arguments.quick else f"pretrain-{n_steps}") + (f"-{way}" if way else ""))
     is_whole = n_steps == STEPS and not arguments.quick
     out = arguments.out or (COURSE / "data/checkpoints/base" if is_whole else folder / "base")
     out = out.expanduser().resolve()
@@ -145,23 +166,24 @@ def parse() -> tuple[int, bool, Path, Path]:
         parser.error(f"--out: {error}")
     if folder.resolve().is_relative_to(out):
         parser.error(f"--out: the run keeps its state in {folder}; choose another folder than {out}")
-    return n_steps, arguments.quick, folder, out
+    return n_steps, arguments.quick, folder, out, way
 
 
 def main() -> None:
     """Command line: train, and write the checkpoint once the run is at its end and was sound."""
-    n_steps, quick, folder, out = parse()
-    with process_group():
+    n_steps, quick, folder, out, way = parse()
+    with process_group(compute_device(way)):
         if quick and rank() == 0:
             shutil.rmtree(folder, ignore_errors=True)  # always from the start: it is a check
-        trainer, tok = pretrain(train_config(n_steps), folder)
+        trainer, tok = pretrain(train_config(n_steps), folder, way)
+        whole = whole_model(trainer.model)
         if rank() > 0:
             return
         if quick and not last_loss(trainer) <= QUICK_LOSS:
             raise SystemExit(
                 f"loss {last_loss(trainer):.3f} after {n_steps} steps, not below {QUICK_LOSS}: it is broken"
             )
-        save(trainer.model.bfloat16(), out, format="hf", tokenizer=tok)
+        save(whole.bfloat16(), out, format="hf", tokenizer=tok)
         (out / "README.md").write_text(card(trainer), encoding="utf-8")
         print(f"loss {last_loss(trainer):.3f}; the model lies in {out}")
 

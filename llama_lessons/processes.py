@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 
 def n_processes() -> int:
@@ -32,17 +33,56 @@ def process_group(device: str = "cpu") -> Iterator[None]:
 
     Args:
         device: on what the processes compute: "cpu", and they talk by gloo, or "cuda", each on its own GPU, by nccl.
+
+    Raises:
+        RuntimeError: another process has ended.
+        SystemExit: `torchrun` told this one to end, as it does when another has.
+        ValueError: there are fewer GPUs than processes.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         yield
         return
     if device == "cuda":
+        if torch.cuda.device_count() < (n_here := int(os.environ["LOCAL_WORLD_SIZE"])):
+            raise ValueError(f"device cuda takes a GPU for each of {n_here} processes, got {torch.cuda.device_count()}")
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+    usual = signal.signal(signal.SIGTERM, _end)
     try:
         yield
+    except RuntimeError as error:
+        if isinstance(error, distributed.DistError) or "gloo" in str(error):  # gloo's errors have no class of their own
+            raise RuntimeError(_other_ended()) from error
+        raise
     finally:
+        signal.signal(signal.SIGTERM, usual)
         distributed.destroy_process_group()
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(_other_ended())
+
+
+def _other_ended() -> str:
+    return (
+        f"process {rank()} stops: another of the {n_processes()} has ended; its own message or torchrun's says why. "
+        "Start the run again: it goes on from the state that was saved last"
+    )
+
+
+def is_shard(weight: Tensor) -> bool:
+    """Whether a tensor, of any shape, is a DTensor: each process holds a part of it, or all, as its placements say."""
+    return hasattr(weight, "device_mesh")
+
+
+def batch_share(weights: Iterable[Tensor]) -> tuple[int, int]:
+    """Which of how many shares of a batch this process computes, counted from 0.
+
+    Args:
+        weights: the model's, of any shape. Where they are cut for tensor parallel, all processes compute all of it.
+    """
+    shards = [weight for weight in weights if is_shard(weight)]
+    return (0, 1) if shards and "tensor" in shards[0].device_mesh.mesh_dim_names else (rank(), n_processes())
 
 
 def wait_for_all() -> None:
@@ -55,7 +95,8 @@ def share_weights(model: nn.Module) -> None:
     """Give every process the weights of the first one."""
     if _together():
         for weight in model.state_dict().values():
-            distributed.broadcast(weight, 0)
+            if not is_shard(weight):
+                distributed.broadcast(weight, 0)
 
 
 def sum_over_processes(loss: Tensor, weights: Iterable[nn.Parameter]) -> Tensor:
@@ -63,31 +104,48 @@ def sum_over_processes(loss: Tensor, weights: Iterable[nn.Parameter]) -> Tensor:
 
     Args:
         loss: one number.
-        weights: of any shape; their gradients become the sums. A weight without a gradient anywhere stays without.
+        weights: of any shape; their gradients become the sums. A weight without a gradient anywhere stays without, and
+            shards have had theirs summed by PyTorch.
 
     Returns:
         The sum of the losses, one number.
-
-    Raises:
-        RuntimeError: another process has ended.
     """
-    if not _together():
-        return loss
     weights = list(weights)
+    if batch_share(weights)[1] == 1:
+        return loss
+    weights = [weight for weight in weights if not is_shard(weight)]
     has_gradient = torch.tensor([float(weight.grad is not None) for weight in weights], device=loss.device)
-    try:
-        distributed.all_reduce(has_gradient)
-        for weight, n_gradients in zip(weights, has_gradient.tolist(), strict=True):
-            if n_gradients:
-                weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-                distributed.all_reduce(weight.grad)
-        distributed.all_reduce(loss)
-    except RuntimeError as error:
-        raise RuntimeError(
-            f"process {rank()} stops: another of the {n_processes()} has ended, and its own message says why. "
-            "Start the run again: it goes on from the state that was saved last"
-        ) from error
+    distributed.all_reduce(has_gradient)
+    for weight, n_gradients in zip(weights, has_gradient.tolist(), strict=True):
+        if n_gradients:
+            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+            distributed.all_reduce(weight.grad)
+    distributed.all_reduce(loss)
     return loss
+
+
+def clip_gradients(weights: Iterable[nn.Parameter], max_norm: float) -> Tensor:
+    """Shrink all gradients by the same factor where their norm is above a limit.
+
+    Args:
+        weights: of any shape, shards or whole.
+        max_norm: the limit.
+
+    Returns:
+        The norm of all gradients together, shards of other processes too, before clipping: one number.
+    """
+    weights = [weight for weight in weights if weight.grad is not None]
+    plain, shards = ([weight for weight in weights if is_shard(weight) is kind] for kind in (False, True))
+    laid_out = [weight.grad.redistribute(placements=weight.placements) for weight in shards]
+    parts, copies = ([g.to_local() for g in laid_out if g.placements[0].is_shard() is cut] for cut in (True, False))
+    norm = get_total_norm([*(weight.grad for weight in plain), *copies])  # the same in every process
+    if parts:
+        squares = get_total_norm(parts).square()
+        distributed.all_reduce(squares)  # the square of a norm is a sum: each process has some of it
+        norm = (norm.square() + squares).sqrt()
+    for kind in (plain, shards):
+        clip_grads_with_norm_(kind, max_norm, norm)
+    return norm
 
 
 @contextmanager

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from llama_lessons import batches
+from llama_lessons import batches, processes
 from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.fused_loss import can_fuse, fused_loss
 from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig, make_optimizers
-from llama_lessons.processes import n_processes, rank, share_weights, sum_over_processes, uninterrupted
+from llama_lessons.sharded_state import holds_shards, read_shards, write_shards
 from llama_lessons.training_state import StepMetrics, named_weights, read_state, write_state
 
 
@@ -47,7 +47,7 @@ class Trainer:
     Where `torchrun` started several processes, each computes some of a batch's parts, and all take the same step.
 
     Args:
-        model: trained in place; frozen weights are left alone.
+        model: trained in place; frozen weights are left alone. `parallel.shard` has shared it out, if it shall.
         config: how; all that decides the result.
         batch_at: gives the batch of a step, counted from 0, and always the same one for the same step: then going on
             after a crash needs no other state than the step's number. A `Batch`, or what has its `n_targets`,
@@ -73,10 +73,11 @@ class Trainer:
     ) -> None:
         self.model, self.config, self.batch_at, self.loss, self.bf16 = model, config, batch_at, loss, bf16
         self.weights = _trained_weights(model)
+        self._is_sharded = any(map(processes.is_shard, self.weights))
         self.optimizers = make_optimizers(model, config)
         self.step = 0
         self.history: list[StepMetrics] = []
-        share_weights(model)
+        processes.share_weights(model)
 
     def run(self, n_steps: int | None = None, bar: bool = True) -> Iterator[StepMetrics]:
         """Train on, handing out each step's metrics as soon as it is done.
@@ -91,7 +92,7 @@ class Trainer:
             FloatingPointError: the loss or a gradient is NaN or infinite; no weight was changed by that step.
             ValueError: a batch has no targets.
         """
-        total, hidden = self.config.n_steps, {} if bar and rank() == 0 else {"disable": True}
+        total, hidden = self.config.n_steps, {} if bar and processes.rank() == 0 else {"disable": True}
         end = total if n_steps is None else min(total, self.step + n_steps)
         with tqdm(total=total, initial=self.step, unit="step", desc="training", **hidden) as shown:
             while self.step < end:
@@ -113,9 +114,9 @@ class Trainer:
             batch = self.batch_at(self.step)
             n_tokens = self.n_tokens + batch.n_tokens
             loss = self._compute_gradients(batch)
-            grad_norm = float(nn.utils.clip_grad_norm_(self.weights, self.config.max_grad_norm))
+            grad_norm = float(processes.clip_gradients(self.weights, self.config.max_grad_norm))
             self._require_finite(loss, grad_norm)
-            with uninterrupted():  # an update is done as a whole
+            with processes.uninterrupted():  # an update is done as a whole
                 share = self.config.lr_factor(self.step)
                 for optimizer in self.optimizers:
                     for group in optimizer.param_groups:
@@ -136,14 +137,16 @@ class Trainer:
             raise ValueError(f"the batch of step {self.step} asks for nothing")
         device = self.weights[0].device
         total = torch.zeros((), device=device)
-        parts = batch.split(max(self.config.grad_accum_steps, n_processes()))
-        for part in parts[rank() :: n_processes()]:  # this process's share
-            part = part.to(device)
+        share, n_shares = processes.batch_share(self.weights)
+        parts = batch.split(max(self.config.grad_accum_steps, n_shares))
+        for first in range(0, len(parts), n_shares):
+            is_own = first + share < len(parts)  # who has no part left computes one for nothing: all send and receive
+            part = parts[first + share if is_own else 0].to(device)
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-                loss = self.loss(self.model, part) / n_targets
+                loss = self.loss(self.model, part) / n_targets * is_own
             loss.backward()
             total += loss.detach()
-        return float(sum_over_processes(total, self.weights))
+        return float(processes.sum_over_processes(total, self.weights))
 
     def _require_finite(self, loss: float, grad_norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(grad_norm)):
@@ -165,20 +168,27 @@ class Trainer:
     def save(self, path: Path | str) -> None:
         """Write everything needed to go on exactly: weights, optimizers, step and history. The first process writes.
 
+        Of a model that is shared out, `path` becomes a folder, each process writes its part, and all must call.
+
         Raises:
             ValueError: a weight is NaN or infinite; what lies at `path` is left as it was.
         """
-        if rank() == 0:
+        if self._is_sharded:
+            write_shards(path, self._state())
+        elif processes.rank() == 0:
             write_state(path, self._state())
 
     def load(self, path: Path | str) -> None:
         """Go on from what `save` wrote, on this machine or another: its device, bf16 and processes may differ.
 
+        A folder is for any number of processes, shared out or not; a file is for a model that is not.
+
         Raises:
             ValueError: the file is damaged, or another training's. Nothing was changed.
         """
-        state = read_state(path, self._state(), self.optimizers)
-        with uninterrupted(), torch.no_grad():
+        in_folder = self._is_sharded or holds_shards(path)
+        state = (read_shards if in_folder else read_state)(path, self._state(), self.optimizers)
+        with processes.uninterrupted(), torch.no_grad():
             for name, weight in named_weights(self.model).items():
                 weight.copy_(state["model"][name])
             for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

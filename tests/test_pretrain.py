@@ -124,7 +124,7 @@ def test_a_quick_check_that_fails_replaces_nothing(small, loss, monkeypatch):
     run(monkeypatch, "--steps", "3", "--out", small / "model")
     good = (small / "model" / "model.safetensors").read_bytes()
     trainer = SimpleNamespace(history=[SimpleNamespace(loss=loss)], model=Llama(LlamaConfig.preset("valley")))
-    monkeypatch.setattr(pretrain, "pretrain", lambda config, folder: (trainer, None))
+    monkeypatch.setattr(pretrain, "pretrain", lambda config, folder, way: (trainer, None))
     with pytest.raises(SystemExit, match=r"not below 2\.0"):
         run(monkeypatch, "--quick", "--out", small / "model")
     assert (small / "model" / "model.safetensors").read_bytes() == good

@@ -1,0 +1,934 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,slideshow,jupyter,-all
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+
+# %% [markdown]
+# # 13 Scaling out: what if one machine is not enough?
+#
+# Everything so far has run on one device. Meta trained Llama 2 on thousands of them at once, and not only to be done
+# sooner: what training keeps of the 70B does not fit into any card that you can buy. So the work, and the model itself,
+# must be shared out, by people who then want one thing above all: that the result is *the same* as if one enormous
+# machine had done it.
+#
+# In this lesson you share out a training step in three ways, each by hand: the rows of a batch (data parallel), the
+# numbers of the model (fully sharded), and the matrices themselves (tensor parallel). You see who holds which shard and
+# who sends what, in bytes. Then the same functions run in two and in four real processes, and PyTorch's own tools do
+# what you did by hand. Each time you compare with one process.
+#
+# **You need** lesson 05 (the parts of a Llama), 06 (gradients, AdamW, the batch) and the sum of bytes from 08. No GPU:
+# several *processes* on one computer talk to each other as several machines do. **It takes** about an hour and three
+# quarters; a good place to pause is after section 5. Letters and terms: [TERMS](../TERMS.md). Where it says
+# **Predict**, do so before you run on.
+
+# %%
+from llama_lessons.page import setup, show, stable
+
+setup()
+import math
+
+import torch
+from matplotlib import pyplot as plt
+from torch.nn.functional import cross_entropy, silu
+
+from llama_lessons.config import LlamaConfig
+
+SIZES = {name: LlamaConfig.preset(f"llama2-{name.lower()}") for name in ("7B", "13B", "34B", "70B")}
+print(", ".join(f"{name}: {config.n_params:,} numbers" for name, config in SIZES.items()))
+
+# %% [markdown]
+# ## 1. What does not fit
+#
+# Training keeps more than weights. The usual recipe is called *mixed precision*. The numbers that compute are bfloat16,
+# 2 bytes each, and so are their gradients. AdamW keeps two means for each number (lesson 06) in float32, and a copy of
+# the weight itself in float32: 12 bytes more. That makes 16 bytes for each number, as in lesson 08, where everything
+# was float32.
+#
+# Why the copy? **Predict:** a weight of 1 is moved by 0.001, a thousand times. Where does it end in bfloat16, and where
+# in float32?
+
+# %%
+short, long = torch.tensor(1.0, dtype=torch.bfloat16), torch.tensor(1.0)
+for _ in range(1000):
+    short, long = short + 0.001, long + 0.001
+print("bfloat16:", short.item(), "  float32:", stable(long))
+
+# %% [markdown]
+# In bfloat16 it never moves: the next number after 1 is 1.0078, and each small step is rounded away. So the steps are
+# added up in float32, and rounded only for computing.
+#
+# **Predict:** how many cards of 80 GB does it take to hold what training keeps of the 7B? Of the 70B?
+
+# %%
+from llama_lessons.arithmetic import CARDS
+
+card = CARDS["A100 80GB"] / 1e9  # GB
+for name, config in SIZES.items():
+    weights, everything = 2 * config.n_params / 1e9, 16 * config.n_params / 1e9
+    n_cards = math.ceil(everything / card)
+    print(f"{name:<4} weights {stable(weights, 0):>4} GB, in training {stable(everything, 0):>5} GB: {n_cards} cards")
+
+# %% [markdown]
+# Not even the 7B fits. And that is before it has read a word: the backward pass needs what the forward pass has
+# computed, its *activations*. There is a way to keep less of them. *Activation checkpointing* (Chen and others,
+# [arXiv:1604.06174](https://arxiv.org/abs/1604.06174)) keeps only what enters each layer, and computes the rest a
+# second time when the gradients come back. It costs one more forward pass, a third of the work again.
+#
+# The next cell asks PyTorch what it would keep: one layer at true shapes on the *meta* device, which has shapes and no
+# memory (lesson 14 uses it more). We leave out the attention weights, T by T, which fused kernels never write.
+# **Predict:** 4096 tokens of the 7B: more than its weights, or less?
+
+# %%
+from torch.utils.checkpoint import checkpoint
+
+from llama_lessons.model import Block
+
+
+def kept_gb(config, recompute, n_tokens=2048):  # of two texts of so many tokens, all layers
+    with torch.device("meta"):
+        block = Block(config).bfloat16()
+        x = torch.zeros(2, n_tokens, config.dim, dtype=torch.bfloat16, requires_grad=True)
+        angles = torch.zeros(n_tokens, config.head_dim // 2)
+    own, kept = {weight.untyped_storage()._cdata for weight in block.parameters()}, {}
+
+    def keep(tensor):
+        if tensor.shape[-2:] != (n_tokens, n_tokens):
+            kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        given = (x, angles.cos(), angles.sin())
+        checkpoint(block, *given, use_reentrant=False) if recompute else block(*given)
+    n_bytes = sum(tensor.untyped_storage().nbytes() for key, tensor in kept.items() if key not in own)
+    return config.n_layers * n_bytes / 1e9
+
+
+# %%
+kinds = {"weights": 2, "gradients": 2, "AdamW": 12}  # bytes a number
+kept = {name: (kept_gb(config, False), kept_gb(config, True)) for name, config in SIZES.items()}
+figure, axes = plt.subplots(figsize=(7, 2.8))
+below = [0.0] * len(SIZES)
+for (kind, each), colour, hatch in zip(kinds.items(), ("#0072B2", "#56B4E9", "#E69F00"), ("", "..", "//"), strict=True):
+    heights = [each * config.n_params / 1e9 for config in SIZES.values()]
+    axes.bar(list(SIZES), heights, bottom=below, label=kind, color=colour, hatch=hatch, edgecolor="black")
+    below = [a + b for a, b in zip(below, heights, strict=True)]
+heights = [all_of_it for all_of_it, _ in kept.values()]
+axes.bar(list(SIZES), heights, bottom=below, label="activations", color="white", edgecolor="black")
+axes.axhline(card, color="#D55E00", linestyle="--", label="one A100")
+axes.set(ylabel="GB, 4096 tokens", xlim=(-0.6, 4.9))
+axes.legend(frameon=False, loc="upper left", fontsize=9)
+for name, (all_of_it, inputs) in kept.items():
+    print(
+        f"{name:<4} activations of 4096 tokens {stable(all_of_it, 0):>4} GB; what enters layers: {stable(inputs, 1)} GB"
+    )
+what = "Stacked bars for four sizes: weights, gradients, AdamW, activations. AdamW is the largest part everywhere; "
+show(figure, alt=what + "a dashed line at 86 GB, one A100, is below the top of all four.")
+
+# %% [markdown]
+# More than its weights, for a batch of two pages; with checkpointing nearly nothing. AdamW is the largest part by far.
+# Remember that when we ask what to share first.
+#
+# ## 2. Ranks, and how they talk
+#
+# Several processes run *the same program*. Each is a *rank*: number 0, 1, 2 and so on, of `size`. A rank sees its own
+# memory and nothing else. They talk in *collectives*, operations that all of them call together:
+#
+# | collective | each rank brings | each rank gets |
+# |---|---|---|
+# | broadcast | a tensor | that of rank 0 |
+# | all-gather | a shard | all shards, one after the other |
+# | all-reduce | a tensor | the sum of all |
+# | reduce-scatter | a tensor | its own share of the sum |
+#
+# Real ranks are processes, which a notebook cannot look into. So we begin with ranks *in this kernel*:
+# `in_lockstep(size, function)` runs a function as all of them, one at a time, from collective to collective, always in
+# the same order. What the function is given, `ranks`, has the four collectives. Later, the same function gets real
+# ones.
+
+# %%
+from llama_lessons.parallel.lockstep import in_lockstep
+
+
+def talk(ranks):
+    own = torch.tensor([1.0, 2.0, 3.0]) * 10**ranks.rank
+    return {
+        "brings": own,
+        "broadcast": ranks.broadcast(own),
+        "all-gather": ranks.all_gather(own[:1]),
+        "all-reduce": ranks.all_reduce(own),
+        "reduce-scatter": ranks.reduce_scatter(own),
+    }
+
+
+results, record = in_lockstep(3, talk)
+for what in results[0]:
+    print(f"{what:<15}", *(f"{[round(x) for x in result[what].tolist()]!s:<18}" for result in results))
+
+# %% [markdown]
+# (A column for each rank.) Look at the last two rows: an all-reduce is a reduce-scatter followed by an all-gather. That
+# will be useful twice.
+#
+# **Predict:** rank 2 sees that it has nothing to do, and returns early. The others wait for it in an all-reduce. What
+# happens?
+
+
+# %%
+def early(ranks):
+    if ranks.rank == 2:
+        return torch.zeros(3)
+    return ranks.all_reduce(torch.ones(3))
+
+
+try:
+    in_lockstep(3, early)
+except ValueError as error:
+    print("ValueError:", error)
+
+# %% [markdown]
+# Our ranks stand in one kernel, and notice. Real ones would wait, each at 100 % of its processor, and nobody would say
+# why. It is the usual accident of distributed programs: an `if` that depends on the rank, around something that all
+# must do.
+#
+# ### Who sends what?
+# How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back.
+# **Predict:** with n ranks and a tensor of one gigabyte, how much must pass through rank 0's cable?
+#
+# There is a better way (Patarasuk and Yuan, 2009). The ranks stand in a *ring*, and each cuts its tensor into n chunks.
+# In each step every rank sends one chunk to its right neighbour, at the same time, and adds what it gets from the left.
+# After n − 1 steps each has one chunk that is complete, and in n − 1 more steps the complete chunks go round. Here it
+# is, with ones: then each number says how many summands it has.
+
+
+# %%
+def ring(vectors):  # one for each rank; yields the ranks' chunks after every step
+    n = len(vectors)
+    chunks = [list(vector.chunk(n)) for vector in vectors]
+    yield [torch.stack(own).mean(1) for own in chunks]
+    for step in range(2 * (n - 1)):
+        sent = [chunks[rank][(rank - step) % n] for rank in range(n)]  # all at once
+        for rank in range(n):
+            to, which = (rank + 1) % n, (rank - step) % n
+            chunks[to][which] = chunks[to][which] + sent[rank] if step < n - 1 else sent[rank]
+        yield [torch.stack(own).mean(1) for own in chunks]
+
+
+steps = [torch.stack(state) for state in ring([torch.ones(4)] * 4)]  # (ranks, chunks) each
+figure, panels = plt.subplots(1, len(steps), figsize=(7, 1.7), sharey=True)
+for k, (axes, state) in enumerate(zip(panels, steps, strict=True)):
+    axes.imshow(state, cmap="Blues", vmin=0, vmax=5)
+    for (rank, chunk), summands in {(r, c): int(state[r, c]) for r in range(4) for c in range(4)}.items():
+        axes.text(chunk, rank, summands, ha="center", va="center", fontsize=9)
+    axes.set(title=f"step {k}", xticks=[], yticks=range(4))
+    axes.title.set_fontsize(9)
+panels[0].set_ylabel("rank")
+assert (steps[-1] == 4).all(), "in the end every chunk should have four summands"
+what = "Seven grids, rows are ranks and columns chunks; each number counts summands. All are 1 at first; a diagonal "
+show(figure, alt=what + "grows to 2, 3 and 4 in three steps, then the 4s spread, until all sixteen are 4.")
+
+# %% [markdown]
+# Every step moves a chunk, a fourth of the tensor, over every cable of the ring at once. So each rank sends
+# 2 (n − 1) / n of the tensor, hardly more than twice its size, *however many ranks there are*. Rank 0 of the naive way
+# would have received n − 1 tensors and sent as many. This is what the record counts:
+
+# %%
+print("bytes that go from rank to rank, for tensors of 12 bytes (of 4 in the all-gather):")
+for one in record[1:]:
+    print(f"   {one.kind:<15} {one.sends}")
+gradient_gb = 2 * SIZES["7B"].n_params / 1e9
+for n in (2, 8, 64):
+    naive, round_ring = 2 * (n - 1) * gradient_gb, 2 * (n - 1) / n * gradient_gb
+    print(f"a gradient of the 7B, {n:>2} ranks: naively {stable(naive, 0):>5} GB through rank 0", end="; ")
+    print(f"in a ring every rank sends {stable(round_ring, 0)} GB")
+
+# %% [markdown]
+# ## 3. Data parallel
+#
+# The simplest way to share: every rank has the whole model and takes some rows of the batch. Each computes its
+# gradient, they are averaged by an all-reduce, and all ranks take the same step.
+#
+# Our model is a small relative of the 70B: 8 heads, 2 key-value heads, random weights. Its batch has 8 rows, and as in
+# lesson 09's chats not every token counts: the first row asks for 3 tokens, the last for 24.
+#
+# **Predict:** each rank takes the mean loss of its own tokens, as you would on one machine, and the gradients are
+# averaged. Is that the gradient of one process with all rows?
+
+# %%
+from llama_lessons.batches import IGNORE
+from llama_lessons.checks.parallel_trials import CONFIG, new_model, one_process, whole_batch
+
+batch = whole_batch()
+print("tokens that each row asks for:", (batch.targets != IGNORE).sum(1).tolist())
+
+
+def gradients_of(batch):
+    model = new_model()  # the same weights each time
+    logits = model(batch.tokens).flatten(0, 1)
+    cross_entropy(logits, batch.targets.flatten(), ignore_index=IGNORE).backward()  # the mean
+    return {name: weight.grad for name, weight in model.named_parameters()}
+
+
+def naive(ranks):
+    own = gradients_of(batch.split(ranks.size)[ranks.rank])
+    return {name: ranks.all_reduce(gradient) / ranks.size for name, gradient in own.items()}
+
+
+def off(found, right):  # in per cent of the right one's length
+    apart = sum((found[name] - right[name]).square().sum() for name in right).sqrt()
+    return 100 * apart / sum(gradient.square().sum() for gradient in right.values()).sqrt()
+
+
+alone = gradients_of(batch)
+for n in (2, 4, 8):
+    print(f"{n} ranks: the gradient is {stable(off(in_lockstep(n, naive)[0][0], alone), 0)} % off")
+
+# %% [markdown]
+# It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss would fall
+# all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with few tokens
+# speaks as loudly as one with many, so that each of *its* tokens counts more.
+#
+# ### Exercise 1 (10 minutes): the right average
+
+
+# %% tags=["exercise"]
+def my_average(gradients, n_tokens):
+    """The gradient of the mean loss over the tokens of all ranks.
+
+    gradients: a tensor for each rank, all of the same shape: the gradient of the mean loss over its own tokens.
+    n_tokens: how many tokens each rank's loss was a mean of, whole numbers.
+    Returns a tensor of the same shape.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.parallel import check_average
+
+check_average(my_average)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# A rank's mean loss times its number of tokens is the sum over its tokens. Sums may be added up.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# Divide once, at the end, by the number of all tokens.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 1: click to unfold
+def solved_average(gradients, n_tokens):
+    summed = sum(gradient * n for gradient, n in zip(gradients, n_tokens, strict=True))
+    return summed / sum(n_tokens)
+
+
+check_average(solved_average)
+
+# %% [markdown]
+# In practice one does not multiply a mean by what it was divided by. Each rank backs up from the *sum* of its losses;
+# one all-reduce adds up the gradients, another one the numbers of tokens, and there is one division. That is the whole
+# of `average_gradients`:
+#
+# ```python
+# n_all = ranks.all_reduce(torch.tensor(float(n_own)), "number of tokens")
+# ...
+# weights[key].grad = gradient / n_all     # of the sum over all ranks
+# ```
+#
+# (Gradients go round in *buckets*, those of a layer in one tensor: a hundred small all-reduces would wait a hundred
+# times.) `parallel_trials` takes a whole step with it, AdamW included, and compares the weights.
+
+# %%
+from llama_lessons.checks.parallel_trials import STRATEGIES, distance
+
+
+def compare(name, sizes=(2, 4)):
+    right = one_process()  # its loss, and all weights after a step
+    for n in sizes:
+        results, _ = in_lockstep(n, STRATEGIES[name])
+        furthest = max(distance(result, right) for result in results)
+        assert furthest < 1e-5, f"{name} on {n} ranks is {furthest} from one process"
+        print(f"{name}, {n} ranks: loss and all weights after a step are one process's, to 1e-5, on every rank")
+
+
+compare("data parallel")
+
+# %% [markdown]
+# ## 4. Everybody has everything
+#
+# Data parallel makes training faster, and nothing smaller: each rank holds all 16 bytes of each number. And they are
+# the *same* bytes. *ZeRO* (Rajbhandari and others, [arXiv:1910.02054](https://arxiv.org/abs/1910.02054)) asks who needs
+# what, and when, and goes in three stages:
+#
+# 1. Each rank keeps AdamW's numbers for its own share of the weights only, steps that share, and sends the new weights
+#    to the others.
+# 2. A rank that steps only its share needs only the gradient of its share: a reduce-scatter in place of the all-reduce.
+# 3. The weights, too, are kept in shards, and are gathered just before a layer computes.
+#
+# ### Exercise 2 (10 minutes): GB on each rank
+
+
+# %% tags=["exercise"]
+def my_rank_gb(n_params, n_ranks, stage):
+    """GB (10**9 bytes) that each rank keeps: weights, gradients and AdamW's numbers; activations are not counted.
+
+    n_params: numbers in the model. Weights and gradients have 2 bytes each, AdamW keeps 12 for each number.
+    n_ranks: how many ranks there are.
+    stage: 0, nothing is shared out; 1, 2 or 3, as above. A stage shares all that those before it share.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.parallel import check_rank_gb
+
+check_rank_gb(my_rank_gb)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Write the three parts down as bytes, and divide by n_ranks those that are shared out at this stage.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `optimizer = 12 * n_params / (n_ranks if stage >= 1 else 1)`
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 2: click to unfold
+def solved_rank_gb(n_params, n_ranks, stage):
+    optimizer = 12 * n_params / (n_ranks if stage >= 1 else 1)
+    gradients = 2 * n_params / (n_ranks if stage >= 2 else 1)
+    weights = 2 * n_params / (n_ranks if stage >= 3 else 1)
+    return (optimizer + gradients + weights) / 10**9
+
+
+check_rank_gb(solved_rank_gb)
+
+# %% [markdown]
+# **Predict:** the 70B on 64 cards of 80 GB: which stage does it take?
+
+# %%
+from llama_lessons.checks.parallel import rank_gb
+
+figure, panels = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
+for axes, n_ranks in zip(panels, (8, 64), strict=True):
+    for k, (name, colour) in enumerate({"7B": "#56B4E9", "70B": "#0072B2"}.items()):
+        heights = [rank_gb(SIZES[name].n_params, n_ranks, stage) for stage in range(4)]
+        places = [stage + 0.4 * k for stage in range(4)]
+        bars = axes.bar(places, heights, 0.4, color=colour, edgecolor="black", label=name)
+        axes.bar_label(bars, [f"{height:.0f}" for height in heights], fontsize=9)
+    axes.axhline(card, color="#D55E00", linestyle="--", label="one A100")
+    axes.set(title=f"{n_ranks} ranks", xlabel="stage of ZeRO", yscale="log", ylim=(1, 3000))
+    axes.set_xticks([stage + 0.2 for stage in range(4)], range(4))
+panels[0].set_ylabel("GB on each rank")
+panels[1].legend(frameon=False, loc="upper right", fontsize=9, ncols=3, columnspacing=0.8)
+fits = {stage: rank_gb(SIZES["70B"].n_params, 64, stage) < card for stage in range(4)}
+print("the 70B on 64 cards; what training keeps fits at stage:", fits)
+what = "Two panels of bars on a logarithmic scale, GB on each rank by stage. With 64 ranks the 70B falls from 1104 to "
+show(figure, alt=what + "17, below the dashed line of one A100 only at stage 3; the 7B fits from stage 1 on.")
+
+# %% [markdown]
+# Only the third, which shares everything. (The figure of the ZeRO paper has a model of 7.5 billion numbers on 64 ranks;
+# try your function on it.) PyTorch calls stage 3 *fully sharded data parallel*.
+#
+# ## 5. Fully sharded
+#
+# How can a rank compute with a layer of which it holds a quarter? It cannot; so for a moment it holds all of it:
+# *gather, compute, free*. All the numbers of a layer stand one after the other in a long vector, which is cut into
+# equal shards. Here is one layer, and a loss that has no meaning. **Predict:** which collective brings each rank the
+# gradient of its shard?
+
+# %%
+from torch.func import functional_call
+
+from llama_lessons.parallel.by_hand import flatten, shard, unflatten
+
+layer = new_model().blocks[0].feed_forward
+weights = {name: weight.detach() for name, weight in layer.named_parameters()}
+rows = torch.randn(8, CONFIG.dim, generator=torch.Generator().manual_seed(5))
+
+
+def one_layer(ranks):
+    own, x = shard(flatten(weights), ranks), rows.chunk(ranks.size)[ranks.rank]  # all that a rank has
+    whole = ranks.all_gather(own, "weights").requires_grad_()
+    loss = functional_call(layer, unflatten(whole, weights), x).square().sum()
+    gradient = torch.autograd.grad(loss, whole)[0]  # of all weights, from this rank's rows
+    del whole  # freed: the next layer needs the room
+    return ranks.reduce_scatter(gradient, "gradient")
+
+
+shares, record = in_lockstep(4, one_layer)
+right = torch.autograd.grad(layer(rows).square().sum(), list(layer.parameters()))
+torch.testing.assert_close(torch.cat(shares), torch.cat([part.flatten() for part in right]), rtol=1e-4, atol=1e-4)
+print(f"{sum(w.numel() for w in right):,} numbers; each rank keeps {len(shares[0]):,}, and the gradient of as many")
+print("the four shares together are the gradient of one process")
+
+# %% [markdown]
+# The reduce-scatter: it adds up over the ranks, and leaves each with its own share. (`functional_call` runs a module
+# with weights that are given to it, in place of its own.)
+#
+# For a whole model, go through it unit by unit: embedding, each layer, head. Forward: gather, compute, free. Backward,
+# from the end: gather again, compute again from what had entered, take the gradient, reduce-scatter, free. So
+# `fully_sharded` does activation checkpointing on its way, and is thirty lines.
+#
+# **Predict:** each weight goes round three times: two all-gathers and a reduce-scatter. Compared with the all-reduce of
+# data parallel, how many bytes does a rank send?
+
+# %%
+compare("fully sharded")
+records = {name: in_lockstep(4, step)[1] for name, step in STRATEGIES.items()}
+records = {name: [one for one in record if "saved" not in one.what] for name, record in records.items()}
+for name in ("data parallel", "fully sharded"):
+    sent = sum(n_bytes for one in records[name] for (source, _), n_bytes in one.sends.items() if source == 0)
+    most = max(sum(one.held[0].values()) for one in records[name])
+    print(f"{name}: rank 0 sends {sent:,} bytes in a step, and holds at most {most:,}")
+
+# %% [markdown]
+# Half as much again, and a quarter of the memory on four ranks: for a quarter of the bytes, a cable half as busy again.
+# That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the next layer
+# while this one computes.
+#
+# A good place for a pause.
+#
+# ## 6. Tensor parallel
+#
+# Fully sharded still computes whole layers. There is a way to share out the matrices *in computing*: no rank ever has
+# all of one (*Megatron-LM*, Shoeybi and others, [arXiv:1909.08053](https://arxiv.org/abs/1909.08053)). All ranks see
+# the same tokens, and each computes a part of each product.
+#
+# Take the feed-forward: w_gate and w_up make hidden channels, silu and a product follow, and w_down goes back. A
+# product `x @ W.T` may be cut in two ways. By rows of W, and each rank has some of the outputs; or by columns of W and
+# channels of x, and each rank has a *part of the sum* for all outputs.
+#
+# **Predict:** which of the two would you take for w_gate and w_up? Try the second one first: is the sum over the ranks
+# right?
+
+# %%
+w_gate, w_up, w_down = (weights[f"{name}.weight"] for name in ("w_gate", "w_up", "w_down"))
+right = layer(rows).detach()
+
+
+def by_columns(ranks):  # channels of x, and columns of w_gate and w_up
+    x, gate, up = (tensor.chunk(ranks.size, 1)[ranks.rank] for tensor in (rows, w_gate, w_up))
+    return ranks.all_reduce((silu(x @ gate.T) * (x @ up.T)) @ w_down.T)
+
+
+def by_columns_and_back(ranks):  # add up before silu bends it
+    x, gate, up = (tensor.chunk(ranks.size, 1)[ranks.rank] for tensor in (rows, w_gate, w_up))
+    gate, up = ranks.all_reduce(x @ gate.T), ranks.all_reduce(x @ up.T)
+    return (silu(gate) * up) @ w_down.T
+
+
+for way in (by_columns, by_columns_and_back):
+    results, record = in_lockstep(4, way)
+    sent = sum(one.sends[0, 1] for one in record[1:])
+    far = 100 * (results[0] - right).norm() / right.norm()
+    print(f"{way.__name__:<20} {stable(far, 0):>3} % off, {sent:,} bytes sent by each rank")
+
+# %% [markdown]
+# The silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every bend, and the
+# hidden channels are the widest thing in a Llama. Cut the other way: w_gate and w_up by rows, so that each rank has
+# some hidden channels, complete. Silu and product work channel by channel. And then w_down by columns: each rank
+# multiplies its channels with *their* columns, and has a part of the sum for all outputs. One all-reduce at the end, as
+# wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then
+# row parallel".)
+#
+# ### Exercise 3 (15 minutes): each rank's part
+
+
+# %% tags=["exercise"]
+def my_parts(x, w_gate, w_up, w_down, n_ranks):
+    """What each rank adds to the output of a feed-forward.
+
+    x: shape (T, C), the same on all ranks. w_gate, w_up: shape (F, C). w_down: shape (C, F).
+    n_ranks: divides F; rank 0 has the first F / n_ranks hidden channels, and so on.
+    Returns a list, for each rank a tensor of shape (T, C): their sum is (silu(x w_gate.T) * (x w_up.T)) w_down.T
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.parallel import check_parts
+
+check_parts(my_parts)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# `w_gate.chunk(n_ranks)` gives each rank its rows.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# `w_down.chunk(n_ranks, 1)` gives each rank its columns, those of its own hidden channels.
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# For one rank it is the same formula, with the smaller matrices: `(silu(x @ gate.T) * (x @ up.T)) @ down.T`.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 3: click to unfold
+def solved_parts(x, w_gate, w_up, w_down, n_ranks):
+    own = zip(w_gate.chunk(n_ranks), w_up.chunk(n_ranks), w_down.chunk(n_ranks, 1), strict=True)
+    return [(silu(x @ gate.T) * (x @ up.T)) @ down.T for gate, up, down in own]
+
+
+check_parts(solved_parts)
+
+# %% [markdown]
+# Attention is cut in the same way, by heads: wq, wk, wv by rows, a few heads to each rank, and wo by columns. Heads do
+# not look at each other, so nothing need be sent before the end.
+#
+# Grouped-query attention has a catch. The 70B has 8 key-value heads, and so has our model's 2 for 8 query heads.
+# **Predict:** on four ranks, each has two query heads, and there are two key-value heads. Who gets which? And when the
+# gradients come back, is the one that a rank has for its key-value head all of it?
+
+# %%
+from llama_lessons.parallel.ranks import Ranks
+from llama_lessons.parallel.tensor_by_hand import cut
+
+name = "blocks.0.attention.wk.weight"
+whole = dict(new_model().named_parameters())[name].detach()
+heads = list(whole.unflatten(0, (CONFIG.n_kv_heads, -1)))  # rows of each key-value head
+for rank in range(4):
+    part = cut(name, whole, Ranks(rank, 4), CONFIG)
+    [has] = [k for k, head in enumerate(heads) if torch.equal(head, part)]
+    print(f"rank {rank}: query heads {2 * rank} and {2 * rank + 1}, key-value head {has}")
+
+# %% [markdown]
+# Neighbours have copies of the same one, as they must: query heads 0 to 3 share key-value head 0. Each copy's gradient
+# has heard only from the query heads of its own rank. If both ranks stepped by their own, the copies would drift apart
+# and nobody would notice. So ranks with the same head add their gradients up (`shared_gradient`).
+#
+# One thing is left, and in training it is the largest tensor of all: the logits. The head is cut by rows, so that each
+# rank has the logits of its own part of the vocabulary. The loss needs log Σ exp over *all* of them. Gathering them
+# would undo everything. But a sum of exponentials can be put together from parts.
+#
+# ### Exercise 4 (15 minutes): a loss without all logits
+# Each rank knows the largest of its own logits, and the sum of exp(logit − that largest), which cannot overflow. One of
+# them knows the target's logit. Three small tensors go round; make the loss of them.
+
+
+# %% tags=["exercise"]
+def my_shared_loss(tops, sums, said):
+    """The cross-entropy of each token, log(sum of exp(all logits)) - the target's logit, in nats.
+
+    tops: for each rank the largest of its own logits, shape (ranks, N).
+    sums: for each rank the sum of exp(logit - its own largest), shape (ranks, N).
+    said: the target's logit on the rank that has it, 0 on the others, shape (ranks, N).
+    Returns shape (N,). It must work where logits are as large as 200.
+    """
+    raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.parallel import check_shared_loss
+
+check_shared_loss(my_shared_loss)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Each rank's sum is relative to its own largest. Before they are added up, all must be relative to the same one.
+#
+# </details>
+# <details><summary>Hint 2</summary>
+#
+# exp(logit − a) times exp(a − b) is exp(logit − b).
+#
+# </details>
+# <details><summary>Hint 3</summary>
+#
+# With `top = tops.amax(0)`, the loss is log of the rescaled sum, plus `top`, minus the target's logit.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+def solved_shared_loss(tops, sums, said):
+    top = tops.amax(0)
+    return (sums * (tops - top).exp()).sum(0).log() + top - said.sum(0)
+
+
+check_shared_loss(solved_shared_loss)
+
+# %% [markdown]
+# (FlashAttention puts a softmax together from blocks by the same formula.) With that, everything is cut, and a whole
+# step can be compared. What the layers say to each other is two small functions: where all ranks begin to read the same
+# x, the *gradients* are added up; where each has a part of a sum, the *parts* are.
+
+# %%
+compare("tensor parallel")
+n_all_reduces = sum("layer" not in one.what and one.kind == "all_reduce" for one in records["tensor parallel"])
+print(n_all_reduces, "all-reduces in a step of two layers, on four ranks;", end=" ")
+possible = [n for n in range(1, 10) if CONFIG.n_heads % n == CONFIG.hidden_dim % n == 0]
+print("heads and channels can be shared out by", possible, "ranks")
+
+# %% [markdown]
+# ## 7. See it: who holds which shard, who sends what
+#
+# The view has recorded one training step of our model, on four ranks of this kernel, in each of the three ways. Every
+# block is a real tensor, and its area is its bytes. Go through the collectives one by one.
+#
+# **Find out:** in *fully sharded*, when does a rank hold most? Which unit is gathered twice in a row, and what would
+# you do about it? In *tensor parallel*, what is sent in the forward pass, and how does its size depend on the number of
+# tokens?
+
+# %%
+from llama_lessons.widgets.shards import ShardsView
+
+ShardsView(records, strategy="fully sharded", step=3)
+
+# %%
+for name, record in records.items():
+    sent = sum(n_bytes for one in record for (source, _), n_bytes in one.sends.items() if source == 0)
+    own = sum(n_bytes for (kind, _), n_bytes in record[0].held[0].items() if kind == "weights")
+    most = max(sum(one.held[0].values()) for one in record)
+    print(f"{name:<16} weights of its own {own:>9,} bytes; at most held {most:>9,};", end=" ")
+    print(f"sent {sent:>9,} in {len(record) - 1} collectives")
+
+# %% [markdown]
+# A rank of *fully sharded* holds most at the end, when AdamW has its numbers. The head is gathered at the end of the
+# forward pass, freed, and gathered again at once: real programs keep the last unit. Tensor parallel sends activations,
+# tokens times channels, twice a layer and twice on the way back, and no weights at all: with few tokens that is little,
+# with many it is much.
+#
+# ## 8. Real processes
+#
+# Now the same functions, in processes that share no memory. `torchrun` starts a module several times and tells each
+# copy its rank; the copies find each other through a port of this machine. Between CPUs a library called *gloo* carries
+# the bytes, between NVIDIA's GPUs *nccl*. The module must be a file: a new process cannot see what you have written in
+# a cell. Ours is `parallel_trials`; its function `data_parallel(ranks)` is the one that you have just run, and only
+# `ranks` is another.
+#
+# **Predict:** will two processes give exactly the numbers of two ranks in this kernel, to the last bit? Will four?
+
+# %%
+import os
+import subprocess
+import sys
+
+
+def torchrun(size, module, *given, seconds=120):
+    """Run a module in several processes and give what it printed."""
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size), "-m", module]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}  # one thread each: they share the cores
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, *command, *map(str, given)], env=env, **pipes) as run:
+        try:
+            said, trouble = run.communicate(timeout=seconds)
+        except BaseException:
+            run.terminate()  # torchrun stops its processes
+            raise
+    if run.returncode:
+        raise RuntimeError(f"{size} processes of {module} stopped:\n{trouble[-2000:]}")
+    return said
+
+
+# %%
+for n in (2, 4):
+    for line in torchrun(n, "llama_lessons.checks.parallel_trials").splitlines():
+        name, to_one, to_lockstep = line.rsplit(maxsplit=2)
+        assert float(to_one) < 1e-5 and float(to_lockstep) < 1e-5, f"{n} processes differ: {line}"
+        same = f"; exactly {n} ranks of this kernel: {float(to_lockstep) == 0}" if n == 2 else ""
+        print(f"{name:<16} in {n} processes: one process's step to 1e-5{same}")
+
+# %% [markdown]
+# Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c + d) or
+# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours and from run to run of another
+# library. That is what "equal" means from here on: *exact where the order of sums allows, to a stated tolerance where
+# not*.
+#
+# If a process dies, the others notice when they next want something from it. `torchrun` then ends them all, and the
+# training starts again from the last saved state. With a thousand machines something breaks every day, so this is daily
+# life.
+#
+# ## 9. PyTorch's own
+#
+# Nobody writes these functions anew. PyTorch has three tools:
+#
+# - `DistributedDataParallel` wraps a model and sends each bucket of gradients while the rest is still being computed.
+#   It *averages* over ranks, so that unequal numbers of tokens are the caller's affair.
+# - `fully_shard` (FSDP2) puts hooks before and after each module: gather, compute, free.
+# - `parallelize_module` cuts a module's matrices after a plan, "column" or "row" for each.
+#
+# The package's `shard(model, way)` calls the second or the third on our Llama. Afterwards a `Trainer` (lesson 06)
+# trains it as ever; clipping is by the norm of *all* gradients, wherever they lie, and the tokens of all ranks count
+# alike.
+#
+# ```python
+# with process_group():                                  # gloo, or nccl with "cuda"
+#     trainer = Trainer(shard(model, "fsdp"), config, batch_at)
+#     ...
+#     trainer.save("work/run")                           # every process writes what it holds
+# ```
+#
+# Such a state is a folder with a file for each process (torch.distributed.checkpoint), and a list of what lies where.
+# **Predict:** two processes write it. Can four take it up? Can one, here in the kernel, without any group?
+
+# %%
+import shutil
+
+from llama_lessons.checks import parallel_engines as engines
+from llama_lessons.files import work_dir
+
+folder = work_dir() / "13_engines"
+shutil.rmtree(folder, ignore_errors=True)
+folder.mkdir()
+for n in (2, 4):
+    for line in torchrun(n, "llama_lessons.checks.parallel_engines", folder).splitlines():
+        name, apart = line.rsplit(maxsplit=1)
+        assert float(apart) < 1e-5, f"{n} processes differ from one: {line}"
+        print(f"{name:<14} in {n} processes: one process's loss and weights, to 1e-5")
+
+# %%
+alone = engines.Trainer(new_model(), engines.CONFIG, engines.batch_at)
+engines.trained(alone, engines.STEPS + engines.MORE)
+for way in ("fsdp", "tp"):
+    resumed = engines.Trainer(new_model(), engines.CONFIG, engines.batch_at)
+    resumed.load(folder / way)
+    begun = resumed.step
+    after = engines.trained(resumed, engines.MORE)
+    apart = distance(after, (alone.history[-1].loss, dict(alone.model.named_parameters())))
+    assert apart < 1e-5, f"the run that went on differs by {apart}"
+    print(
+        f"{way}: written by 2 processes after step {begun}, taken up by one, trained on: as if it had always been one"
+    )
+
+# %% [markdown]
+# The list says which rows of which weight lie in which file, and whoever reads takes the rows that it needs. So a run
+# may lose half its machines at night and go on with the other half.
+#
+# Two traps that these tools do not take from you. A rank that draws its own random numbers drops out, shuffles or
+# samples differently from the others: seed by rank where it should, and alike where it must (under tensor parallel all
+# ranks must see the same tokens). And what is cut must not be counted twice: the norm of the gradient adds up shards
+# once, and whole copies once, not once for each rank.
+#
+# **With GPUs** nothing changes but the carrier: one process for each GPU, `process_group("cuda")`, nccl.
+# `torchrun --nproc-per-node 8 -m llama_lessons.pretrain --shard fsdp` trains the Valley on eight. This page has not
+# measured any: its processes share two CPU cores, and are slower together than one alone.
+#
+# ## 10. The real thing
+#
+# Is the cable fast enough? An NVIDIA A100 does 312 million million operations a second in bfloat16, by its maker's data
+# sheet, of which training reaches some 40 % (see below). The cable between two machines is an *assumption*: 25 GB a
+# second for each GPU. Change it.
+#
+# **Predict:** data parallel and fully sharded send weights and gradients, whatever the batch is. From how many tokens
+# on a rank is the arithmetic longer than the sending, for the 7B? And tensor parallel sends activations: does a larger
+# batch help it?
+
+# %%
+A100, REACHED = 312e12, 0.4  # operations per second, and the share that training reaches
+LINK = 25e9  # bytes a second that each rank can send: an assumption
+RANKS = 8
+
+
+def seconds(config, n_tokens):  # of a step: arithmetic, and sending in each way
+    n, once = config.n_params, (RANKS - 1) / RANKS  # a gather, or a reduce-scatter, sends nearly all there is
+    activations = 2 * n_tokens * config.dim  # bytes: bfloat16
+    return {
+        "arithmetic": 6 * n * n_tokens / (A100 * REACHED),
+        "data parallel": 2 * once * 2 * n / LINK,
+        "fully sharded": 3 * once * 2 * n / LINK,
+        "tensor parallel, per rank": 4 * config.n_layers * 2 * once * activations * RANKS / LINK,
+    }
+
+
+n_tokens = [2**k for k in range(8, 18)]
+figure, axes = plt.subplots(figsize=(7, 3))
+for name, look in zip(seconds(SIZES["7B"], 1), ("k-", "C0--", "C1-.", "C2:"), strict=True):
+    axes.plot(n_tokens, [seconds(SIZES["7B"], n)[name] for n in n_tokens], look, label=name)
+axes.set(xscale="log", yscale="log", xlabel="tokens of the batch for each rank, 7B, 8 ranks", ylabel="seconds a step")
+axes.legend(frameon=False, fontsize=9)
+for name in ("data parallel", "fully sharded"):
+    enough = seconds(SIZES["7B"], 1)[name] / seconds(SIZES["7B"], 1)["arithmetic"]
+    print(f"{name}: sending is hidden behind arithmetic from {stable(enough / 1000, 1)} thousand tokens a rank on")
+ratio = seconds(SIZES["7B"], 1)["tensor parallel, per rank"] / seconds(SIZES["7B"], 1)["arithmetic"]
+print(f"tensor parallel: sending takes {stable(ratio, 1)} times as long as arithmetic, whatever the batch is")
+what = "Seconds against tokens, both logarithmic. Arithmetic rises and crosses the flat lines of data parallel and of "
+show(figure, alt=what + "fully sharded between 2,000 and 7,000 tokens; tensor parallel rises in parallel to it.")
+
+# %% [markdown]
+# With a page or two for each rank, sending weights can be hidden. Tensor parallel cannot be saved by a larger batch: it
+# belongs where cables are short, inside one machine, whose GPUs are linked ten times faster (put 300e9 for `LINK`). So
+# large runs do both, tensor parallel inside a machine and fully sharded between machines.
+#
+# What did Meta reach? The paper gives the hours of all GPUs; arithmetic gives the operations, six for each parameter
+# and token. **Predict:** which share of the A100's peak is that? Does it fall for the larger models, which took more
+# machines?
+
+# %%
+from llama_lessons import paper
+
+share = {}
+for name, config in SIZES.items():
+    operations = 6 * config.n_params * paper.TOKENS.value
+    hours = paper.GPU_HOURS[f"llama2-{name.lower()}"].value
+    share[name] = operations / (3600 * hours * A100)
+    months = hours / 1000 / 24 / 30
+    print(
+        f"{name:<4}{operations:.1e} operations, {hours:>9,} GPU hours: with 1000 GPUs {stable(months, 1)} months;",
+        end=" ",
+    )
+    print(f"{stable(100 * share[name], 0)} % of the peak")
+figure, axes = plt.subplots(figsize=(7, 2.4))
+bars = axes.bar(list(share), [100 * value for value in share.values()], color="#009E73", edgecolor="black")
+axes.bar_label(bars, [f"{100 * value:.0f} %" for value in share.values()], fontsize=9)
+axes.set(ylabel="% of the A100's peak", ylim=(0, 100))
+what = "Four bars: 7B, 13B, 34B and 70B reach 39, 38, 35 and 43 % of the peak; "
+show(figure, alt=what + "none falls for the larger models.")
+
+# %% [markdown]
+# About 40 % throughout (hours: table 2 of the paper; the 34B ran on cards that were held to fewer watts). More machines
+# did not cost a share of each. That is the measure of a training system: not how fast one card is, but how little a
+# thousand of them wait for each other.
+#
+# ## What you have, and where it goes
+#
+# - Training keeps 16 bytes for each number, and AdamW has most of them; activations can be computed again.
+# - Ranks talk in collectives that all must call. In a ring each sends about twice the tensor, however many there are.
+# - The mean of means is not the mean: gradients are weighted by tokens.
+# - Fully sharded: gather, compute, free. Half as much again is sent, and memory falls with the number of ranks.
+# - Tensor parallel: rows, then columns, and one sum. Copies of a key-value head add up their gradients; a loss needs no
+#   rank with all logits.
+# - Equal to one process: exact where the order of sums allows, to a stated tolerance where not. Compare; no error is
+#   raised otherwise.
+#
+# **Read next** [`llama_lessons/parallel/by_hand.py`](../llama_lessons/parallel/by_hand.py) and
+# [`tensor_by_hand.py`](../llama_lessons/parallel/tensor_by_hand.py), then
+# [`lockstep.py`](../llama_lessons/parallel/lockstep.py), where the ranks of one kernel take turns;
+# [`fsdp.py`](../llama_lessons/parallel/fsdp.py) and [`tensor.py`](../llama_lessons/parallel/tensor.py) for the same on
+# PyTorch's engines; [`llama_lessons/processes.py`](../llama_lessons/processes.py), what a Trainer asks of a group.
+#
+# **More to try:** keep the last unit of `fully_sharded` from the forward to the backward pass, and see what the record
+# says. Write stage 2 of ZeRO: gradients sharded, weights whole. Cut w_down by rows instead, and count what must be
+# sent. Share a batch out by tokens, not by rows, so that ranks have alike to do.
+#
+# **Next lesson,** [14 real Llama 2](14_real_llama_2.ipynb): can my code run Meta's weights?
+#
+# **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and table 2. Rings: Patarasuk
+# and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, Journal of Parallel and Distributed
+# Computing 69 (2009). ZeRO: [arXiv:1910.02054](https://arxiv.org/abs/1910.02054). PyTorch FSDP:
+# [arXiv:2304.11277](https://arxiv.org/abs/2304.11277). Megatron-LM:
+# [arXiv:1909.08053](https://arxiv.org/abs/1909.08053). Activation checkpointing:
+# [arXiv:1604.06174](https://arxiv.org/abs/1604.06174). The A100's peak: NVIDIA's data sheet of the A100 80GB SXM.
