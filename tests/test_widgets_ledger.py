@@ -37,7 +37,7 @@ def entries(*rows: tuple[int, str]) -> list[Entry]:
 def test_the_questions_are_those_of_the_text_as_plain_text(tmp_path: Path):
     (tmp_path / "01_a.py").write_text(LESSON)
     (tmp_path / "02_b.py").write_text("# %% [markdown]\n# Nothing asked.\n")
-    assert questions(tmp_path / "01_a.py") == ["how many of the 4 hands are at zero? And why?", "x or y?"]
+    assert questions(tmp_path / "01_a.py") == ["How many of the 4 hands are at zero? And why?", "X or y?"]
     assert list(all_questions(tmp_path)) == ["01_a"]
 
 

@@ -42,7 +42,8 @@ def questions(source: Path) -> list[str]:
     cells = re.split(r"^# %%", source.read_text(encoding="utf-8"), flags=re.MULTILINE)
     texts = [COMMENT.sub("", cell) for cell in cells if cell.startswith(" [markdown]")]
     found = [asked for text in texts for asked in ASKED.findall(text)]
-    return [" ".join(MARKS.sub("", LINK.sub(r"\1", asked)).split()) for asked in found]
+    plain = [" ".join(MARKS.sub("", LINK.sub(r"\1", asked)).split()) for asked in found]
+    return [asked[0].upper() + asked[1:] for asked in plain]
 
 
 def all_questions(folder: Path = COURSE / "notebooks") -> dict[str, list[str]]:
