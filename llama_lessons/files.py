@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
+LEARNERS = tuple(COURSE / name for name in ("my_lessons", "student"))  # whose pages are somebody's own
 FIRST_BYTES = 100_000
 DRAFT = ".saving"  # ends the name of what is not whole yet
 
@@ -61,6 +62,12 @@ def read_text(path: Path | str) -> str:
     if not text.strip():
         raise ValueError(f"{path} is empty: name a file with text in it")
     return text
+
+
+def learners_folder() -> Path | None:
+    """The folder of a learner's own pages, if this process runs one of them; None on pages that are nobody's own."""
+    here = Path.cwd()
+    return here if here in LEARNERS else None
 
 
 @cache

@@ -157,6 +157,7 @@ PAGES = {  # lesson -> its cells; each makes one view
         "box.ask('What is a baby cat called?')\n"
         "box",
     ],
+    "ledger": ["from llama_lessons.widgets.ledger import Ledger\nLedger(None, {'01': ['will it rain?', 'and then?']})"],
     "11_evaluation": [
         EXAM,
         "from llama_lessons.widgets.exam_errors import ErrorBrowser\nErrorBrowser(items, sheets)",

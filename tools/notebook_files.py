@@ -1,6 +1,6 @@
 """The pages' files: a source in percent format, notebooks/NN_name.py, and beside it its page, NN_name.ipynb.
 
-They are the lessons, which have numbers, and the demo page, `demo`, which has none.
+They are the lessons, which have numbers, and two pages that have none: `demo` and `ledger`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from nbformat import NotebookNode
 from llama_lessons.files import COURSE, atomic
 
 NOTEBOOKS = COURSE / "notebooks"
+UNNUMBERED = ("demo.py", "ledger.py")  # pages that are no lessons
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": NATIVE_KERNEL_NAME}
 KEPT = ("tags", "slideshow", "jupyter")  # of a cell's metadata: what cell_metadata_filter of pyproject.toml names
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
 
 
 def sources(names: list[str] | None = None) -> list[Path]:
-    """The pages' .py files in order, all or those whose names begin with one of `names`; the demo page comes last.
+    """The pages' .py files in order, all or those whose names begin with one of `names`; the other pages come last.
 
     Raises:
         ValueError: a name fits no lesson.
     """
-    found = [*sorted(NOTEBOOKS.glob("[0-9]*.py")), *NOTEBOOKS.glob("demo.py")]
+    others = [NOTEBOOKS / name for name in UNNUMBERED]
+    found = [*sorted(NOTEBOOKS.glob("[0-9]*.py")), *(other for other in others if other.exists())]
     for name in names or []:
         if not any(path.stem.startswith(name) for path in found):
             raise ValueError(f"no lesson begins with {name!r}; there are {', '.join(p.stem for p in found) or 'none'}")
