@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -107,7 +106,10 @@ def _observed(kind: type, config: LlamaConfig, tokens: Tensor, start: int) -> di
     if found["names"] != assembled(config, tokens[:0], start)["names"]:
         return found
     one_table = model.output.weight is model.embedding.weight
-    found |= {"one table for both": one_table, "own layers": len({id(block) for block in model.blocks}) == config.n_layers}
+    found |= {
+        "one table for both": one_table,
+        "own layers": len({id(block) for block in model.blocks}) == config.n_layers,
+    }
     for name, weight in stored.items():
         weight.copy_(_draw("embedding.weight" if one_table and name == "output.weight" else name, *weight.shape))
     return found | {"logits": model(tokens, start)}

@@ -43,15 +43,17 @@ class OwnLlama:
         """The board: which part is whose."""
         count = list(self.whose.values()).count
         said = f"{count('yours')} of {len(PARTS)} parts are yours ●"
-        said += f", {count('solution')} are solutions of this page ◐" if count("solution") else ""
+        said += f"; from solutions of this page ◐ {count('solution')}" if count("solution") else ""
         rows = {part.lesson: [] for part in PARTS.values()}
         for name, part in PARTS.items():
             rows[part.lesson].append(f"{SIGNS[self.whose[name]]} {name}")
-        lines = [f"{said}; the rest is the course's ○"]
+        lines = [f"{said}; from the course ○ {count('course')}"]
         return "\n".join(lines + [f"  lesson {lesson}   {'   '.join(names)}" for lesson, names in rows.items()])
 
 
-def assemble(dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", training: bool = False) -> OwnLlama:
+def assemble(
+    dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu", training: bool = False
+) -> OwnLlama:
     """Put a Llama together from what passed its check, here or earlier in the learner's own folder.
 
     Every part is first tried in a small model: on two texts, in chunks behind a cache, in `dtype`. One that fails
@@ -59,7 +61,7 @@ def assemble(dtype: torch.dtype = torch.float32, device: torch.device | str = "c
 
     Args:
         dtype: of the numbers that it shall work with.
-        device: that it shall work on; on "meta" only shapes are compared.
+        device: that it shall work on; on "meta" it only reads, and only shapes are compared.
         training: whether it shall also learn.
     """
     found, sound, troubles = kept(), {}, {}
@@ -96,7 +98,9 @@ def _trouble(parts: dict[str, Kept], wanted: list[tuple[str, Tensor]], asked: tu
             found = next(steps)[1]
             if found.shape != right.shape:
                 return f"gives the shape {tuple(found.shape)} and not {tuple(right.shape)} {what}"
-            if found.device.type != "meta" and not torch.allclose(found.double(), right.double(), *_tolerance(asked[0])):
+            if found.device.type != "meta" and not torch.allclose(
+                found.double(), right.double(), *_tolerance(asked[0])
+            ):
                 return f"gives other numbers than the course's {what}"
     except Exception as error:  # whatever the learner's code may raise
         return f"fails {what} ({type(error).__name__}: {error})"
@@ -109,16 +113,16 @@ def _tolerance(dtype: torch.dtype) -> tuple[float, float]:
 
 def _tour(own: ModuleType, dtype: torch.dtype, device: torch.device, training: bool) -> Iterator[tuple[str, Tensor]]:
     """What a model does, and what comes of it: (B, T, V), and gradients of any shape."""
-    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(training), device:
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(training):
         model = own.build(TRIED).to(device, dtype)
         for k, weight in enumerate(model.parameters()):
             weight.data = (torch.arange(weight.numel()) * (k + 2) % 17 / 17 - 0.5).view(weight.shape).to(weight)
-        tokens = torch.arange(14).view(2, 7) % SIZES["vocab_size"]
+        tokens = torch.arange(14, device=device).view(2, 7) % SIZES["vocab_size"]
         kind = "" if dtype == torch.float32 else f" in {dtype}".replace("torch.", "")
         yield f"on two texts{kind}", model(tokens)
         if training:
             yield from _learned(own, model, tokens)
-        else:
+        elif device.type != "meta":
             yield from _written(own, model, tokens, kind)
 
 
@@ -128,10 +132,8 @@ def _written(own: ModuleType, model: nn.Module, tokens: Tensor, kind: str) -> It
         block.attention.cache = own.MyCache(2, SIZES["n_kv_heads"], 9, SIZES["head_dim"])
     for start, end in ((0, 3), (3, 5), (5, 6), (6, 7)):
         yield f"on {end - start} tokens behind a cache of {start}{kind}", model(tokens[:, start:end], start)
-    if tokens.device.type != "meta":
-        scores = torch.linspace(-2, 2, 9)
-        probs = own.my_probs(scores[None], 0.7, 5)
-        yield f"in choosing{kind}", torch.cat((probs[0], own.my_top_p(probs[0], 0.9)))
+    probs = own.my_probs(torch.linspace(-2, 2, 9, device=tokens.device)[None], 0.7, 5)[0]
+    yield f"in choosing{kind}", torch.cat((probs, own.my_top_p(probs, 0.9)))
 
 
 def _learned(own: ModuleType, model: nn.Module, tokens: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -143,8 +145,8 @@ def _learned(own: ModuleType, model: nn.Module, tokens: Tensor) -> Iterator[tupl
     yield "in training", torch.tensor(own.train(model, lambda step: ids, 3, 1e-3, 2, 6, warmup=1))
     own.add_lora(model, 2, 4.0)
     for k, weight in enumerate(weight for weight in model.parameters() if weight.requires_grad):
-        weight.data = (torch.arange(weight.numel()) * (k + 2) % 13 / 13 - 0.5).view(weight.shape)
-    plain = own.build(TRIED)
+        weight.data = (torch.arange(weight.numel()) * (k + 2) % 13 / 13 - 0.5).view(weight.shape).to(weight)
+    plain = own.build(TRIED).to(tokens.device)
     own.merge_lora(model, plain, 4.0)
     yield "in adapters", model(tokens)
     yield "in merging", plain.blocks[1].attention.wq.weight

@@ -78,7 +78,9 @@ def _collect_name(name: str, value: Any, user: str, found: dict[str, str]) -> No
         found[name] = f"{name} = {value!r}"
     elif isinstance(value, torch.dtype):
         found["torch"], found[name] = "import torch", f"{name} = {value!r}"
-    elif own == name and (module == "__main__" or module.startswith("llama_lessons") or _same_file(value, user, module)):
+    elif own == name and (
+        module == "__main__" or module.startswith("llama_lessons") or _same_file(value, user, module)
+    ):
         _collect(value, found)
     elif own and vars(sys.modules.get(module, ast)).get(own) is value:
         _allow(module, name, user)

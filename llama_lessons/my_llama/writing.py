@@ -69,7 +69,9 @@ NAMES = {  # Hugging Face's names and ours
     "mlp": "feed_forward",
     "model.norm": "norm",
     "lm_head": "output",
-} | {f"{name}_proj": f"w{name}" if len(name) == 1 else f"w_{name}" for name in ("q", "k", "v", "o", "gate", "up", "down")}
+} | {
+    f"{name}_proj": f"w{name}" if len(name) == 1 else f"w_{name}" for name in ("q", "k", "v", "o", "gate", "up", "down")
+}
 
 
 def shape_of(stated):

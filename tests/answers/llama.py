@@ -199,7 +199,11 @@ class OtherNames(Written):
     def forward(self, tokens, start=0):
         x = self.embedding(tokens)
         for layer in self.layers:
-            x = layer(x, torch.ones(tokens.shape[1], self.config.head_dim // 2), torch.zeros(tokens.shape[1], self.config.head_dim // 2))
+            x = layer(
+                x,
+                torch.ones(tokens.shape[1], self.config.head_dim // 2),
+                torch.zeros(tokens.shape[1], self.config.head_dim // 2),
+            )
         return self.output(self.norm(x))
 
 
