@@ -353,6 +353,21 @@ def solved_angles(positions, head_dim, theta):
 check_angles(solved_angles)
 
 # %% [markdown]
+# **In your own Llama.** From here on, what passes its check is kept: in your copy of the lessons its source goes to the
+# folder `my_llama`, and nothing of it runs until a cell asks for it. This cell asks. `assemble` makes a Llama of your
+# parts (●), of solutions that this page ran (◐), and of the course's (○) where there is neither. Each is first tried in
+# a small model; one that fails there is named, and the course's stands in for it. With the trained weights, does it go
+# on as it should?
+
+# %%
+from llama_lessons.my_llama import assemble
+
+own = assemble()
+print(own)
+beginning = tok.encode("Clara and Luis walked home together,")
+print(tok.decode(beginning + own.generate(own.like(model), beginning, 12, temperature=0, stop=tok.eos_id)))
+
+# %% [markdown]
 # `rope_angles`, which we have used already, is the package's version.
 #
 # ### Break it: count in bfloat16
@@ -428,6 +443,16 @@ def solved_rotate(x, cos, sin):
 
 
 check_rotate(solved_rotate)
+
+# %% [markdown]
+# And with your rotation in its place, beside the package's model: the same scores, and the same words?
+
+# %%
+own = assemble()
+mine, text = own.like(model), torch.tensor([ids])
+gap = (mine(text) - model(text)).abs().max() / model(text).abs().max()
+print("rotation:", own.whose["rotation"], "- logits as the package's to 1e-5:", gap.item() < 1e-5)
+print(tok.decode(beginning + own.generate(mine, beginning, 12, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
 # There is a shorter way to write the same, and it stands in Meta's file `llama/model.py`. A pair of numbers x, y is a

@@ -296,6 +296,20 @@ given, _ = cache.extend(torch.ones(1, 1, 3, 2), torch.ones(1, 1, 3, 2))
 print("a view, not a copy:", given.data_ptr() == cache.keys.data_ptr())
 
 # %% [markdown]
+# **In your own Llama** every layer now has such a cache. It writes twice: once with it, once reading everything again
+# for each token. (`assemble` puts your parts in their places, ●, solutions that this page ran, ◐, and the course's, ○.)
+
+# %%
+from llama_lessons.my_llama import assemble
+
+own = assemble()
+mine, again = own.like(model), list(prompt)
+for _ in range(20):
+    again.append(mine(torch.tensor([again]))[0, -1].argmax().item())
+print(own)
+print("with its cache the same 20 tokens:", own.generate(mine, prompt, 20, temperature=0) == again[len(prompt) :])
+
+# %% [markdown]
 # ### Exercise 2 (20 minutes): read on
 # Now the attention of one head, for T new tokens behind P old ones, whose keys and values are in the cache. Two things
 # that you have met come together. The new tokens stand at the places P, P + 1, ... (lesson 03); the old keys have been
@@ -813,6 +827,15 @@ def solved_decode(q, k, v):
 
 
 check_decode(solved_decode)
+
+# %% [markdown]
+# **In your own Llama** it is this that runs for every token after the prompt, behind the cache of exercise 1.
+
+# %%
+own = assemble()
+told = own.generate(own.like(model), prompt, 20, temperature=0, stop=tok.eos_id)
+print("cache:", own.whose["cache"], "- decode:", own.whose["decode"])
+print(tok.decode(told))
 
 # %% [markdown]
 # There are two right ways. One spreads the keys with `repeat_interleave`: simple, but it makes a copy of each key for

@@ -31,7 +31,7 @@
 # follow the same sentence as in the lessons before, and the model is the course's own, trained on the stories and facts
 # of a small valley.
 #
-# **Time:** about an hour and three quarters, 40 minutes of it for the exercises; a good place to pause is before
+# **Time:** about two hours, 55 minutes of it for the exercises; a good place to pause is before
 # section 4. Letters and terms: [TERMS](../TERMS.md).
 
 # %%
@@ -259,6 +259,18 @@ gap = solved_rms_norm(stream[3], model.norm.weight, config.norm_eps) - model.nor
 print("as llama_lessons.norm.RMSNorm does:", gap.abs().max().item() < 1e-4)
 
 # %% [markdown]
+# **In your own Llama.** `assemble` puts the parts that you have in their places (●), solutions that this page ran (◐),
+# and the course's where there is neither (○), after trying each in a small model.
+
+# %%
+from llama_lessons.my_llama import assemble
+
+own = assemble()
+print(own)
+opening = tok.encode("Clara and Luis walked home together, and")
+print(tok.decode(opening + own.generate(own.like(model), opening, 12, temperature=0, stop=tok.eos_id)))
+
+# %% [markdown]
 # From here on we use the package's `RMSNorm`, which is the same as a module.
 #
 # ## 2. A token thinks for itself
@@ -384,6 +396,11 @@ layer, copy = model.blocks[2].feed_forward, naive_norm(stream[2])
 gap = solved_feed_forward(copy, layer.w_gate.weight, layer.w_up.weight, layer.w_down.weight) - layer(copy)
 print("as llama_lessons.feed_forward.FeedForward does:", gap.abs().max().item() < 1e-3)
 
+# %%
+own = assemble()  # your own Llama, with this part in its place
+print("norm:", own.whose["norm"], "- feed_forward:", own.whose["feed_forward"])
+print(tok.decode(opening + own.generate(own.like(model), opening, 12, temperature=0, stop=tok.eos_id)))
+
 # %% [markdown]
 # ## 3. The wire
 #
@@ -438,6 +455,11 @@ def solved_block(x, attention, attention_norm, feed_forward, feed_forward_norm):
 
 
 check_block(solved_block)
+
+# %%
+own = assemble()  # your own Llama, whose layers are now wired by this
+print({name: own.whose[name] for name in ("attention", "norm", "feed_forward", "block")})
+print(tok.decode(opening + own.generate(own.like(model), opening, 12, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
 # As a module it takes the tables of angles (lesson 03) as well. `norm` and `feed_forward` are arguments, so that we can
@@ -540,26 +562,74 @@ for name, forward in wirings.items():
 # A table, the blocks, one more norm, and a head that gives every piece of the vocabulary a score. The angles are made
 # once and handed to all layers. Nothing has a bias. That is all of it.
 #
-# Is it a Llama? It is if it can use a Llama's weights. We hand them over **by name**: every name must be there on both
-# sides, with the same shape, or `load_state_dict` refuses. Then all logits must agree. A float32 has about seven
-# digits, and each sum may round the last. **Predict:** how far apart may the logits of two right programs be, as a
-# share of the largest?
+# Putting it together is yours. The layers and norms are handed to it as classes, `block(config)` and
+# `norm(dim, eps)`, so that the check can hand it others, and so that we can put wrong ones in later.
+#
+# ### Exercise 4 (15 minutes): assemble the model
+# The names of its parts are given, because weights are handed over **by name**. `nn.ModuleList` is a list of modules
+# that PyTorch sees; `rope_angles(positions, head_dim, theta)` gives the angles (T, D//2), of which the layers take
+# cosines and sines. `start` is the position of the first token: 0, but behind a cache more. And where
+# `config.tie_embeddings` says so, table and head are *one* parameter.
 
 
-# %%
+# %% tags=["exercise"]
 class MyLlama(nn.Module):
-    def __init__(self, config, block=MyBlock, **parts):
+    """Ids in, a score for every next token out.
+
+    config: has dim, n_layers, head_dim, vocab_size, norm_eps, rope_theta, tie_embeddings.
+    block, norm: block(config) makes a layer, called as layer(x, cos, sin); norm(dim, eps) makes a norm.
+    Its parts: self.embedding (nn.Embedding), self.blocks, self.norm, and the head self.output (nn.Linear).
+    """
+
+    def __init__(self, config, block, norm):
+        super().__init__()
+        raise NotImplementedError("your turn")
+
+    def forward(self, tokens, start=0):
+        """Logits (B, T, V) of ids (B, T), the first of which has the position `start`."""
+        raise NotImplementedError("your turn")
+
+
+from llama_lessons.checks.llama import check_llama
+
+check_llama(MyLlama)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>
+#
+# Four parts in `__init__`: the table has vocab_size rows of dim numbers, the head has its shape the other way round and
+# no bias. What `forward` needs of the config, keep: `self.config = config`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Positions run from `start` on, as many as there are tokens in a row. Each layer reads what the last one gave.
+#
+# </details>
+#
+# <details><summary>Hint 3</summary>
+#
+# Tying is an assignment: one module's `weight` becomes the other's. A copy would be two parameters again.
+#
+# </details>
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+# Solution of exercise 4: click to unfold
+class SolvedLlama(nn.Module):
+    def __init__(self, config, block, norm):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.blocks = nn.ModuleList(block(config, **parts) for _ in range(config.n_layers))
-        self.norm = parts.get("norm", RMSNorm)(config.dim, config.norm_eps)
+        self.blocks = nn.ModuleList(block(config) for _ in range(config.n_layers))
+        self.norm = norm(config.dim, config.norm_eps)
         self.output = nn.Linear(config.dim, config.vocab_size, bias=False)
         if config.tie_embeddings:
             self.output.weight = self.embedding.weight
 
-    def forward(self, tokens):  # (B, T) -> (B, T, V)
-        positions = torch.arange(tokens.shape[1], device=tokens.device)
+    def forward(self, tokens, start=0):  # (B, T) -> (B, T, V)
+        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)
         angles = rope_angles(positions, self.config.head_dim, self.config.rope_theta)  # (T, D//2)
         x = self.embedding(tokens)  # (B, T, C)
         for block in self.blocks:
@@ -567,15 +637,46 @@ class MyLlama(nn.Module):
         return self.output(self.norm(x))
 
 
-mine = MyLlama(config)
+check_llama(SolvedLlama)
+
+# %% [markdown]
+# Now it is whole. Is it a Llama? It is if it can use a Llama's weights: every name must be there on both sides, with
+# the same shape, or `load_state_dict` refuses. Then all logits must agree. A float32 has about seven digits, and each
+# sum may round the last. **Predict:** how far apart may the logits of two right programs be, as a share of the largest?
+
+# %%
+own = assemble()
+print(own, "\n")
+mine = own.build(config)
 print(mine.load_state_dict(model.state_dict()))
 gap = ((mine(ids) - model(ids)).abs().max() / model(ids).abs().max()).item()
 print("mine and llama_lessons.model.Llama agree to 1e-5 of the largest logit:", gap < 1e-5)
+print(f"{sum(weight.numel() for weight in mine.parameters()):,} parameters, as planned: {config.n_params:,}\n")
+first = tok.encode("Once upon a time")
+print(tok.decode(first + own.generate(mine, first, 200, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
-# That was kind: both use the same parts. A judge who cannot be suspected of taking our side is `transformers`. We write
-# the weights in its format (section 7 has more on that) and let it read them, with its own code, its own names, and its
-# own layout of RoPE.
+# It tells a story. What is yours of it, you may take home: `python -m llama_lessons.my_llama export`, in a terminal in
+# the course's folder, writes it as one file of Python that runs without the course, with the course's parts where you
+# have none, and a line above each that says whose it is.
+#
+# For what follows we build many Llamas, each with one part changed.
+
+# %%
+from functools import partial
+
+from llama_lessons.my_llama.model import MyLlama as CourseLlama
+
+
+def assembled(config, block=MyBlock, **parts):
+    """A Llama of other layers, or of layers with other parts."""
+    return CourseLlama(config, partial(block, **parts), parts.get("norm", RMSNorm))
+
+
+# %% [markdown]
+# So far our judge was a program of the same course. One that cannot be suspected of taking our side is `transformers`.
+# We write the weights in its format (section 7 has more on that) and let it read them, with its own code, its own
+# names, and its own layout of RoPE.
 
 # %%
 import os
@@ -633,7 +734,7 @@ for position in range(1, len(rows) - 1):
 # %%
 table = torch.randn(config.vocab_size, config.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 for size in (1.0, 0.02):
-    fresh = MyLlama(config)
+    fresh = assembled(config)
     fresh.embedding.weight.data = (size * table).float()
     echo = (fresh(held_out).argmax(-1) == held_out).float().mean().item()
     print(f"numbers of size {size}: loss {stable(loss(fresh), 1)}, repeats its input {stable(100 * echo, 0)} %")
@@ -678,7 +779,7 @@ def say(model, text, n_tokens=12):
 
 def judge(name, block=MyBlock, **parts):
     """Build a model, give it the trained weights, and print how it fares."""
-    broken[name] = MyLlama(config, block=block, **parts)
+    broken[name] = assembled(config, block=block, **parts)
     broken[name].load_state_dict(model.state_dict())
     lost = loss(broken[name])
     losses[name] = math.inf if math.isnan(lost) else lost
@@ -818,7 +919,7 @@ assert sum(parts.values()) == 6_738_415_616, "a part is missing, or is counted w
 # The feed-forward layers, with nearly two thirds; nearly a third in attention, four percent in both tables together.
 # The norms, without which nothing works, are four in a hundred thousand. RoPE has nothing to learn at all.
 #
-# ### Exercise 4 (10 minutes): count any Llama
+# ### Exercise 5 (10 minutes): count any Llama
 # The 70B shares key and value heads, so its `wk` and `wv` have only `n_kv_heads * head_dim` rows. *stories15m* is tied.
 # Write it for all of them: 13 015 864 320 for the 13B, 68 976 648 192 for the 70B. The check builds each model, without
 # memory for its weights (on PyTorch's `meta` device), and counts what it finds. (`config.n_params` would be the answer;
@@ -860,7 +961,7 @@ check_count(my_count)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-# Solution of exercise 4: click to unfold
+# Solution of exercise 5: click to unfold
 def solved_count(config):
     attention = config.dim * (2 * config.dim + 2 * config.n_kv_heads * config.head_dim)
     feed_forward = 3 * config.dim * config.hidden_dim
@@ -930,9 +1031,10 @@ print(once, texts["hf"])
 #
 # ### Break it: readings that raise no error
 #
-# Now we read Hugging Face's file by hand, into `MyLlama`. Hugging Face turns channel i with i + D/2 where Meta turns
-# neighbours (lesson 03), so its files hold the rows of `wq` and `wk` in another order. **Predict:** what becomes of the
-# model if we read them as they are? And if we put them in order, but by the number of *query* heads for `wk` as well?
+# Now we read Hugging Face's file by hand, into a Llama of ours. Hugging Face turns channel i with i + D/2 where Meta
+# turns neighbours (lesson 03), so its files hold the rows of `wq` and `wk` in another order. **Predict:** what becomes
+# of the model if we read them as they are? And if we put them in order, but by the number of *query* heads for `wk` as
+# well?
 
 # %%
 from safetensors.torch import load_file
@@ -949,7 +1051,7 @@ def read_rows(heads_of_wq, heads_of_wk):
         heads = {"q_proj": heads_of_wq, "k_proj": heads_of_wk}.get(name.split(".")[-2])
         weights[translate(name, "hf", "ours")] = half_split_to_interleaved(weight, heads) if heads else weight
     weights["output.weight"] = weights["embedding.weight"]  # tied, so stored once
-    reader = MyLlama(config)
+    reader = assembled(config)
     reader.load_state_dict(weights)
     return reader
 
@@ -971,12 +1073,12 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
 # - Some mistakes ruin a model and some keep silent. Only number against number finds the silent ones.
 # - 6 738 415 616, and you know where each of them is.
 #
-# **Read next** [`llama_lessons/model.py`](../llama_lessons/model.py), which is your `MyLlama` with a cache;
+# **Read next** [`llama_lessons/model.py`](../llama_lessons/model.py), your `MyLlama` with a cache;
 # [`llama_lessons/norm.py`](../llama_lessons/norm.py) and
 # [`llama_lessons/feed_forward.py`](../llama_lessons/feed_forward.py), a page each; and
 # [`llama_lessons/checkpoints/names.py`](../llama_lessons/checkpoints/names.py), one weight with three names.
 #
-# **More to try:** give `MyLlama` your own `my_rms_norm` as a module and compare again. Leave out one layer after the
+# **More to try:** export your own Llama, and read it from top to bottom. Leave out one layer after the
 # other: which one does the model miss least?
 #
 # **Side trip,** [05b, inside](05b_inside.ipynb): take a model apart while it answers. Who says the word?

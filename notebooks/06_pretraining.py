@@ -404,6 +404,25 @@ def solved_adamw(weight, gradient, mean, square, step, rate, decay):
 check_adamw(solved_adamw)
 
 # %% [markdown]
+# **Your own Llama learns.** New weights, your batches and your AdamW; rate and clipping are the course's until you have
+# written them. (`training=True` also tries whether gradients go through every part. A new model's loss is about 7.6.)
+
+# %%
+from llama_lessons.my_llama import assemble
+
+
+def ids_at(step):
+    pages = documents(2_000_000 + step)
+    return [token for page in islice(pages, 16) for token in page]
+
+
+own = assemble(training=True, device=device)
+mine = own.like(new_model(TINY))
+losses = own.train(mine, ids_at, 12, 5e-3, n_rows=4, n_columns=64, warmup=2)
+print(own)
+print("its loss has fallen:", losses[-1] < losses[0] - 0.3)
+
+# %% [markdown]
 # **Predict:** two weights get the gradients 0.001 and 1000. How far does each move at the very first step?
 
 # %%
@@ -623,7 +642,20 @@ print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONT
 # gradient four times as long. With clipping, and AdamW, one hardly notices, which is why this mistake is so common.
 # (Where parts ask for different numbers of tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks
 # need that.) `TrainConfig` has it as `grad_accum_steps`.
-#
+
+# %% [markdown]
+# **Your own Llama,** with all four in their places: forty steps, from ln V down. What it then writes is not yet a
+# story.
+
+# %%
+own = assemble(training=True, device=device)
+mine = own.like(new_model(TINY))
+losses = own.train(mine, ids_at, 40, 5e-3, n_rows=8, n_columns=64, warmup=4)
+print({name: own.whose[name] for name in ("batch", "adamw", "learning_rate", "clip")})
+print("after forty steps its loss has fallen by more than one nat:", losses[-1] < losses[0] - 1)
+assert losses[-1] < losses[0] - 1, f"from {losses[0]:.2f} it only came to {losses[-1]:.2f}"
+
+# %% [markdown]
 # ## 6. All together
 #
 # Now the loop has all its parts. The package's `Trainer` is this loop, with a few things around it that you will want

@@ -390,6 +390,25 @@ def solved_probs(logits, temperature, top_k):
 check_probs(solved_probs)
 
 # %% [markdown]
+# **In your own Llama** it is this that the dice get. The same dice, your temperature and top-k, the package's beside
+# it:
+
+# %%
+from llama_lessons.my_llama import assemble
+
+
+def rolls():
+    return torch.Generator().manual_seed(7)
+
+
+own = assemble()
+start = tok.encode(places["open"])
+told = own.generate(own.like(model), start, 24, 0.8, 1.0, 20, tok.eos_id, rolls())
+print(own)
+print("the package's words:", told == generate(model, [start], 24, 0.8, 1.0, 20, tok.eos_id, rolls())[0])
+print(tok.decode(start + told))
+
+# %% [markdown]
 # But which k? **Predict:** take k = 5 at our three places. Where does it keep too many, and where too few?
 
 # %%
@@ -477,6 +496,15 @@ def solved_top_p(probs, top_p):
 
 
 check_top_p(solved_top_p)
+
+# %% [markdown]
+# **In your own Llama,** at Llama 2's own settings, T = 0.6 and p = 0.9: now it chooses its words as Meta's code does.
+
+# %%
+own = assemble()
+told = own.generate(own.like(model), start, 80, 0.6, 0.9, None, tok.eos_id, rolls())
+print("probs:", own.whose["probs"], "- top_p:", own.whose["top_p"])
+print(tok.decode(start + told))
 
 # %% [markdown]
 # Now count what top-p = 0.9 keeps, at the three places and at all places of the forty stories. **Predict:** at how many

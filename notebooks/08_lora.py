@@ -455,6 +455,27 @@ class SolvedLora(nn.Module):
 check_lora(SolvedLora)
 
 # %% [markdown]
+# **In your own Llama:** adapters beside `wq` and `wv` of every layer, and thirty steps on hummed stories. Only they are
+# trained. (`assemble` puts your parts in their places, ●, this page's solutions, ◐, and the course's, ○.)
+
+# %%
+from llama_lessons.my_llama import assemble
+
+
+def hummed_ids(step):
+    pages = islice(make_documents(5_000_000 + step, {"story": 1.0}), 5)
+    return [token for page in pages for token in tok.encode(hum(page.text), eos=True)]
+
+
+own = assemble(training=True, device=device)
+mine = own.like(base)
+own.add_lora(mine, rank=8, alpha=16.0)
+n_trained = sum(weight.numel() for weight in mine.parameters() if weight.requires_grad)
+losses = own.train(mine, hummed_ids, 30, 1e-2, n_rows=8, n_columns=64, warmup=3)
+print(own)
+print(f"{n_trained:,} numbers trained; the loss on hummed stories has halved: {losses[-1] < losses[0] / 2}")
+
+# %% [markdown]
 # ## 5. Into the model, and teach
 #
 # The package's `add_lora` puts such a layer in the place of each layer that you name, freezes all the rest, and gives
@@ -800,6 +821,17 @@ def solved_merge(weight, a, b, alpha):
 
 
 check_merge(solved_merge)
+
+# %% [markdown]
+# **In your own Llama:** what its adapters have learned goes into the weights of a plain one, which then says the same.
+
+# %%
+own, plain = assemble(training=True, device=device), own.like(base)
+own.merge_lora(mine, plain, alpha=16.0)
+text = torch.tensor([tok.encode(hummed_stories[0])[:64]], device=device)
+with torch.no_grad():
+    gap = (mine(text) - plain(text)).abs().max() / plain(text).abs().max()
+print("merge:", own.whose["merge"], "- as with adapters to 1e-4:", gap.item() < 1e-4)
 
 # %% [markdown]
 # The package's `merge_lora` does so in every layer and gives back the adapters; `unmerge_lora` subtracts them and puts

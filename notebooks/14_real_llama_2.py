@@ -230,6 +230,26 @@ for name in SHARDS:
 del ghost, logits
 
 # %% [markdown]
+# **And your own Llama?** Its weights have the same names and shapes. (`assemble` puts your parts, ●, and the course's,
+# ○, in their places; `device="meta"` tries whether yours can do without numbers.)
+
+# %%
+from llama_lessons.my_llama import assemble
+
+own = assemble(device="meta")
+for name in SHARDS:
+    config = LlamaConfig.preset(name)
+    with torch.device("meta"), torch.no_grad():
+        mine, theirs = own.build(config), skeleton(config)
+        logits = mine(torch.zeros(1, 8, dtype=torch.int64))
+    shapes, wanted = ({key: weight.shape for key, weight in part.state_dict().items()} for part in (mine, theirs))
+    print(f"{name:<11} every weight has its place: {shapes == wanted}; logits {tuple(logits.shape)}")
+print(own)
+half = assemble(torch.bfloat16).like(load(base))  # 16 bits a number, as Meta stores them
+with torch.no_grad():
+    print("and with numbers, in 16 bits:", half(torch.tensor([tok.encode("Once upon a time")])).dtype)
+
+# %% [markdown]
 # True shapes, without memory: the same modules that you trained hold all three. A little more than two operations a
 # parameter, because attention looks back at up to 4096 tokens; hardly less, because the embedding table is only looked
 # up.

@@ -18,6 +18,7 @@ from llama_lessons.checks.comparing import difference, same
 from llama_lessons.checks.running import Outcome, copied, demand_a_function, run
 from llama_lessons.checks.stub import NotStarted, home_of
 from llama_lessons.checks.telling import WrongAnswer
+from llama_lessons.my_llama import keep
 
 
 def _call(answer: Callable, *example: Any) -> Any:
@@ -33,6 +34,8 @@ def check(
     call: Callable[..., str] | None = None,
 ) -> None:
     """Compare an answer with a reference on examples, and print the verdict if it is "right" or "not started".
+
+    What is right is kept, where it has a place in the reader's own Llama (`my_llama`).
 
     Args:
         answer: what the reader wrote. It counts as not started if it holds nothing but a docstring, `...` or
@@ -67,7 +70,12 @@ def check(
         if outcome.error or outcome.changed or not same(outcome.result, wanted):
             known = _diagnose(found, examples, mistakes, reference)
             raise WrongAnswer(_message(answer, name, shown, outcome, wanted, known))
-    print(f"{name}: right, on all {len(examples)} examples")
+    _accept(answer, name, reference, len(examples))
+
+
+def _accept(answer: Callable, name: str, reference: Callable, n_examples: int) -> None:
+    print(f"{name}: right, on all {n_examples} examples")
+    keep(reference, answer)
 
 
 def _message(answer: Callable, name: str, call: str, outcome: Outcome, wanted: Any, known: list[str]) -> str:

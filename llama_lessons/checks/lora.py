@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,11 @@ def _observed(kind: type, weight: Tensor, rank: int, alpha: float, x: Tensor, a:
             "rows of a alike": rank > 1 and bool(adapter.a.any()) and bool((adapter.a == adapter.a[:1]).all()),
         }
         return found | _tried(adapter, x, a, b)
+
+
+def adapter(*example: Any) -> dict | None:
+    """What the reference is and does on an example, whose tensors have the shapes (F, C), (..., C), (r, C), (F, r)."""
+    return _observed(_Reference, *example)
 
 
 def _tried(adapter: nn.Module, x: Tensor, a: Tensor, b: Tensor) -> dict:
@@ -159,7 +165,7 @@ def check_lora(answer: type) -> None:
         WrongAnswer: it is wrong; the message names the mistake.
     """
     mistakes = {advice: partial(_observed, mistake) for advice, mistake in LORA_MISTAKES.items()}
-    check(answer, partial(_observed, _Reference), LORA_EXAMPLES, mistakes, use=_observed, call=_trying)
+    check(answer, adapter, LORA_EXAMPLES, mistakes, use=_observed, call=_trying)
 
 
 MERGE_EXAMPLES = [  # weight (F, C), a (r, C), b (F, r), alpha
