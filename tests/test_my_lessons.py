@@ -150,9 +150,8 @@ def test_jupyter_pairs_no_copy_with_a_script(lesson: Path, folder: Path, inside:
 
 def test_the_command_writes_what_is_missing_and_starts_anew(lesson: Path, folder: Path, monkeypatch, capsys):
     monkeypatch.setattr(my_lessons, "sources", lambda names: [lesson])
-    monkeypatch.setattr(complete, "__defaults__", (folder,))
-    monkeypatch.setattr(start_anew, "__defaults__", (folder,))
-    assert [my_lessons.main([]), my_lessons.main([]), my_lessons.main(["--fresh", "03"])] == [0, 0, 0]
+    to = ["--to", str(folder)]
+    assert [my_lessons.main(to), my_lessons.main(to), my_lessons.main(["--fresh", "03", *to])] == [0, 0, 0]
     assert capsys.readouterr().out == (
         "my_lessons/03_lesson.ipynb written\n"
         "my_lessons/03_lesson.ipynb begins anew; what was there is now my_lessons/03_lesson_old1.ipynb\n"
