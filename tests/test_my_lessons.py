@@ -168,10 +168,13 @@ def test_fresh_wants_the_name_of_a_lesson(words: list[str], trouble: str, capsys
 
 
 def test_a_folder_that_cannot_be_written_is_named(monkeypatch, capsys):
-    def refuse(lessons: list[Path]) -> list[str]:
+    def refuse(lessons: list[Path], folder: Path) -> list[str]:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(my_lessons, "complete", refuse)
     with pytest.raises(SystemExit):
         my_lessons.main([])
-    assert f"{my_lessons.MY_LESSONS} cannot be written (Permission denied): copy the course" in capsys.readouterr().err
+    assert (
+        f"{my_lessons.MY_LESSONS} cannot be written (Permission denied): name a folder of your own"
+        in capsys.readouterr().err
+    )
