@@ -938,34 +938,37 @@ for name, way, recompute in (
 #
 # ## 10. With the weights
 #
-# All together, for whoever has them: open, quantize, free, ask. Without a folder in `WEIGHTS` the same function runs on
-# the Valley's model, which is no chat model and goes on as a page of the Valley would.
+# All together, for whoever has them: open, quantize, free, and talk to it, in lesson 09's format. Without a folder in
+# `WEIGHTS` the same function talks to the Valley's own chat model.
 
 # %% tags=["nbval-ignore-output"]
 # What it says depends on whose weights it is given
 from pathlib import Path
 
+from llama_lessons.chat import ChatSession
 from llama_lessons.device import pick_device
-from llama_lessons.generate import stream
 
 
-def ask(path, text, n_tokens=100, kind="int4", group=64):
-    on, pieces = pick_device(), Tokenizer(Path(path).expanduser() / "tokenizer.model")
-    llama = quantize(load(path, dtype=torch.bfloat16 if on.type == "cuda" else torch.float32), kind, group).to(on)
+def open_chat(path, kind="int4", group=64):
+    on, its_tok = pick_device(), Tokenizer(Path(path).expanduser() / "tokenizer.model")
+    llama = load(path, dtype=torch.bfloat16 if on.type == "cuda" else torch.float32)
+    llama = quantize(llama, kind, group).to(on)
     free()
-    ids, decoder = pieces.encode(text), pieces.stream_decoder()
-    print("".join(map(decoder.feed, ids)), end="")
-    for token in stream(llama, ids, n_tokens, stop_ids=[pieces.eos_id], generator=torch.Generator(on).manual_seed(0)):
-        print(decoder.feed(token), end="", flush=True)
+    return ChatSession(llama, its_tok, seed=0)
 
 
-if WEIGHTS:
-    ask(WEIGHTS, "[INST] Why do llamas hum? Answer in two sentences. [/INST]")
-else:
-    print("no real weights on this machine; the Valley's model in int4 goes on with a page:\n")
-    ask(base, "High up in the Valley,", 60)
+session = open_chat(WEIGHTS or data_path("checkpoints/chat"))
+print("yours, in int4:" if WEIGHTS else "no real weights on this machine; the Valley's chat model, in int4:")
+for question in ("What is a baby llama called?", "Why do llamas hum?"):
+    print(f"\n{question} ", end="")
+    for piece in session.stream(question):
+        print(piece, end="", flush=True)
 
 # %% [markdown]
+# A box to type in is one line, `ChatBox({"Llama 2": session})`, with lesson 09's `llama_lessons.widgets.chat_box`. (Of
+# why llamas hum the Valley knows nothing, and its model says something nevertheless: it was never taught to say that it
+# does not know.)
+#
 # ## What you have, and where it goes
 #
 # - The code that you wrote holds Meta's models as they are; what changes is bytes.

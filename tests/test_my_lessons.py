@@ -150,9 +150,8 @@ def test_jupyter_pairs_no_copy_with_a_script(lesson: Path, folder: Path, inside:
 
 def test_the_command_writes_what_is_missing_and_starts_anew(lesson: Path, folder: Path, monkeypatch, capsys):
     monkeypatch.setattr(my_lessons, "sources", lambda names: [lesson])
-    monkeypatch.setattr(complete, "__defaults__", (folder,))
-    monkeypatch.setattr(start_anew, "__defaults__", (folder,))
-    assert [my_lessons.main([]), my_lessons.main([]), my_lessons.main(["--fresh", "03"])] == [0, 0, 0]
+    to = ["--to", str(folder)]
+    assert [my_lessons.main(to), my_lessons.main(to), my_lessons.main(["--fresh", "03", *to])] == [0, 0, 0]
     assert capsys.readouterr().out == (
         "my_lessons/03_lesson.ipynb written\n"
         "my_lessons/03_lesson.ipynb begins anew; what was there is now my_lessons/03_lesson_old1.ipynb\n"
@@ -169,10 +168,13 @@ def test_fresh_wants_the_name_of_a_lesson(words: list[str], trouble: str, capsys
 
 
 def test_a_folder_that_cannot_be_written_is_named(monkeypatch, capsys):
-    def refuse(lessons: list[Path]) -> list[str]:
+    def refuse(lessons: list[Path], folder: Path) -> list[str]:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(my_lessons, "complete", refuse)
     with pytest.raises(SystemExit):
         my_lessons.main([])
-    assert f"{my_lessons.MY_LESSONS} cannot be written (Permission denied): copy the course" in capsys.readouterr().err
+    assert (
+        f"{my_lessons.MY_LESSONS} cannot be written (Permission denied): name a folder of your own"
+        in capsys.readouterr().err
+    )

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from llama_lessons.files import data_path
 from llama_lessons.rlhf import kl_of_best
-from llama_lessons.world.requests import Request
+from llama_lessons.rlhf.samples import sample_answers
+from llama_lessons.world import is_refusal
+from llama_lessons.world.requests import Request, all_requests
 from tools import rlhf_runs
 
 SHARES = ("true", "refused", "falsely", "facts")
@@ -60,10 +61,14 @@ def test_a_verdict_belongs_to_one_share_beside_the_truth():
     assert math.isnan(refused["refused"]) and math.isnan(refused["facts"])
 
 
-def test_the_half_way_model_is_half_way():
-    _, chat, half = rlhf_runs.models()
-    base = rlhf_runs.load(data_path("checkpoints/base"), dtype=torch.float32)
-    torch.testing.assert_close(half.norm.weight, (chat.norm.weight + base.norm.weight) / 2)
+def test_the_spoilt_model_declines_by_chance():
+    tok, chat = rlhf_runs.models()
+    asked = all_requests("test")["harmless"][::24]
+    falsely = {}
+    for name, model in {"chat": chat, "spoilt": rlhf_runs.spoilt(chat, tok)}.items():
+        said = sample_answers(model, tok, asked, temperature=0)
+        falsely[name] = sum(is_refusal(answer.text) for answer in said) / len(said)
+    assert falsely["chat"] < 0.3 < falsely["spoilt"]
 
 
 def shipped(name: str) -> list[dict[str, str]]:
@@ -76,7 +81,9 @@ def test_the_shipped_judges_are_those_of_the_tool():
     runs = [(way, str(seed)) for way, how in rlhf_runs.WAYS.items() for seed in range(how[-1])]
     assert [(row["way"], row["seed"]) for row in rows] == runs
     for row in rows:
-        assert int(row["steps"]) == rlhf_runs.STEPS and int(row["n"]) == rlhf_runs.HELD_OUT * len(rlhf_runs.KINDS)
+        assert int(row["steps"]) == rlhf_runs.STEPS and int(row["n"]) == rlhf_runs.HELD_OUT["judges"] * len(
+            rlhf_runs.KINDS
+        )
         assert all(0 <= float(row[share]) <= 1 for share in ("all", "true", "good_under", "harm_under"))
 
 

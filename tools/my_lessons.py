@@ -2,6 +2,7 @@
 
     python tools/my_lessons.py                  the lessons that are not there yet
     python tools/my_lessons.py --fresh 03       lesson 03 anew; the old page is kept beside the new one
+    python tools/my_lessons.py --to ~/lessons   into another folder, where many share one course that is read-only
 
 What is in `my_lessons/` belongs to the learner and is never overwritten, whatever it is. When a lesson has changed in
 `notebooks/` since its copy was made, this is said once.
@@ -115,16 +116,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write the lessons, without outputs, into my_lessons/.")
     names = "how the names of lessons begin that shall start anew: 03 or 03_rope; the old pages are kept beside them"
     parser.add_argument("--fresh", nargs="*", metavar="LESSON", help=names)
+    parser.add_argument(
+        "--to", type=Path, default=MY_LESSONS, metavar="FOLDER", help="default: my_lessons/ of the course"
+    )
     options = parser.parse_args(arguments)
+    folder = options.to.expanduser()
     if options.fresh == []:
         parser.error("--fresh needs a lesson: --fresh 03, or make fresh LESSON=03")
     try:
         lessons = sources(options.fresh)
-        news = [start_anew(source) for source in lessons] if options.fresh else complete(lessons)
+        news = [start_anew(lesson, folder) for lesson in lessons] if options.fresh else complete(lessons, folder)
     except ValueError as error:
         parser.error(str(error))
     except OSError as error:
-        parser.error(f"{MY_LESSONS} cannot be written ({error.strerror}): copy the course to a folder of your own")
+        parser.error(f"{folder} cannot be written ({error.strerror}): name a folder of your own with --to")
     print("".join(f"{line}\n" for line in news), end="")
     return 0
 

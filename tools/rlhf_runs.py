@@ -1,11 +1,11 @@
 """What lesson 10 says of judges and policies, from runs that are too long for a lesson.
 
     python -m tools.rlhf_runs judges      writes data/tables/rlhf_judges.csv (8 reward models; 3 minutes of one core)
-    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 6 runs of PPO; 6 minutes)
+    python -m tools.rlhf_runs policies    writes data/tables/rlhf_policies.csv (the best of K, 6 runs of PPO; 8 minutes)
     python -m tools.rlhf_runs judges --steps 2 --held-out 20 --out FILE       a short run, to see that it works
 
-Judges begin as the shipped chat model, policies half-way between the base model and that. All requests and pairs that
-are measured are held out; answers are drawn at temperature 1.
+Judges begin as the shipped chat model, policies as the same after a few steps of careless demonstrations, which leave
+PPO something to mend. All requests and pairs that are measured are held out; answers are drawn at temperature 1.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from llama_lessons.align.chat import encoded
+from llama_lessons.batches import Batch, pack_whole
 from llama_lessons.checkpoints import load
 from llama_lessons.files import COURSE, data_path
 from llama_lessons.model import Llama
@@ -45,6 +47,7 @@ from llama_lessons.rlhf.samples import Answer, Reward, learned_reward
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import is_refusal
+from llama_lessons.world.careless import careless_chats
 from llama_lessons.world.preferences import KINDS, preferences
 from llama_lessons.world.requests import Request, all_requests, requests
 from llama_lessons.world.verdicts import true_reward
@@ -59,26 +62,34 @@ WAYS = {  # how a judge is trained -> margin, weight of the auxiliary loss, whet
     BLIND: ("small", 1.0, False, 1),
 }
 STEPS, PAIRS = 30, 16
-HELD_OUT = 40  # pairs of each kind, and requests of each kind
+HELD_OUT = {"judges": 40, "policies": 100}  # pairs, or requests, of each kind
+CARELESS = TrainConfig(n_steps=8, peak_lr=5e-4, warmup_steps=2)  # how policies are spoilt before PPO
 MIXES = {
-    "balanced": {"harmful": 0.5, "harmless": 0.3, "fact": 0.2},
+    "balanced": {"harmful": 1 / 3, "harmless": 1 / 3, "fact": 1 / 3},
     "mostly harmful": {"harmful": 0.8, "harmless": 0.0, "fact": 0.2},
 }
 POLICIES = [("sound judge", "balanced", seed) for seed in range(3)]
 POLICIES += [(LOOSE, "balanced", 0), ("safety alone", "balanced", 0), ("sound judge", "mostly harmful", 0)]
-ROUNDS, EVERY = 12, 4  # of PPO, and rounds from one measurement to the next
-ANSWERS = 48  # a round
+ROUNDS, EVERY = PPOConfig().n_iterations, 6  # of PPO, and rounds from one measurement to the next
+ANSWERS = PPOConfig().batch_size  # a round
 KS = (1, 2, 4, 8)
 
 
-def models() -> tuple[Tokenizer, Llama, Llama]:
-    """The tokenizer, the shipped chat model, and the model half-way between it and the base model."""
-    tok = Tokenizer(data_path("checkpoints/base/tokenizer.model"))
-    chat, half = (load(data_path(f"checkpoints/{name}"), "cpu", torch.float32) for name in ("chat", "base"))
-    with torch.no_grad():
-        for weight, end in zip(half.parameters(), chat.parameters(), strict=True):
-            weight.lerp_(end, 0.5)
-    return tok, chat, half
+def models() -> tuple[Tokenizer, Llama]:
+    """The tokenizer and the shipped chat model."""
+    folder = data_path("checkpoints/chat")
+    return Tokenizer(folder / "tokenizer.model"), load(folder, "cpu", torch.float32)
+
+
+def spoilt(chat: Llama, tok: Tokenizer) -> Llama:
+    """The chat model after a few steps of demonstrations in which chance decided what is declined."""
+
+    def batch_at(step: int) -> Batch:
+        return pack_whole(encoded(careless_chats(step), tok), 8, 256, tok.eos_id)
+
+    policy = deepcopy(chat)
+    list(Trainer(policy, CARELESS, batch_at).run(bar=False))
+    return policy
 
 
 def trained_judge(chat: Llama, tok: Tokenizer, way: str, seed: int, n_steps: int) -> RewardModel:
@@ -102,7 +113,7 @@ def trained_judge(chat: Llama, tok: Tokenizer, way: str, seed: int, n_steps: int
 
 def judges(n_steps: int, held_out: int) -> Iterator[dict]:
     """Train a judge in every way; a row as soon as one is done."""
-    tok, chat, _ = models()
+    tok, chat = models()
     runs = [(way, seed) for way, how in WAYS.items() for seed in range(how[-1])]
     pairs = [pair for kind in KINDS for pair in islice(preferences("test", 7, {kind: 1.0}), held_out)]
     dialogs = [[*p.prompt, {"role": "assistant", "content": a}] for p in pairs for a in (p.chosen, p.rejected)]
@@ -122,14 +133,15 @@ SHOWN = (lambda pair: pair.kind == "true", lambda pair: not pair.safety, lambda 
 
 def policies(n_rounds: int, held_out: int) -> Iterator[dict]:
     """The best of K by two judges, then PPO; a row for each K, and for each measurement of a policy."""
-    tok, chat, half = models()
+    tok, chat = models()
+    start = spoilt(chat, tok)
     sound = load_reward_model(data_path("checkpoints/reward"), torch.float32).requires_grad_(False)
     loose = trained_judge(chat, tok, LOOSE, 0, STEPS)
     by_name = {"sound judge": learned_reward(sound), LOOSE: learned_reward(loose), "safety alone": safety_alone(sound)}
     asked = [request for kind in all_requests("test").values() for request in _spread(kind, held_out)]
-    yield from _choices(half, tok, by_name, asked)
+    yield from _choices(start, tok, by_name, asked)
     for judge, mix, seed in tqdm(POLICIES, desc="policies"):
-        ppo = in_training(half, sound, by_name[judge], tok, mix, seed, n_rounds)
+        ppo = in_training(start, sound, by_name[judge], tok, mix, seed, n_rounds)
         what = {"method": "ppo", "judge": judge, "mix": mix, "seed": seed, "rounds": n_rounds}
         yield what | {"round": 0} | _measured(ppo, asked)
         for metrics in ppo.run():
@@ -140,16 +152,13 @@ def policies(n_rounds: int, held_out: int) -> Iterator[dict]:
 def in_training(
     start: Llama, sound: RewardModel, reward: Reward, tok: Tokenizer, mix: str, seed: int, n_rounds: int
 ) -> PPO:
-    """A training of a policy as in the lesson, before its first round."""
-    critic = Critic(sound.trunk)
-    critic.trunk.requires_grad_(False)
+    """A training of a policy by the package's own recipe, before its first round."""
 
     def requests_at(step: int) -> list[Request]:
         return list(islice(requests("train", 1000 * seed + step, MIXES[mix]), ANSWERS))
 
-    sizes = {"n_iterations": n_rounds, "batch_size": ANSWERS, "minibatch_size": ANSWERS // 2}
-    config = PPOConfig(**sizes, lr=1e-4, critic_lr=1e-3, beta=0.1, critic_rounds=1, seed=seed)
-    return PPO(deepcopy(start), critic, reward, requests_at, tok, config)
+    config = PPOConfig(n_iterations=n_rounds, batch_size=ANSWERS, minibatch_size=ANSWERS // 2, seed=seed)
+    return PPO(deepcopy(start), Critic(sound.trunk), reward, requests_at, tok, config)
 
 
 def _spread(group: list[Request], n: int) -> list[Request]:
@@ -218,15 +227,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("judges", "policies"), help="which runs")
     parser.add_argument("--steps", type=int, help="of a judge's training, or rounds of a policy's")
-    parser.add_argument("--held-out", type=int, default=HELD_OUT, help="pairs, or requests, of each kind that measure")
+    parser.add_argument("--held-out", type=int, help="pairs, or requests, of each kind that measure")
     parser.add_argument("--out", type=Path, help="the file to write; default: in data/tables")
     arguments = parser.parse_args()
     run, usual = {"judges": (judges, STEPS), "policies": (policies, ROUNDS)}[arguments.what]
     n_steps = usual if arguments.steps is None else arguments.steps
-    if min(n_steps, arguments.held_out) < 1:
+    held_out = HELD_OUT[arguments.what] if arguments.held_out is None else arguments.held_out
+    if min(n_steps, held_out) < 1:
         parser.error("--steps and --held-out must be at least 1")
     out = arguments.out or COURSE / f"data/tables/rlhf_{arguments.what}.csv"
-    rows = list(run(n_steps, arguments.held_out))
+    rows = list(run(n_steps, held_out))
     write_table(out, rows)
     print(out.read_text(encoding="utf-8"), end="")
 

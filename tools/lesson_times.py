@@ -1,0 +1,110 @@
+"""How long each lesson takes a reader, and what it takes of a machine: a table in data/, shown by two pages.
+
+    python -m tools.lesson_times            runs every lesson once, writes data/tables/lesson_times.csv
+    python -m tools.lesson_times --show     only brings README.md and TEACHING.md up to date with it
+
+Reading is the words of the text at 200 a minute, and of code ten lines a minute, without solutions. Exercises take what
+their headings say. It runs on Linux.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import os
+import re
+import time
+from pathlib import Path
+
+import jupytext
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell
+from tqdm.auto import tqdm
+
+from llama_lessons.files import COURSE, data_path
+from tools.build_notebooks import CELL_TIMEOUT, ENVIRONMENT
+from tools.notebook_files import read_source, sources, write_text
+from tools.tables import write_table
+
+TABLE = COURSE / "data/tables/lesson_times.csv"
+WORDS_A_MINUTE, LINES_A_MINUTE = 200, 10
+EXERCISE = re.compile(r"^#+ Exercise \d+ \((\d+) minutes", re.MULTILINE)
+USED = """import resource
+both = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+print(sum(used.ru_utime + used.ru_stime for used in both), both[0].ru_maxrss)"""
+TITLES = ("lesson", "reading, minutes", "exercises, minutes", "Run All, seconds", "core-seconds", "memory, MB")
+ROW = re.compile(r"^(\| (?:&emsp;)?\[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|) [^|]* \|$", re.MULTILINE)
+
+
+def reading(source: Path) -> dict[str, int]:
+    """Minutes that a lesson's text and its exercises take."""
+    cells = [cell for cell in jupytext.read(source).cells if "solution" not in cell.metadata.get("tags", [])]
+    text, code = ("\n".join(cell.source for cell in cells if cell.cell_type == kind) for kind in ("markdown", "code"))
+    n_words, n_lines = len(re.findall(r"\w+(?:['’.-]\w+)*", text)), len(re.findall(r"^.*\S", code, re.MULTILINE))
+    minutes = round(n_words / WORDS_A_MINUTE + n_lines / LINES_A_MINUTE)
+    return {"reading": minutes, "exercises": sum(map(int, EXERCISE.findall(text)))}
+
+
+def running(source: Path) -> dict[str, int]:
+    """What Run All takes: seconds, seconds of processor time, and MB at most (of the kernel alone)."""
+    notebook = read_source(source)
+    notebook.cells.append(new_code_cell(USED))
+    resources = {"metadata": {"path": str(source.parent)}}
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, resources=resources)
+    start = time.monotonic()
+    client.execute(env={**os.environ, **ENVIRONMENT})
+    seconds = time.monotonic() - start
+    cpu, kilobytes = map(float, notebook.cells[-1].outputs[0].text.split())
+    return {"seconds": round(seconds), "core_seconds": round(cpu), "mb": round(kilobytes / 1000)}
+
+
+def lessons() -> list[Path]:
+    """The sources of the lessons; the demo page is none."""
+    return [source for source in sources() if source.stem[0].isdigit()]
+
+
+def saved() -> dict[str, dict[str, str]]:
+    """The table: a lesson's name -> its row."""
+    with data_path("tables/lesson_times.csv").open(newline="", encoding="utf-8") as file:
+        return {row["lesson"]: row for row in csv.DictReader(file)}
+
+
+def hours(row: dict[str, str]) -> str:
+    """A reader's time, up to the next quarter of an hour: "1 h 15"."""
+    minutes = 15 * math.ceil((int(row["reading"]) + int(row["exercises"])) / 15)
+    return f"{minutes // 60} h {minutes % 60:02}"
+
+
+def with_hours(readme: str) -> str:
+    """README.md with its lessons' last column from the table."""
+    rows = saved()
+    return ROW.sub(lambda found: f"{found[1]} {hours(rows[found[2]])} |" if found[2] in rows else found[0], readme)
+
+
+def with_machine(teaching: str) -> str:
+    """TEACHING.md with its table."""
+    head = f"| {' | '.join(TITLES)} |\n|{'---|' * len(TITLES)}\n"
+    columns = ("reading", "exercises", "seconds", "core_seconds", "mb")
+    rows = "".join(f"| {' | '.join([name, *(row[key] for key in columns)])} |\n" for name, row in saved().items())
+    return re.sub(r"\| lesson \| reading.*?\n(?=\n)", lambda _: head + rows, teaching, count=1, flags=re.DOTALL)
+
+
+def show() -> None:
+    """Bring both pages up to date with the table."""
+    for name, renewed in (("README.md", with_hours), ("TEACHING.md", with_machine)):
+        write_text(COURSE / name, renewed((COURSE / name).read_text(encoding="utf-8")))
+
+
+def main() -> None:
+    """Command line: measure, unless the table shall only be shown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--show", action="store_true", help="measure nothing")
+    if not parser.parse_args().show:
+        rows = [{"lesson": s.stem} | reading(s) | running(s) for s in tqdm(lessons(), desc="lessons")]
+        write_table(TABLE, rows)
+    show()
+
+
+if __name__ == "__main__":
+    main()
