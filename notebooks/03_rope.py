@@ -1063,8 +1063,8 @@ for name, way in repairs.items():
 print("as trained, the last 512 tokens read by themselves:", stable(surprise(texts[:, 2048:]).mean()))
 
 # %% [markdown]
-# **Answer:** beyond, a larger θ helps: the moderate one costs little within, the large one more. With the places divided
-# by 5 every window is bad.
+# **Answer:** beyond, a larger θ helps: the moderate one costs little within, the large one more. With the places
+# divided by 5 every window is bad.
 #
 # As trained, the model is a little worse in the second window, and then gets worse and worse. Yet no story of these is
 # as long as the window, and none needs the one before: by themselves, the last 512 tokens are as easy as the first. So
