@@ -430,11 +430,13 @@ def solved_rotate(x, cos, sin):
 check_rotate(solved_rotate)
 
 # %% [markdown]
-# There is a shorter way to write the same, and it stands in Meta's file `llama/model.py`. A pair of numbers x, y is a
-# *complex number*, x + iy, and to turn it by an angle is to multiply it by cos + i sin. PyTorch has three functions for
-# that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex` reads two neighbours as one number;
-# `view_as_real` reads it as two again. Here they are, under the names that Meta gave them (*cis* is short for cos + i
-# sin), so that you can read that file. Compared with the package's `rotate`, and for one pair with `turn` of section 3.
+# There is a shorter way to write the same. A pair of numbers is a *complex number*, and to turn it by an angle is to
+# multiply it by cos + i sin. The package's `rotate` does so, as Meta's code does.
+#
+# PyTorch has three functions for that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex`
+# reads two neighbours x and y as one number, x + iy; `view_as_real` reads it as two again. Here they are under the names
+# that they have in Meta's file `llama/model.py` (*cis* is short for cos + i sin), so that you can read it. We compare
+# with the package's `rotate`, and for one pair with `turn` of section 3.
 
 # %%
 from llama_lessons.rope import rotate
@@ -463,7 +465,7 @@ by_hand = torch.tensor(turn(queries[1, 9, 4, 6:8].tolist(), float(angles[9, 3]))
 print("as `turn` turns a pair:", torch.allclose(found[0][1, 9, 4, 6:8], by_hand, atol=1e-5))
 
 # %% [markdown]
-# The package's `rotate` is these lines, with the cosines and sines given apart.
+# The same. The package's `rotate` is these lines, with the cosines and sines given apart.
 #
 # What is turned: queries and keys, in every layer, after they have been made by `wq` and `wk`. What is not: the values.
 # A score is made by *two* places, and where both are turned, the common part cancels. A value meets no partner. Turned,
