@@ -434,9 +434,9 @@ check_rotate(solved_rotate)
 # multiply it by cos + i sin. The package's `rotate` does so, as Meta's code does.
 #
 # PyTorch has three functions for that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex`
-# reads two neighbours x and y as one number, x + iy; `view_as_real` reads it as two again. Here they are under the names
-# that they have in Meta's file `llama/model.py` (*cis* is short for cos + i sin), so that you can read it. We compare
-# with the package's `rotate`, and for one pair with `turn` of section 3.
+# reads two neighbours x and y as one number, x + iy; `view_as_real` reads it as two again. Here they are under the
+# names that they have in Meta's file `llama/model.py` (*cis* is short for cos + i sin), so that you can read it. We
+# compare with the package's `rotate`, and for one pair with `turn` of section 3.
 
 # %%
 from llama_lessons.rope import rotate
