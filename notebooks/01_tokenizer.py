@@ -636,18 +636,19 @@ for character in "eéŁ山🦙":
 # For a large vocabulary one takes a faster program. Llama 2's tokenizer was made with SentencePiece
 # ([arXiv:1808.06226](https://arxiv.org/abs/1808.06226)), by BPE, with `byte_fallback`, `split_digits`,
 # `add_dummy_prefix` and the normalisation rule `identity`: the rules you have just written. The package has all of its
-# options in `LLAMA2_OPTIONS`; the cell shows those that say how a text is cut. Is it really the same? **Predict:** how
-# many of our merges will SentencePiece find as well?
+# options in `LLAMA2_OPTIONS`; the first cell shows these. Is it really the same? **Predict:** how many of our merges
+# will SentencePiece find as well?
+
+# %%
+from llama_lessons.tokenizer_training import LLAMA2_OPTIONS
+
+for name in ("model_type", "byte_fallback", "split_digits", "add_dummy_prefix", "normalization_rule_name"):
+    print(f"{name}: {LLAMA2_OPTIONS[name]}")
 
 # %%
 import io
 
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
-
-from llama_lessons.tokenizer_training import LLAMA2_OPTIONS
-
-cuts = ("model_type", "byte_fallback", "split_digits", "add_dummy_prefix", "normalization_rule_name")
-print({name: LLAMA2_OPTIONS[name] for name in cuts})
 
 
 def train_with(**changed):

@@ -455,11 +455,13 @@ print("rotation:", own.whose["rotation"], "- logits as the package's to 1e-5:", 
 print(tok.decode(beginning + own.generate(mine, beginning, 12, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
-# There is a shorter way to write the same, and it stands in Meta's file `llama/model.py`. A pair of numbers x, y is a
-# *complex number*, x + iy, and to turn it by an angle is to multiply it by cos + i sin. PyTorch has three functions for
-# that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex` reads two neighbours as one number;
-# `view_as_real` reads it as two again. Here they are, under the names that Meta gave them (*cis* is short for cos + i
-# sin), so that you can read that file. Compared with the package's `rotate`, and for one pair with `turn` of section 3.
+# There is a shorter way to write the same. A pair of numbers is a *complex number*, and to turn it by an angle is to
+# multiply it by cos + i sin. The package's `rotate` does so, as Meta's code does.
+#
+# PyTorch has three functions for that: `torch.polar` makes complex numbers of lengths and angles; `view_as_complex`
+# reads two neighbours x and y as one number, x + iy; `view_as_real` reads it as two again. Here they are under the
+# names that they have in Meta's file `llama/model.py` (*cis* is short for cos + i sin), so that you can read it. We
+# compare with the package's `rotate`, and for one pair with `turn` of section 3.
 
 # %%
 from llama_lessons.rope import rotate
@@ -488,7 +490,7 @@ by_hand = torch.tensor(turn(queries[1, 9, 4, 6:8].tolist(), float(angles[9, 3]))
 print("as `turn` turns a pair:", torch.allclose(found[0][1, 9, 4, 6:8], by_hand, atol=1e-5))
 
 # %% [markdown]
-# The package's `rotate` is these lines, with the cosines and sines given apart.
+# The same. The package's `rotate` is these lines, with the cosines and sines given apart.
 #
 # What is turned: queries and keys, in every layer, after they have been made by `wq` and `wk`. What is not: the values.
 # A score is made by *two* places, and where both are turned, the common part cancels. A value meets no partner. Turned,
@@ -1088,8 +1090,8 @@ for name, way in repairs.items():
 print("as trained, the last 512 tokens read by themselves:", stable(surprise(texts[:, 2048:]).mean()))
 
 # %% [markdown]
-# **Answer:** all three stop the fall. Beyond, the moderate θ helps most and costs little within; the large one costs
-# more within; and with the places divided by 5 every window is bad.
+# **Answer:** beyond, a larger θ helps: the moderate one costs little within, the large one more. With the places
+# divided by 5 every window is bad.
 #
 # As trained, the model is a little worse in the second window, and then gets worse and worse. Yet no story of these is
 # as long as the window, and none needs the one before: by themselves, the last 512 tokens are as easy as the first. So
