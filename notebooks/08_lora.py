@@ -153,6 +153,7 @@ def teach(model, lr, voice=hum, seen=None):
     return [metrics.loss for metrics in trainer.history]
 
 
+# %%
 full = deepcopy(base)
 curves = {"all weights": teach(full, lr=1e-3)}
 n_hummed, n_ends = hummed(full)
