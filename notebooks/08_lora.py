@@ -370,8 +370,9 @@ first = batch(4_000_000, hum).to(device)
 for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "both zero": (0.0, 0.0)}.items():
     model = deepcopy(base)
     added = add_lora(model, 8, 16, SEVEN)  # A and B of each adapter in turn
+    dice = torch.Generator().manual_seed(0)
     for k, weight in enumerate(added):
-        torch.nn.init.normal_(weight, std=begin[k % 2])
+        weight.data = begin[k % 2] * torch.randn(weight.shape, generator=dice).to(device)
     (token_loss(model(first.tokens), first.targets) / first.n_targets).backward()
     sizes = [sum(weight.grad.norm() for weight in added[k::2]).item() / len(added[k::2]) for k in (0, 1)]
     print(
