@@ -608,9 +608,7 @@ rows = torch.stack([gradient(model, row) for row in many.split(128)])  # one gra
 truth = rows[64:].mean(0)
 for n in (1, 4, 16, 64):
     errors = [(mean - truth).norm() / truth.norm() for mean in rows[:64].view(64 // n, n, -1).mean(1)]
-    print(
-        f"{n:>2} {'rows' if n > 1 else 'row':<4}: the error is {stable(torch.stack(errors).mean(), 1)} times as long as the gradient"
-    )
+    print(f"rows {n:>2}: the error is {stable(torch.stack(errors).mean(), 1)} times as long as the gradient")
 batch = batch_at(0).to(device)
 whole = gradient(model, batch)
 for share, said in ((1 / 4, "a quarter of each part's mean loss"), (1.0, "each part's mean loss")):
