@@ -336,8 +336,8 @@ for name, settings in {
 # 13 824, by Meta's own rule; and so for all of them.
 #
 # ### Exercise 2 (10 minutes): SwiGLU
-# Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write
-# `x @ w.T`. `silu` was imported above.
+# Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write `x @
+# w.T`. `silu` was imported above.
 
 
 # %% tags=["exercise"]

@@ -256,8 +256,8 @@ print("without context, arithmetic is the limit from", stable(A100["flops"] / A1
 # one set of shapes. (By default PyTorch tries, after a while, a program in which a length is left open; it is more
 # general, and less tuned.)
 #
-# **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
-# by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
+# **Predict:** six steps of attention with a cache. How many programs are made if the cache grows by one token each
+# time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
 
 # %%
 programs = []
