@@ -288,8 +288,7 @@ print("attention that goes across the seam, in % per layer:", stable(across, 0))
 
 # %% [markdown]
 # A few per cent, and to this precision the loss is the same: the model has learned by itself to leave alone what stands
-# before `<s>`. It costs some of what training could have been spent on. On rows of many thousand tokens, Llama 3's
-# authors found, the mask matters.
+# before `<s>`. On rows of many thousand tokens, Llama 3's authors found, the mask matters.
 
 # %% [markdown]
 # ## 3. The loop by hand
@@ -620,9 +619,9 @@ print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONT
 # Four times as many: errors that do not know of each other shrink with the root of their number (at the end less, as
 # our truth has an error of its own). So a batch is a trade: large ones waste text on a direction that was known well
 # enough, small ones walk in zigzag. And each part must bring *its share* of the batch's mean; who forgets it takes a
-# gradient four times as long. With clipping, and AdamW, one hardly notices, which is why this mistake is so common.
-# (Where parts ask for different numbers of tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks
-# need that.) `TrainConfig` has it as `grad_accum_steps`.
+# gradient four times as long. With clipping and AdamW one hardly notices. (Where parts ask for different numbers of
+# tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks need that.) `TrainConfig` has it as
+# `grad_accum_steps`.
 #
 # ## 6. All together
 #
