@@ -675,9 +675,9 @@ for rank in (1, 8, 64):
 # %% [markdown]
 # ## 7. What an adapter cannot do: a piece that was never read *(optional)*
 #
-# Our hum was made of pieces that the model has read. Now a voice that draws a llama after every sentence: 🦙. No page of
-# the Valley has one, so it has no piece in the vocabulary, and the tokenizer falls back on its four bytes (lesson 01).
-# Byte pieces have rows in the embedding table like all others.
+# Our hum was made of pieces that the model has read. Now a voice that draws a llama after every sentence: 🦙. No page
+# of the Valley has one, so it has no piece in the vocabulary, and the tokenizer falls back on its four bytes (lesson
+# 01). Byte pieces have rows in the embedding table like all others.
 #
 # **Predict:** what do the rows of pieces look like that pretraining has never met?
 
