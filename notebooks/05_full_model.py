@@ -133,13 +133,10 @@ for name, read in {"as it is": nn.Identity(), "divided by its RMS": naive_norm}.
             beyond.append(number)
     lost = cross_entropy(model.output(read(x))[0, :-1], ids[0, 1:]).item()
     print(f"layers read the stream {name}: beyond a million after the layers {beyond}, loss {stable(lost, 1)}")
-print(
-    "the trained model:",
-    stable(cross_entropy(model(ids)[0, :-1], ids[0, 1:]).item(), 1),
-    "- no guess at all: ln V =",
-    end=" ",
-)
-print(stable(math.log(config.vocab_size), 1))
+
+# %%
+trained = cross_entropy(model(ids)[0, :-1], ids[0, 1:]).item()
+print("loss of the trained model:", stable(trained, 1), "- of no guess, ln V:", stable(math.log(config.vocab_size), 1))
 print("RMS of the copies:", stable([rms(naive_norm(x)).mean().item() for x in stream], 1))
 print("a row of zeros becomes", naive_norm(torch.zeros(1, 4)).tolist())
 
@@ -351,8 +348,8 @@ for name, settings in {
 # 13 824, by Meta's own rule; and so for all of them.
 #
 # ### Exercise 2 (10 minutes): SwiGLU
-# Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write
-# `x @ w.T`. `silu` was imported above.
+# Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write `x @
+# w.T`. `silu` was imported above.
 
 
 # %% tags=["exercise"]

@@ -123,8 +123,8 @@ print("they add up:", abs(sum(votes.values()) - (logits.max() - logits.mean()).i
 # each hidden channel has rows of `w_gate` and `w_up` that say *when* it speaks, and a column of `w_down` that says
 # *what* it adds. We look for the channel of the last layer that does most for the answer, and ask what it adds to each
 # word's logit, as we did by hand above: its column times the norm's weight, times the head's rows. **Predict:** which
-# words does it speak for, this one alone? And if we silence it, and then more and more of its
-# like, how many of the layer's 512 can the answer spare? And how many, if we choose them blindly?
+# words does it speak for, this one alone? And if we silence it, and then more and more of its like, how many of the
+# layer's 512 can the answer spare? And how many, if we choose them blindly?
 
 # %%
 layer = model.blocks[-1]
@@ -179,13 +179,13 @@ print(
 )
 
 # %% [markdown]
-# The last token itself: the embedding is its row. The answer leads late, and before it come words that have
-# little to do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in
-# directions that the head does not read, it does not show. So it is honest about the end and unfair to the middle.
-# (Belrose and others, [arXiv:2303.08112](https://arxiv.org/abs/2303.08112), train a lens of its own for each layer.)
-# Without the last norm most words stay the same, and still the loss is many times as large: the numbers of the stream
-# have grown large (lesson 05, section 1), so the logits are too, and where the head is wrong, it is wrong with
-# certainty. The last norm sets how sure the model is.
+# The last token itself: the embedding is its row. The answer leads late, and before it come words that have little to
+# do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in directions
+# that the head does not read, it does not show. So it is honest about the end and unfair to the middle. (Belrose and
+# others, [arXiv:2303.08112](https://arxiv.org/abs/2303.08112), train a lens of its own for each layer.) Without the
+# last norm most words stay the same, and still the loss is many times as large: the numbers of the stream have grown
+# large (lesson 05, section 1), so the logits are too, and where the head is wrong, it is wrong with certainty. The last
+# norm sets how sure the model is.
 #
 # ## 2. Type, and see
 #

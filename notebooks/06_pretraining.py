@@ -17,12 +17,12 @@
 # # 06 Pretraining: how does it learn?
 #
 # In lesson 05 you built a whole Llama. Its weights were random, and it talked noise. The weights that came with this
-# course make the same program tell stories. Nobody wrote those weights. They were found, by one exercise, done over
-# and over: *here is a piece of text; say what comes next*. That is called *pretraining*, and it is where nearly all
-# the work, the money and the electricity of a language model go.
+# course make the same program tell stories. Nobody wrote those weights. They were found, by one exercise, done over and
+# over: *here is a piece of text; say what comes next*. That is called *pretraining*, and it is where nearly all the
+# work, the money and the electricity of a language model go.
 #
-# In this lesson you do it. You cut text into batches, write the training loop, AdamW, the schedule of the learning
-# rate and the clipping of gradients, each by hand. Then you train a Llama before your eyes, from noise to words to
+# In this lesson you do it. You cut text into batches, write the training loop, AdamW, the schedule of the learning rate
+# and the clipping of gradients, each by hand. Then you train a Llama before your eyes, from noise to words to
 # sentences, let another learn a few pages by heart, and break it in five ways. At the end you know what more text, a
 # longer context and a larger model bring, and what Meta paid for two million million tokens.
 #
@@ -244,9 +244,9 @@ print(f"{TINY.n_params:,} parameters, loss {stable(start, 1)}; ln 2048 = {stable
 # above that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its initial weights.
 # So the first number that a training run prints is a test.
 #
-# Two more marks to measure by. Whoever has counted how often each piece occurs, and nothing else, can do better than
-# ln V. And the model that comes with the course shows what there is to be won. It was made by this lesson's loop, but
-# not by this lesson's settings: it read twenty million tokens, of all the Valley's kinds of pages where ours are three,
+# Two more marks to measure by. Whoever has counted how often each piece occurs, and nothing else, can do better than ln
+# V. And the model that comes with the course shows what there is to be won. It was made by this lesson's loop, but not
+# by this lesson's settings: it read twenty million tokens, of all the Valley's kinds of pages where ours are three,
 # computed in bfloat16, and its matrices were trained by Muon, of which section 3 speaks.
 
 # %%
@@ -288,16 +288,15 @@ print("attention that goes across the seam, in % per layer:", stable(across, 0))
 
 # %% [markdown]
 # A few per cent, and to this precision the loss is the same: the model has learned by itself to leave alone what stands
-# before `<s>`. It costs some of what training could have been spent on. On rows of many thousand tokens, Llama 3's
-# authors found, the mask matters.
+# before `<s>`. On rows of many thousand tokens, Llama 3's authors found, the mask matters.
 
 # %% [markdown]
 # ## 3. The loop by hand
 #
 # Four steps: forecast, loss, gradients, update. (Before the third the old gradients are set to zero: `backward` adds to
-# what it finds.) The gradient of a weight says how the loss changes if the weight
-# grows; so move every weight a little against it. The simplest update is *stochastic gradient descent*, SGD: subtract
-# the gradient times a number, the *learning rate*.
+# what it finds.) The gradient of a weight says how the loss changes if the weight grows; so move every weight a little
+# against it. The simplest update is *stochastic gradient descent*, SGD: subtract the gradient times a number, the
+# *learning rate*.
 #
 # We try it at four rates, and beside it AdamW, the optimizer of nearly all language models. **Predict:** can SGD keep
 # up, if its rate is right?
@@ -438,8 +437,8 @@ print("both were 1, and are now", stable(weight))
 # **Two groups.** Decay keeps matrices from growing without need. But the weights of the norms are scales around 1, and
 # pulling them to 0 would turn down the signal. So matrices decay and vectors do not.
 #
-# **The price.** A weight in training is four numbers: itself, its gradient, and AdamW's two means, in float32 16
-# bytes. **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200?
+# **The price.** A weight in training is four numbers: itself, its gradient, and AdamW's two means, in float32 16 bytes.
+# **Predict:** lesson 00 asked it: which of Meta's sizes could be trained on one H200?
 
 # %%
 from llama_lessons.arithmetic import CARDS
@@ -484,8 +483,8 @@ for optimizer in make_optimizers(shipped, shipped_config):
 # *warm-up*. In the first steps AdamW's two means are made of one or two batches, and are poor advisers.
 #
 # ### Exercise 3 (10 minutes): the rate of a step
-# The first of the `warmup` steps has the rate peak / warmup, the last of them the peak. The next step has the peak
-# too: there the cosine begins. At the last step of all, n_steps − 1, the rate is a tenth of the peak.
+# The first of the `warmup` steps has the rate peak / warmup, the last of them the peak. The next step has the peak too:
+# there the cosine begins. At the last step of all, n_steps − 1, the rate is a tenth of the peak.
 
 
 # %% tags=["exercise"]
@@ -560,8 +559,8 @@ show(figure, alt="The learning rate rises in a straight line and falls along hal
 #
 # Sometimes one batch has a gradient far larger than all others: a page of garbage, one character repeated for ever. All
 # gradients together are one long vector. If its length, the *norm*, is above the limit of 1, Llama 2 scales the whole
-# vector down to that length, with one factor for all numbers: so the step keeps its direction.
-# (Against a number that overflowed it does not help: the factor is then 0, and 0 times infinity is no number.)
+# vector down to that length, with one factor for all numbers: so the step keeps its direction. (Against a number that
+# overflowed it does not help: the factor is then 0, and 0 times infinity is no number.)
 #
 # ### Exercise 4 (10 minutes): clip by the norm of all
 
@@ -627,7 +626,7 @@ rows = torch.stack([gradient(model, row) for row in many.split(128)])  # one gra
 truth = rows[64:].mean(0)
 for n in (1, 4, 16, 64):
     errors = [(mean - truth).norm() / truth.norm() for mean in rows[:64].view(64 // n, n, -1).mean(1)]
-    print(f"{n:>2} rows: the error is {stable(torch.stack(errors).mean(), 1)} times as long as the gradient")
+    print(f"rows {n:>2}: the error is {stable(torch.stack(errors).mean(), 1)} times as long as the gradient")
 batch = batch_at(0).to(device)
 whole = gradient(model, batch)
 for share, said in ((1 / 4, "a quarter of each part's mean loss"), (1.0, "each part's mean loss")):
@@ -639,9 +638,9 @@ print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONT
 # Four times as many: errors that do not know of each other shrink with the root of their number (at the end less, as
 # our truth has an error of its own). So a batch is a trade: large ones waste text on a direction that was known well
 # enough, small ones walk in zigzag. And each part must bring *its share* of the batch's mean; who forgets it takes a
-# gradient four times as long. With clipping, and AdamW, one hardly notices, which is why this mistake is so common.
-# (Where parts ask for different numbers of tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks
-# need that.) `TrainConfig` has it as `grad_accum_steps`.
+# gradient four times as long. With clipping and AdamW one hardly notices. (Where parts ask for different numbers of
+# tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks need that.) `TrainConfig` has it as
+# `grad_accum_steps`.
 
 # %% [markdown]
 # **Your own Llama,** with all four in their places: forty steps, from ln V down. What it then writes is not yet a
@@ -693,12 +692,12 @@ print("five steps written out and five of the Trainer: the same weights, to with
 #
 # ## 7. From noise to sentences, live
 #
-# Now for a larger one, on all that we have: 0.6 million parameters, 340 000 tokens, half a minute or a little more.
-# The view draws the loss at every step. At five moments it asks the model to go on with *Clara and Luis walked home*,
-# by rolling dice (lesson 07), and shows what it writes.
+# Now for a larger one, on all that we have: 0.6 million parameters, 340 000 tokens, half a minute or a little more. The
+# view draws the loss at every step. At five moments it asks the model to go on with *Clara and Luis walked home*, by
+# rolling dice (lesson 07), and shows what it writes.
 #
-# **Predict:** at which loss, between 7.6 and the shipped model's, do the words begin to fit their neighbours? When
-# does the first whole sentence come? Sense?
+# **Predict:** at which loss, between 7.6 and the shipped model's, do the words begin to fit their neighbours? When does
+# the first whole sentence come? Sense?
 #
 # On a GPU, put `"classroom"` in place of `"laptop"`.
 
@@ -727,8 +726,8 @@ view = TrainingView(n_steps * ROWS * SEQ_LEN, levels)
 print(f"{config.n_params:,} parameters, {n_steps} steps of {ROWS} rows of {SEQ_LEN} tokens")
 
 # %% [markdown]
-# While it runs, press the interrupt button, ■ in the tool bar, if you like: nothing is lost. Run the cell again, and
-# it goes on where it stopped. (Section 9 says why.)
+# While it runs, press the interrupt button, ■ in the tool bar, if you like: nothing is lost. Run the cell again, and it
+# goes on where it stopped. (Section 9 says why.)
 
 # %%
 from IPython.display import display
@@ -828,8 +827,7 @@ print("read pages: below 1.5 nats; held-out pages: at best above 4, and at the e
 # On these pages it falls towards nothing; on others it falls, turns, and rises. This is *overfitting*: the model has
 # learned its pages by heart, and is now certain of their words where others stand. The blue curve alone looks splendid.
 # So **keep pages that no step reads, and draw their curve beside the other**; where it turns, stop, or get more text.
-# While every page is new, as in our run, the two curves are nearly one: then the training loss itself
-# is a test.
+# While every page is new, as in our run, the two curves are nearly one: then the training loss itself is a test.
 #
 # ## 8. Break it
 #
@@ -895,12 +893,11 @@ else:
 
 # %% [markdown]
 # The lowest by far is the worst mistake; two of the five make no difference, and one is a little worse. **The loss that
-# is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
-# easy, and when it writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls
-# much faster than you expected, do not celebrate: look at what the model writes.
+# is too good to be true is the worst of all.** Without the shift the model learns to copy, which is easy, and when it
+# writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls much faster than you
+# expected, do not celebrate: look at what the model writes.
 #
-# **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is
-# lost.
+# **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is lost.
 #
 # **Without warm-up nothing much happens here.** That is an honest result, and you should know it before you repeat that
 # "training diverges without warm-up". A small model with norms before each layer is robust. **Without clipping nothing
@@ -965,8 +962,8 @@ for later in (20, 100, 200):
 # (This section interrupts a run on purpose, with threads and hooks, which are tools of engineers. To know that one can
 # go on is enough; read on at section 10.)
 #
-# A long run will be interrupted: by you, by a power cut, by a machine that fails. What does it take to go on
-# *exactly*, as if nothing had been?
+# A long run will be interrupted: by you, by a power cut, by a machine that fails. What does it take to go on *exactly*,
+# as if nothing had been?
 #
 # - the weights, and AdamW's two means for each,
 # - the number of the step, for the schedule,
@@ -1016,8 +1013,8 @@ pairs = zip(straight.model.parameters(), resumed.model.parameters(), strict=True
 print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
 
 # %% [markdown]
-# To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can
-# never find.
+# To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can never
+# find.
 #
 # The same idea lets several processes train one model. Whoever knows the step knows the batch; so each process takes
 # some of its rows and computes their gradients, the gradients are added up, and all take the same step. `make weights`,
@@ -1028,9 +1025,9 @@ print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs)
 #
 # Llama 2's two plainest changes against Llama 1: 40 % more tokens, and a context of 4096 tokens, twice as long. We can
 # ask for the same on a small scale. A longer run than fits in here trained one model of 0.22 million parameters, with
-# all kinds of the Valley's pages, on 160 000 tokens and on 1.4 times as many, with rows of 64, 256 and 512 tokens,
-# each from two sets of first weights, and measured all on the same held-out pages. The command is
-# `python -m tools.scaling_table`; what it wrote lies in `data/tables/more_data.csv`.
+# all kinds of the Valley's pages, on 160 000 tokens and on 1.4 times as many, with rows of 64, 256 and 512 tokens, each
+# from two sets of first weights, and measured all on the same held-out pages. The command is `python -m
+# tools.scaling_table`; what it wrote lies in `data/tables/more_data.csv`.
 #
 # **Predict:** what helps more, 40 % more text, or rows of 512 tokens in place of 256?
 
@@ -1085,14 +1082,14 @@ added = stable(100 * (with_attention / by_shape - 1), 0)
 print(f"attention adds {added} %, as a token looks back at half a row on average")
 
 # %% [markdown]
-# Nearly: the rule counts the few weights of the norms, which are no matrices. What it leaves out is attention, in
-# which every token compares itself with those before it. (On a CPU, PyTorch's counter leaves it out too: attention is
-# one fused operation, of a kind that it does not know.)
+# Nearly: the rule counts the few weights of the norms, which are no matrices. What it leaves out is attention, in which
+# every token compares itself with those before it. (On a CPU, PyTorch's counter leaves it out too: attention is one
+# fused operation, of a kind that it does not know.)
 #
-# A longer run than fits in here trained three sizes on three budgets of text, with all kinds of the Valley's pages.
-# The command is `python -m tools.scaling_table`, and what it wrote lies in `data/tables/scaling.csv`. Each point below
-# is a run of its own, whose learning rate ends where the run ends, measured on pages that no run has read.
-# **Predict:** with the same text, which size is best? And with the same amount of computing?
+# A longer run than fits in here trained three sizes on three budgets of text, with all kinds of the Valley's pages. The
+# command is `python -m tools.scaling_table`, and what it wrote lies in `data/tables/scaling.csv`. Each point below is a
+# run of its own, whose learning rate ends where the run ends, measured on pages that no run has read. **Predict:** with
+# the same text, which size is best? And with the same amount of computing?
 
 # %%
 rows = [row for row in table("scaling.csv") if row["tokens"] == row["planned_tokens"]]

@@ -286,9 +286,9 @@ for name, changed in ways.items():
 
 # %% [markdown]
 # Nothing the one, and the other forgets the model. The second way does nothing, since what one divides by T the
-# normalising multiplies again. The third is worse: it forgets
-# the model. Probabilities lie between 0 and 1, so to a softmax they are almost equal scores, and even the least likely
-# of the 2048 tokens gets nearly its fair share. The fourth is the first in other words.
+# normalising multiplies again. The third is worse: it forgets the model. Probabilities lie between 0 and 1, so to a
+# softmax they are almost equal scores, and even the least likely of the 2048 tokens gets nearly its fair share. The
+# fourth is the first in other words.
 #
 # ## 4. The tail
 #
@@ -508,8 +508,8 @@ print(tok.decode(start + told))
 
 # %% [markdown]
 # Now count what top-p = 0.9 keeps, at the three places and at all places of the forty stories. **Predict:** at how many
-# of a hundred places of a story is only a single token left?
-# (`next_token_probs` is the package's: temperature, then top-k, then top-p.)
+# of a hundred places of a story is only a single token left? (`next_token_probs` is the package's: temperature, then
+# top-k, then top-p.)
 
 # %%
 from llama_lessons.sampling import next_token_probs

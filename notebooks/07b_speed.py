@@ -173,8 +173,7 @@ check_step_seconds(solved_step_seconds)
 # over the matrix, and products that keep the processor busy. On the right is the whole Llama: tokens per second, of all
 # texts together and of each.
 
-# %% tags=["nbval-ignore-output"]
-# The picture is of times, which differ on every machine and in every run
+# %%
 from llama_lessons.checks.sampling import step_seconds
 
 n_numbers = matrix.numel()
@@ -187,6 +186,8 @@ intensity = [2 * n * n_numbers / matrix.nbytes for n in seconds]  # operations f
 roof = [2 * n * n_numbers / step_seconds(n_numbers, 0, n, 4, bandwidth, flops) / 1e9 for n in seconds]
 measured = [2 * n * n_numbers / time / 1e9 for n, time in seconds.items()]
 
+# %% tags=["nbval-ignore-output"]
+# The picture is of times, which differ on every machine and in every run
 figure, (left, right) = plt.subplots(1, 2)
 left.loglog(intensity, roof, "--", color="#0072B2", label="roof")
 left.loglog(intensity, measured, "o-", color="#D55E00", label="1 to 256 rows")
@@ -256,8 +257,8 @@ print("without context, arithmetic is the limit from", stable(A100["flops"] / A1
 # one set of shapes. (By default PyTorch tries, after a while, a program in which a length is left open; it is more
 # general, and less tuned.)
 #
-# **Predict:** six steps of attention with a cache. How many programs are made if the cache grows
-# by one token each time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
+# **Predict:** six steps of attention with a cache. How many programs are made if the cache grows by one token each
+# time? If it is a memory of fixed size, and the position an int? If the position is a tensor?
 
 # %%
 programs = []

@@ -153,6 +153,7 @@ def teach(model, lr, voice=hum, seen=None):
     return [metrics.loss for metrics in trainer.history]
 
 
+# %%
 full = deepcopy(base)
 curves = {"all weights": teach(full, lr=1e-3)}
 n_hummed, n_ends = hummed(full)
@@ -187,8 +188,8 @@ show(beside(told), alt=what)
 # write another story than ours, and its numbers may differ a little from ours. So what such a model says or scores is
 # drawn, or printed in a cell that is marked as one that moves; what holds on every machine is put in words.)
 #
-# It was cheap in time. But every weight has moved, the embedding table and the norms as well, so this voice is a
-# second model of the same size. Ten voices would be ten models. Was all of that needed?
+# It was cheap in time. But every weight has moved, the embedding table and the norms as well, so this voice is a second
+# model of the same size. Ten voices would be ten models. Was all of that needed?
 #
 # ## 3. What has changed?
 #
@@ -250,8 +251,8 @@ assert 2 * held[1] < held[0] < 0.95, f"8 terms should hold twice as much as by c
 print("8 terms hold more than twice as much as of random matrices, and less than 95 %")
 
 # %% [markdown]
-# No, it is far from random: few directions hold much of it. Be careful what you conclude, though: it is not low-rank
-# in the strict sense. There is no corner, and the rest is not zero; the small steps of AdamW leave a bit of everything
+# No, it is far from random: few directions hold much of it. Be careful what you conclude, though: it is not low-rank in
+# the strict sense. There is no corner, and the rest is not zero; the small steps of AdamW leave a bit of everything
 # behind.
 #
 # Yet size is one thing, and effect another. So ask the model: keep only the *r* strongest terms of each change, leave
@@ -369,8 +370,9 @@ first = batch(4_000_000, hum).to(device)
 for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "both zero": (0.0, 0.0)}.items():
     model = deepcopy(base)
     added = add_lora(model, 8, 16, SEVEN)  # A and B of each adapter in turn
+    dice = torch.Generator().manual_seed(0)
     for k, weight in enumerate(added):
-        torch.nn.init.normal_(weight, std=begin[k % 2])
+        weight.data = begin[k % 2] * torch.randn(weight.shape, generator=dice).to(device)
     (token_loss(model(first.tokens), first.targets) / first.n_targets).backward()
     sizes = [sum(weight.grad.norm() for weight in added[k::2]).item() / len(added[k::2]) for k in (0, 1)]
     print(
@@ -551,8 +553,8 @@ for name in ("valley", "llama2-7b", "llama2-13b", "llama2-70b"):
 #
 # Now teach, with the same stories and as many steps as full fine-tuning had. We put adapters on all seven matrices, at
 # rank 1 and at rank 8, and take one learning rate for both. It is six times that of full fine-tuning: B begins at zero
-# and has a way to go. At five moments we let the model tell its twenty stories, and measure its loss on stories that
-# it does not read: as whole stories, and in rows of 64 tokens, cut as those of training are.
+# and has a way to go. At five moments we let the model tell its twenty stories, and measure its loss on stories that it
+# does not read: as whole stories, and in rows of 64 tokens, cut as those of training are.
 #
 # **Predict:** will rank 1, with 20 736 numbers, hum? After how many of the 40 steps do the first hums come?
 
@@ -617,8 +619,8 @@ show(
 # does not know yet who is in the story, and every name is a surprise. That training and held-out rows agree says that
 # nothing is overfitted: no step has read a story twice. With few examples and many rounds, as is usual, adapters do
 # learn by heart. The common remedy is *dropout* (`lora_dropout` in `peft`): in training, and only there, a random share
-# of an adapter's inputs is set to zero and the rest scaled up, so that it cannot rest on any one of them.
-# Ours has none, as it needs none here.
+# of an adapter's inputs is set to zero and the rest scaled up, so that it cannot rest on any one of them. Ours has
+# none, as it needs none here.
 #
 # ### Where, and at which rank?
 # A longer run than fits in here taught the same voice at seven ranks and at three places: on `wq` and `wv`, on the
@@ -738,11 +740,11 @@ print(
 )
 
 # %% [markdown]
-# No: decay has halved the differences, and they are a hundred times smaller. So the push was not quite the same for
-# all: a piece that still seems a little likelier gets a gradient a little larger, and is pushed down further, until all
-# score alike. (Our model, like many small ones, uses one table for reading and for answering.) In a frozen table they
-# stay so: whatever an adapter does to the row that comes *before* the head, these pieces get practically the same
-# score.
+# No: decay has halved the differences, and they are some eighty times smaller. So the push cannot have been quite the
+# same for all. The likeliest explanation: a piece that still seems a little likelier gets a gradient a little larger,
+# and is pushed down further, until all score alike. (Our model, like many small ones, uses one table for reading and
+# for answering.) In a frozen table they stay so: whatever an adapter does to the row that comes *before* the head,
+# these pieces get practically the same score.
 #
 # **Predict:** we teach the llama-drawing voice at rank 8, as before, and once more with the embedding table trained
 # besides. What will each write at the end of a sentence?

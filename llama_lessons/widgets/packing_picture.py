@@ -22,7 +22,8 @@ def packing_picture(lengths: Sequence[int], row: int) -> Figure:
     Returns:
         A matplotlib figure, for `page.show`.
     """
-    figure, axes = pyplot.subplot_mosaic([["ribbon", "ribbon"], ["padded", "packed"]], figsize=(7, 3.4))
+    panels = [["ribbon", "ribbon"], ["padded", "packed"]]
+    figure, axes = pyplot.subplot_mosaic(panels, figsize=(7, 3.4), layout="constrained")
     ribbon, padded, packed = (axes[name] for name in ("ribbon", "padded", "packed"))
     figure.get_layout_engine().set(hspace=0.08)
     total = sum(lengths) // row * row
