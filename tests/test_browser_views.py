@@ -1,8 +1,7 @@
-"""Every view in a window full of lessons, on a projector, enlarged, after a reload, in both themes, and without a kernel."""
+"""Every view in a window full of lessons, on a projector, enlarged, in both themes, after a reload, without a kernel."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,7 +119,7 @@ def fits(window: Lab) -> dict:
 
 
 def use_frames(window: Lab) -> dict:
-    """Change something in each view, reset it, and let it fill the screen, by keyboard; whether each did as it should."""
+    """Change something in each view, reset it, and let it fill the screen by keyboard: whether it did all that."""
     found = {}
     for lesson in PAGES:
         window.show(lesson)
@@ -136,9 +135,11 @@ def goes_back(view: Locator) -> tuple[bool, bool]:
     changed = view.evaluate(STANDS_AT) != first
     view.page.wait_for_timeout(200)  # as a hand would take
     view.get_by_role("button", name="Reset", exact=True).click()
-    back = f"([root, first]) => JSON.stringify(({STANDS_AT})(root)) === first"
-    view.page.wait_for_function(back, arg=[view.element_handle(), json.dumps(first, ensure_ascii=False, separators=(",", ":"))])
-    return changed, view.evaluate(STANDS_AT) == first
+    for _ in range(50):  # ten seconds: it may ask a model
+        view.page.wait_for_timeout(200)
+        if view.evaluate(STANDS_AT) == first:
+            return changed, True
+    return changed, False
 
 
 def fills_the_screen(view: Locator) -> tuple[bool, bool]:
@@ -147,10 +148,10 @@ def fills_the_screen(view: Locator) -> tuple[bool, bool]:
     view.page.keyboard.press("Enter")  # JupyterLab would take the key, were it not told
     leave = view.get_by_role("button", name="Leave full screen")
     expect(leave).to_be_focused()
-    fills = view.evaluate(FILLS) == [0, 0]
+    fills = view.evaluate(FILLS)
     view.page.keyboard.press("Escape")
     expect(leave).to_have_count(0)
-    return fills, view.evaluate(FILLS) is False
+    return fills, not view.evaluate(FILLS)
 
 
 def said(window: Lab) -> list[str]:

@@ -5,7 +5,7 @@ const MOVES = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], Arrow
 
 function render(view) {
   const { model, signal } = view;
-  const box = textBox(model, "text", "input", { type: "text", maxlength: 500 });
+  const box = textBox(model, "text", "textarea", { rows: 2, maxlength: 500 });
   const norm = control("input", { type: "checkbox" });
   const note = make("p", { class: "ll-note", role: "status" });
   const label = "What each layer would say: a row for each layer, a column for each token. Move with the arrow keys.";
