@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import traitlets
@@ -41,6 +42,12 @@ async def until(ready) -> None:
     """Let the loop turn until something is so."""
     while not ready():
         await asyncio.sleep(0)
+
+
+def converse(talk) -> None:
+    """Run a coroutine in a loop, and in a thread, of its own: where a browser is open, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, talk()).result()
 
 
 def test_an_answer_grows_piece_by_piece_below_its_message(tokenizer: Tokenizer):
@@ -84,7 +91,7 @@ def test_stop_is_heard_in_the_middle_of_an_answer(tokenizer: Tokenizer):
         await until(lambda: not view.busy)
 
     view = box(tokenizer, HILL, "it hums back")
-    asyncio.run(talk())
+    converse(talk)
     assert said(view) == as_turns(*HUMS)
     assert view.note == f"Stopped: {view.session.n_read} tokens read, 3 written."
     view.ask("and then?")
@@ -100,7 +107,7 @@ def test_a_second_message_while_an_answer_is_written_is_no_message(tokenizer: To
         await asyncio.sleep(0)
 
     view = box(tokenizer, HILL, "it hums back")
-    asyncio.run(talk())
+    converse(talk)
     assert said(view) == [("user", "who hums?"), ("assistant", HILL)]
 
 
@@ -112,7 +119,7 @@ def test_a_new_dialog_while_an_answer_is_written_is_empty(tokenizer: Tokenizer):
         await asyncio.sleep(0.01)
 
     view = box(tokenizer, HILL, "the llama hums")
-    asyncio.run(talk())
+    converse(talk)
     assert (view.turns, view.answer, view.busy) == ([], "", False)
     view.ask("who hums?")
     assert said(view) == as_turns(*HUMS)
@@ -206,7 +213,7 @@ def test_another_model_chosen_while_one_answers_ends_the_answer(tokenizer: Token
 
     first, other = (ChatSession(Speaker(tokenizer, [text]), tokenizer) for text in (HILL, "it hums back"))
     view = ChatBox({"first": first, "other": other})
-    asyncio.run(talk())
+    converse(talk)
     assert (view.turns, view.answer, view.busy) == ([], "", False)
     view.name = "first"
     assert said(view) == as_turns(*HUMS)
