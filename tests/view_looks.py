@@ -22,7 +22,7 @@ SAYS = "roots => roots.map(root => getComputedStyle(root, '::before').content)" 
 # How a view fits: its height in pixels; text that is smaller than 14 pixels, controls and menus too; what sticks out of
 # its sides, unless it lies in a box that scrolls; and text whose contrast to its ground is less than 4.5, with how much
 # it has. That is the floor of WCAG 2.1, success criterion 1.4.3, and the contrast is computed as it says.
-FIT = """roots => roots.map(root => {
+FIT = """root => {
   const box = root.getBoundingClientRect();
   const drawn = node => node.getClientRects().length || node.localName === 'option';
   const nodes = [root, ...root.querySelectorAll('*')].filter(drawn);
@@ -60,7 +60,7 @@ FIT = """roots => roots.map(root => {
     out: nodes.filter(out).map(name),
     faint: faint.map(node => `${name(node)}: ${contrast(node).toFixed(2)}`),
   };
-})"""
+}"""
 
 # What all boxes, menus and sliders of a view stand at; and a change of one of them, as a reader would make it.
 STANDS_AT = """root => [...root.querySelectorAll('input, select, textarea')]

@@ -40,7 +40,7 @@ function render(view) {
     const kind = [cell.leads ? "ll-leads" : "", cell.first ? "ll-first" : ""].join(" ").trim();
     const attributes = { role: "gridcell", class: kind, tabindex: -1, "aria-selected": "false", style: `--p: ${cell.shade}` };
     const mark = cell.first ? [make("i", { title: "the last word leads here for the first time" }, "◆")] : [];
-    const node = control("td", attributes, make("b", {}, ...mark, word), make("small", {}, percent));
+    const node = control("td", attributes, make("b", {}, word), make("small", {}, ...mark, percent));
     node.addEventListener("mousemove", (event) => { // not when the table scrolls below a mouse that rests
       if (event.movementX || event.movementY) choose(row, column);
     });
