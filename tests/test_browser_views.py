@@ -9,13 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from llama_lessons.files import work_dir
-from tests.browser import IN_FRONT, Lab
+from tests.browser import IN_FRONT, PROJECTOR, ROOM, Lab
 from tests.view_looks import CHANGE, FILLS, FIT, LOOK, SAYS, STANDS_AT
 from tests.view_pages import PAGES, write_page
 
-LAPTOP = {"width": 1366, "height": 768}  # pixels; a projector has as many
-ROOM = 650  # of the 768, what JupyterLab leaves to a view
-ENLARGED = {side: round(pixels / 1.5) for side, pixels in LAPTOP.items()}  # what is left of it at a zoom of 150 %
+ENLARGED = {side: round(pixels / 1.5) for side, pixels in PROJECTOR.items()}  # what is left of it at a zoom of 150 %
 PRESENT = "window.jupyterapp.commands.execute('application:toggle-presentation-mode')"
 VIEWS = [(lesson, k) for lesson, cells in PAGES.items() for k in range(len(cells))]
 RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
@@ -37,7 +35,7 @@ def window(browser: Browser, lab_server: tuple[str, Path]) -> Iterator[Lab]:
     shots = work_dir() / "screenshots"
     shots.mkdir(exist_ok=True)
     tab = Lab(browser.new_page(), url, root, shots)
-    tab.page.set_viewport_size(LAPTOP)
+    tab.page.set_viewport_size(PROJECTOR)
     yield tab
     tab.change_theme("Light")
     tab.close()
@@ -107,7 +105,7 @@ def seen(window: Lab, lesson: str, picture: str = "") -> dict:
 def fits(window: Lab) -> dict:
     """How each view fits a projector's window, and one that shows everything half as large again."""
     found = {}
-    for size in (LAPTOP, ENLARGED):
+    for size in (PROJECTOR, ENLARGED):
         window.page.set_viewport_size(size)
         for lesson in PAGES:
             window.show(lesson)
@@ -115,7 +113,7 @@ def fits(window: Lab) -> dict:
                 view.scroll_into_view_if_needed()  # JupyterLab draws no other
                 window.page.wait_for_timeout(200)  # canvases are drawn anew
                 found[lesson, k, size["width"]] = view.evaluate(FIT)
-    window.page.set_viewport_size(LAPTOP)
+    window.page.set_viewport_size(PROJECTOR)
     return found
 
 
@@ -190,7 +188,7 @@ def test_the_theme_reaches_every_view(looks: dict, lesson: str, number: int):
 @pytest.mark.parametrize(("lesson", "number"), VIEWS)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_view_fits_a_projector_and_is_legible(looks: dict, lesson: str, number: int, theme: str):
-    fit = looks[f"fit, {theme}"][lesson, number, LAPTOP["width"]]
+    fit = looks[f"fit, {theme}"][lesson, number, PROJECTOR["width"]]
     assert 0 < fit["height"] <= ROOM
     assert (fit["small"], fit["out"], fit["faint"]) == ([], [], [])
 
