@@ -21,6 +21,8 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing but this machine has a name
 )
 WINDOW = {"width": 1400, "height": 1600}  # pixels
+PROJECTOR = {"width": 1366, "height": 768}  # pixels; a laptop has as many
+ROOM = 650  # of the 768, what JupyterLab leaves to a view
 PATIENCE = 180  # seconds: a machine that is slow, or has other work, is no mistake
 # The page's own indicator says "idle" before there is a kernel, so the application object is asked. A dialog that opens
 # here (which kernel? this file cannot be loaded!) would wait for ever.
@@ -124,6 +126,18 @@ class Lab:
         ran = self.run_all()
         assert ran, self.cell_errors()
         self.screenshot(self.notebook)
+        assert self.too_high() == []
+
+    def too_high(self) -> list[str]:
+        """The views of the open notebook that a projector does not show as a whole, and how high they are."""
+        self.page.set_viewport_size(PROJECTOR)
+        heights = {}
+        for number, view in enumerate(self.page.locator(f"{IN_FRONT} .ll-view").all()):
+            view.scroll_into_view_if_needed()
+            self.page.wait_for_timeout(300)  # canvases are drawn anew
+            heights[f"view {number}"] = view.bounding_box()["height"]
+        self.page.set_viewport_size(WINDOW)
+        return [f"{name}: {height:.0f} pixels" for name, height in heights.items() if height > ROOM]
 
     def cell_errors(self) -> list[str]:
         """What failed in the open notebook, a line per error: "cell 3: NameError: ..."; cells count from 0."""

@@ -12,13 +12,13 @@ from tools.notebook_files import NOTEBOOKS
 
 # The pixel of the map at (row, column): red, green, blue, and how much of that there is, 0 ... 255 each.
 PIXEL = """([map, row, column, n]) => {
-  const ratio = map.width / 430, margin = 84, cell = (430 - margin - 4) / n;
+  const ratio = map.width / 430, margin = 84, cell = (308 - margin - 4) / n;
   const [x, y] = [column, row].map(k => Math.round((margin + (k + 0.5) * cell) * ratio));
   return [...map.getContext('2d').getImageData(x, y, 1, 1).data];
 }"""
 # Move a slider, again and again, and wait each time until the sentence that belongs to it is on the screen.
 MEASURE = """async (root, turns) => {
-  const slider = root.querySelectorAll('.ll-rope-sliders input')[2];
+  const slider = root.querySelectorAll('.ll-side input[type=range]')[2];
   const status = root.querySelector('[role=status]');
   const painted = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
   const changed = () => new Promise(done => {
@@ -94,7 +94,7 @@ def look_at_two_tokens(lab: Lab, view: Locator) -> None:
     view.get_by_label("Token that looks:").focus()
     lab.page.keyboard.press("Home")
     expect(status).to_contain_text("<s> at place 51 looks at itself")
-    cell = 342 / 15
+    cell = 220 / 15
     view.locator("canvas").last.click(position={"x": 84 + 9.5 * cell, "y": 84 + 11.5 * cell})
     expect(status).to_contain_text("▁hummed at place 62 looks at ▁the, 2 tokens before it")
 

@@ -137,6 +137,9 @@ def fill_it(lab: Lab, view: Locator) -> None:
 
 def ask_for_full_size(lab: Lab, view: Locator) -> None:
     estimate, rows = view.locator(".ll-estimate"), view.locator(".ll-gauges tr")
+    expect(estimate).to_be_hidden()
+    view.get_by_role("button", name="What would it take at full size?").click()
+    expect(view.locator(".ll-grid")).to_be_hidden()
     expect(estimate).to_contain_text("Llama 2 70B in float16 with 8 KV heads (GQA): 320 KiB a token")
     expect(rows.nth(0)).to_contain_text("does not fit")
     heads = view.get_by_role("slider", name="Key-value heads")

@@ -62,6 +62,19 @@ def test_an_answer_grows_piece_by_piece_below_its_message(tokenizer: Tokenizer):
     assert said(view) == as_turns(*HUMS, *BACK)
 
 
+def test_reset_forgets_all_dialogs_and_brings_the_settings_back(tokenizer: Tokenizer):
+    sessions = {name: ChatSession(Speaker(tokenizer, [HILL]), tokenizer) for name in ("one", "other")}
+    view = ChatBox(sessions)
+    view._repr_mimebundle_()  # it is shown
+    view.ask("who hums?")
+    view.name, view.system, view.temperature = "other", "Hum.", 0.0
+    view.ask("and you?")
+    view.reset()
+    assert (view.name, view.system, view.temperature) == ("one", "", sessions["one"].temperature)
+    assert (said(view), view.busy, view.note) == ([], False, "")
+    assert [message for session in sessions.values() for message in session.dialog if message["role"] != "system"] == []
+
+
 def test_the_first_piece_is_sent_before_the_second_token_is_computed(tokenizer: Tokenizer):
     view = box(tokenizer, HILL)
     asked: list[int] = []

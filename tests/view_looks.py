@@ -1,4 +1,4 @@
-"""What tests read off views in a browser, as JavaScript that is given one view's root, or the roots of all on a page."""
+"""What tests read off views in a browser: JavaScript that is given one view's root, or the roots of all on a page."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ SAYS = "roots => roots.map(root => getComputedStyle(root, '::before').content)" 
 # How a view fits: its height in pixels; text that is smaller than 14 pixels, controls and menus too; what sticks out of
 # its sides, unless it lies in a box that scrolls; and text whose contrast to its ground is less than 4.5, with how much
 # it has. That is the floor of WCAG 2.1, success criterion 1.4.3, and the contrast is computed as it says.
-FIT = """roots => roots.map(root => {
+FIT = """root => {
   const box = root.getBoundingClientRect();
-  const nodes = [root, ...root.querySelectorAll('*')].filter(node => node.getClientRects().length || node.localName === 'option');
+  const drawn = node => node.getClientRects().length || node.localName === 'option';
+  const nodes = [root, ...root.querySelectorAll('*')].filter(drawn);
   const said = nodes.filter(node => [...node.childNodes].some(part => part.nodeType === 3 && part.data.trim()));
   const typed = nodes.filter(node => ['input', 'textarea', 'select'].includes(node.localName));
   const name = node => `${node.localName} ${(node.textContent || node.value || '').slice(0, 30)}`;
@@ -32,7 +33,8 @@ FIT = """roots => roots.map(root => {
   const small = node => parseFloat(getComputedStyle(node).fontSize) * scale(node) < 13.95;
   const out = node => {
     const { left, right } = node.getBoundingClientRect();
-    return !node.closest('.ll-scrolls') && node.localName !== 'option' && (right > box.right + 1 || left < box.left - 1);
+    if (node.closest('.ll-scrolls') || node.localName === 'option') return false;
+    return right > box.right + 1 || left < box.left - 1;
   };
   const parts = colour => {
     const [red, green, blue, alpha = 1] = colour.match(/[\\d.]+/g).map(Number);
@@ -58,18 +60,22 @@ FIT = """roots => roots.map(root => {
     out: nodes.filter(out).map(name),
     faint: faint.map(node => `${name(node)}: ${contrast(node).toFixed(2)}`),
   };
-})"""
+}"""
 
 # What all boxes, menus and sliders of a view stand at; and a change of one of them, as a reader would make it.
-STANDS_AT = "root => [...root.querySelectorAll('input, select, textarea')].map(at => at.type === 'radio' ? at.checked : at.value)"
+STANDS_AT = """root => [...root.querySelectorAll('input, select, textarea')]
+  .map(one => one.type === 'radio' ? one.checked : one.value)"""
 CHANGE = """root => {
   const able = kind => [...root.querySelectorAll(kind)].filter(one => !one.disabled && one.getClientRects().length);
   const slider = able('input[type=range]').find(one => one.max !== one.min);
   const list = able('select').find(one => one.options.length > 1);
-  const one = slider ?? list ?? able('input[type=text]')[0];
+  const choice = able('input[type=radio]').find(one => !one.checked);
+  const one = slider ?? list ?? choice ?? able('input[type=text], textarea')[0];
+  if (one === choice) return one.click();
   if (one === slider) one.value = one.value === one.max ? one.min : one.max;
   else if (one === list) one.selectedIndex = one.options.length - 1;
   else one.value += ' and more';
   for (const kind of ['input', 'change']) one.dispatchEvent(new Event(kind, { bubbles: true }));
 }"""
-FILLS = "root => document.fullscreenElement === root && [innerWidth - root.clientWidth, innerHeight - root.clientHeight]"
+FILLS = """root => document.fullscreenElement === root
+  && root.clientWidth === innerWidth && root.clientHeight === innerHeight"""

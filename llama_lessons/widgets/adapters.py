@@ -81,6 +81,7 @@ class AdapterExplorer(View):
         with self.hold_sync():  # one message
             self.set_trait("ranks", sorted(self._ways[self.way]))
             self.step = min(self.step, len(self.ranks) - 1)
+            self.first_of(self.opening, MAX_OPENING)
             try:
                 adapted = self._ways[self.way][self.rank]
                 texts = [self._text("the base model", self._base), self._text(f"rank {self.rank}", adapted)]
@@ -105,7 +106,7 @@ class AdapterExplorer(View):
         """The opening, and the opening with what a model writes after it."""
         key = id(model), self.opening, self.draw
         if key not in self._told:
-            ids = self._tokenizer.encode(self.first_of(self.opening, MAX_OPENING).strip())
+            ids = self._tokenizer.encode(self.opening[:MAX_OPENING].strip())
             dice = torch.Generator().manual_seed(self.draw)
             new = generate(model, [ids], N_NEW, stop_ids=[self._tokenizer.eos_id], generator=dice)[0]
             self._told[key] = self._tokenizer.decode(ids), self._tokenizer.decode(ids + new)

@@ -69,6 +69,7 @@ class LiveAttention(AttentionView):
         """Read all texts anew, as trained and in the way chosen."""
         try:
             way = self._ways[self.way]
+            self.first_of(max(map(self._tokenizer.encode, self.prompts), key=len), self._limit, "tokens")
             usual = [self._read(prompt, causal_weights) for prompt in self.prompts]
             now = usual if way is causal_weights else [self._read(prompt, way) for prompt in self.prompts]
         except Exception as trouble:  # a way is the reader's to write; the view must say what is wrong with it
@@ -82,7 +83,7 @@ class LiveAttention(AttentionView):
 
     def _read(self, prompt: str, way: Way) -> tuple[Reading, str, bool]:
         """Read a text and write on; returns the reading, what was written, and whether numbers were lost."""
-        ids = self.first_of(self._tokenizer.encode(prompt), self._limit, "tokens")
+        ids = self._tokenizer.encode(prompt)[: self._limit]
         maps, new, lost = read(self._model, ids, self._max_new, [self._tokenizer.eos_id], way)
         start, whole = self._tokenizer.decode(ids), self._tokenizer.decode(ids + new)
         return Reading(maps, self._tokenizer.pieces(ids + new), len(ids)), whole[len(start) :], lost

@@ -46,7 +46,8 @@ class View(anywidget.AnyWidget):
     page is compared with what it says, and a reader without a kernel, on GitHub say, sees nothing else.
 
     Every view stands in one frame, `makeRoot` of dom.js: it fills the screen, says what was cut, and has a button that
-    calls `reset`.
+    calls `reset`. It is as wide as its cell, at most 650 pixels high on a projector, and grows with JupyterLab's text:
+    its sheet counts in em, and asks its container how wide it is. `beside` puts controls and a picture side by side.
     """
 
     shortened = traitlets.Unicode(read_only=True).tag(sync=True)  # which text was cut, and after how much of it

@@ -155,10 +155,11 @@ function render(view) {
   model.on("change:version", rebuild);
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
   root.addEventListener("reset", () => {
-    parts.stop();
     clearTimeout(resting);
     resting = null;
-    Object.assign(state, { step: lastStep(), preview: null, cell: null });
+    Object.assign(state, { step: lastStep(), preview: null, column: false, cell: null, small: 0 });
+    parts.begin();
+    parts.small.replaceChildren(...(panels.length > 1 ? smallChoice() : []));
     schedule();
   });
   root.append(parts.inputs, make("div", { class: "ll-board" }, parts.side, parts.maps));

@@ -38,6 +38,11 @@ function makeParts(model) {
     play.textContent = "Play";
   };
 
+  parts.begin = () => {
+    parts.stop();
+    rows[0].input.checked = true;
+  };
+
   parts.sayHead = (l, h, { layers, heads, groups }) => {
     grid.hidden = fact.hidden = layers * heads === 1; // there is nothing to choose
     layer.label.hidden = layers === 1;

@@ -5,7 +5,7 @@ const MOVES = { ArrowRight: [0, 1], ArrowLeft: [0, -1], ArrowDown: [1, 0], Arrow
 
 function render(view) {
   const { model, signal } = view;
-  const box = textBox(model, "text", "input", { type: "text", maxlength: 500 });
+  const box = textBox(model, "text", "textarea", { rows: 2, maxlength: 500 });
   const norm = control("input", { type: "checkbox" });
   const note = make("p", { class: "ll-note", role: "status" });
   const label = "What each layer would say: a row for each layer, a column for each token. Move with the arrow keys.";
@@ -40,7 +40,7 @@ function render(view) {
     const kind = [cell.leads ? "ll-leads" : "", cell.first ? "ll-first" : ""].join(" ").trim();
     const attributes = { role: "gridcell", class: kind, tabindex: -1, "aria-selected": "false", style: `--p: ${cell.shade}` };
     const mark = cell.first ? [make("i", { title: "the last word leads here for the first time" }, "◆")] : [];
-    const node = control("td", attributes, make("b", {}, ...mark, word), make("small", {}, percent));
+    const node = control("td", attributes, make("b", {}, word), make("small", {}, ...mark, percent));
     node.addEventListener("mousemove", (event) => { // not when the table scrolls below a mouse that rests
       if (event.movementX || event.movementY) choose(row, column);
     });
