@@ -27,7 +27,7 @@
 # measures itself anew wherever it is opened, and try to smuggle something into it.
 #
 # **You need** the chat's form (lesson 09), what RLHF did to the model (lesson 10), and Wilson's interval (lesson 11); a
-# cell that uses something of theirs says so. **It takes** about an hour and three quarters, half an hour of it for the
+# cell that uses something of theirs says so. **It takes** about an hour and a half, half an hour of it for the
 # exercises: pause after section 3, before the judge is judged, and after section 6, before the release. Section 9 and
 # *The carbon line* of section 10 are optional: nothing after them needs them. Letters and terms: [TERMS](../TERMS.md).
 # Where it says **Predict**, do so before you run on.
