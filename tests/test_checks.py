@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -293,3 +294,25 @@ def test_a_notebook_shows_the_message_of_a_wrong_answer_and_no_call_stack():
     shell._showtraceback = lambda etype, value, lines: shown.extend(lines)  # where the kernel sends them to the page
     shell.run_cell("from llama_lessons.checks.exercise import WrongAnswer\nraise WrongAnswer('one\\ntwo')")
     assert shown == ["one", "two"]
+
+
+def test_a_result_that_equals_itself_alone_is_told_its_type_and_not_a_memory():
+    with pytest.raises(WrongAnswer, match="returns a generator and should return a list") as trouble:
+        check(lambda n: (k for k in range(n)), lambda n: list(range(n)), [(3,)], {})
+    assert "second time" not in str(trouble.value)
+
+
+def test_arrays_of_numpy_are_compared_place_by_place():
+    assert same(np.array([1, 2]), np.array([1, 2]))
+    assert not same(np.array([1, 2]), np.array([1, 3])) and not same(np.array([1, 2]), np.array([1, 2, 3]))
+
+
+def test_a_right_answer_that_writes_to_its_arguments_is_told_only_that():
+    def positive(numbers):
+        numbers.append(0)
+        return [number > 0 for number in numbers[:-1]]
+
+    mistakes = {"you gave 0 and 1": lambda numbers: [int(number > 0) for number in numbers]}
+    with pytest.raises(WrongAnswer, match="changed the arguments") as trouble:
+        check(positive, lambda numbers: [number > 0 for number in numbers], [([1, -2],)], mistakes)
+    assert "you gave 0 and 1" not in str(trouble.value)

@@ -53,7 +53,7 @@ def by_hand(tokenizer: Tokenizer, model: Llama) -> tuple[list[str], list[list[fl
         dialog.append({"role": "user", "content": question})
         ids = encode_dialog(tokenizer, dialog)
         [new] = generate(model, [ids], LONGEST, temperature=0, stop_ids=[tokenizer.eos_id])
-        answers.append(tokenizer.decode(new).strip())
+        answers.append(tokenizer.decode(new).strip() + ("…" if len(new) == LONGEST else ""))  # it was cut off
         dialog.append({"role": "assistant", "content": answers[-1]})
         whole = encode_dialog(tokenizer, [*dialog, {"role": "user", "content": "?"}])
         with torch.no_grad(), record_attention(model) as maps:

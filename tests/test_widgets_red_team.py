@@ -64,6 +64,11 @@ def test_at_first_the_first_request_is_asked_plainly(board, models):
     assert board.tally == []
 
 
+def test_where_all_models_decline_the_board_says_so(models):
+    models["base"].says = "That is private."
+    assert RedTeamBoard(models, RESULTS, REQUESTS).note == "All models declined."
+
+
 @pytest.mark.parametrize("attack", [*attacks("train"), *attacks("test")], ids=lambda a: f"{a.kind}-{a.words[:12]}")
 def test_an_attack_fills_the_boxes_and_is_asked_as_it_is_and_once(board, models, attack):
     board.request = REQUESTS[1].prompt

@@ -137,7 +137,7 @@ PACK_MISTAKES = {
     "you went on after a text that found no row: it ends the batch, or long texts would be lost more often than short "
     "ones": _pack(skips=True),
     "you cut texts at the ends of rows: each stays whole": _cut_into_rows,
-    "your rows are one and the same list, as `[[]] * n_rows` makes them: `[[] for _ in range(n_rows)]` makes new ones": (
+    "your rows are one and the same list, as `[[]] * n_rows` makes them: write `[[] for _ in range(n_rows)]`": (
         lambda texts, n_rows, *sizes: _pack()(texts, 1, *sizes) * n_rows
     ),
     "every text has a row of its own: texts share a row as long as there is room": _one_each,

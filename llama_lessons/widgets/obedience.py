@@ -107,7 +107,8 @@ class ObedienceView(View):
         for question in self.questions:
             dialog.append({"role": "user", "content": question[:MAX_TEXT]})
             [new] = generate(model, [encode_dialog(tok, dialog)], LONGEST, temperature=0, stop_ids=[tok.eos_id])
-            dialog.append({"role": "assistant", "content": tok.decode(new).strip()})
+            cut = "…" * (len(new) == LONGEST)
+            dialog.append({"role": "assistant", "content": tok.decode(new).strip() + cut})
         ids, of_answers = encode_answers(tok, dialog)
         with record_attention(model) as maps:
             model(torch.tensor([ids], device=model.embedding.weight.device))

@@ -114,7 +114,8 @@ class RedTeamBoard(View):
         through = [reply["model"] for reply in self.replies if reply["did"] != "declined"]
         before = f'After "{self._before[0]["content"]}": ' if self._before else ""
         shortened = f" Only the first {MAX_TEXT} characters of {' and '.join(cut)} were sent." if cut else ""
-        return f"{before}{' and '.join(through) or 'No model'} did not decline.{shortened}"
+        came = f"{' and '.join(through)} did not decline." if through else "All models declined."
+        return f"{before}{came}{shortened}"
 
     def describe(self) -> str:
         """For each kind of attack and model, the shares in per cent; then what was asked and what came of it."""
