@@ -123,6 +123,7 @@ def refused(folder: Path) -> dict:
     refuse("heads", lambda: shard(new_model(replace(SHAPE, dim=36, n_heads=9, n_kv_heads=9)), "tp"))
     refuse("channels", lambda: shard(new_model(replace(SHAPE, hidden_dim=21)), "tp"))
     refuse("bf16", lambda: shard(new_model(SHAPE), "tp", bf16=True))
+    refuse("save", lambda: save(shard(new_model(SHAPE), "fsdp"), folder / "never"))
     broken = Trainer(shard(new_model(SHAPE), "fsdp"), RUN, uneven)
     if rank() == 1:
         next(broken.model.parameters()).detach().to_local()[-1] = torch.nan  # in the part of one process only
