@@ -116,9 +116,8 @@ def pretrain(config: TrainConfig, folder: Path, way: str | None = None) -> tuple
     device = compute_device(way)
     model, bf16 = Llama(LlamaConfig.preset("valley")).to(device), device == "cuda" or multiplies_bfloat16()
     if way:
-        shard(model, way, bf16=bf16 and way == "fsdp")
-    autocast = bf16 and way != "fsdp"
-    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=autocast)
+        shard(model, way)
+    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=bf16)
     state = folder / ("state" if way else "state.pt")
     if state.exists():
         trainer.load(state)
