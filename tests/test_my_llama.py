@@ -249,7 +249,7 @@ def test_who_solves_all_exercises_has_a_whole_llama_that_runs_alone_and_equals_t
     done = subprocess.run(
         [sys.executable, "-c", alone],
         cwd=tmp_path / "home",
-        env={"PATH": ""},
+        env={"PATH": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -271,7 +271,7 @@ def test_who_solves_all_exercises_has_a_whole_llama_that_runs_alone_and_equals_t
 def test_the_file_goes_on_with_a_text(tmp_path: Path):
     (tmp_path / "mine.py").write_text(one_file({}, learning=False))
     words = [sys.executable, "mine.py", str(data_path("checkpoints/base")), "Once upon a time"]
-    done = subprocess.run(words, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(words, cwd=tmp_path, env={"PATH": "", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Once upon a time")
     assert len(done.stdout) > 30
