@@ -437,6 +437,9 @@ def solved_attention(q, k, v):
 check_attention(solved_attention)
 
 # %% [markdown]
+# (*Kept for your own Llama:* in your copy of the lessons, what passes its check is kept in the folder `my_llama`. From
+# lesson 03 on it runs in a model, in its place among the course's parts.)
+#
 # ## 5. Heads: several questions at once
 #
 # A softmax gives each token one set of weights, so it can ask one question. But *hummed* may want to know who hummed,

@@ -79,8 +79,12 @@ def test_a_solution_of_the_page_is_no_part_of_the_learner(page, folder: Path):
     page(GOOD_NORM + CHECK_NORM)
     page(GOOD_NORM.replace("my_", "solved_") + CHECK_NORM.replace("(my_", "(solved_"))
     assert [part.name for part in folder.iterdir()] == ["norm.py"]
+    assert kept()["norm"] == Kept("yours", GOOD_NORM)
+    assert (folder / "norm.py").read_text().endswith(GOOD_NORM)
+    keeping.session.clear()  # another day
+    page(GOOD_NORM.replace("my_", "solved_") + CHECK_NORM.replace("(my_", "(solved_"))
     assert kept()["norm"].owner == "yours"
-    assert kept()["norm"].text.endswith(GOOD_NORM)
+    assert kept()["norm"].since.startswith("20")
 
 
 def test_helpers_imports_and_constants_come_along(page, folder: Path):
@@ -170,12 +174,17 @@ def test_a_part_that_fails_is_told_by_name_and_the_course_s_takes_its_place(monk
         "def my_mask(n_new, n_all):\n    return torch.arange(n_all) <= torch.arange(n_new)[:, None] + n_all - n_new\n"
     )
     parts = {"mask": Kept("yours", f"import torch\n{mask}"), "norm": Kept("yours", f"import torch\n{text}")}
+    parts["clip"] = Kept(
+        "yours",
+        "def my_clip(gradients, limit):\n    size = sum(g.square().sum() for g in gradients) ** 0.5\n"
+        "    return [g * min(1, limit / size) for g in gradients]\n",
+    )
     monkeypatch.setattr("llama_lessons.my_llama.assembling.kept", lambda: parts)
     llama = assemble(**asked)
     printed = capsys.readouterr().out
     assert said in printed
     assert printed.endswith("The course's takes its place.\n")
-    assert (llama.whose["norm"], llama.whose["mask"]) == ("course", "yours")
+    assert [llama.whose[name] for name in ("mask", "norm", "clip")] == ["yours", "course", "yours"]
 
 
 def test_a_part_that_fails_only_behind_a_cache_or_in_a_batch_is_told(monkeypatch, capsys):
@@ -191,6 +200,15 @@ def test_a_part_that_fails_only_behind_a_cache_or_in_a_batch_is_told(monkeypatch
     printed = capsys.readouterr().out
     assert "cache: yours fails on 2 tokens behind a cache of 3" in printed
     assert "block: yours fails on two texts (ValueError: too many values" in printed
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_is_really_used(monkeypatch, capsys, name: str):
+    text = f"def {PARTS[name].slot}(*what):\n    raise ValueError('called')\n"
+    monkeypatch.setattr("llama_lessons.my_llama.assembling.kept", lambda: {name: Kept("yours", text)})
+    troubles = assemble().troubles | assemble(training=True).troubles
+    assert "(ValueError: called)" in troubles[name]
+    assert f"{name}: yours fails" in capsys.readouterr().out
 
 
 def test_helpers_of_one_name_stay_two():
@@ -249,7 +267,7 @@ def test_who_solves_all_exercises_has_a_whole_llama_that_runs_alone_and_equals_t
     done = subprocess.run(
         [sys.executable, "-c", alone],
         cwd=tmp_path / "home",
-        env={"PATH": ""},
+        env={"PATH": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -271,7 +289,9 @@ def test_who_solves_all_exercises_has_a_whole_llama_that_runs_alone_and_equals_t
 def test_the_file_goes_on_with_a_text(tmp_path: Path):
     (tmp_path / "mine.py").write_text(one_file({}, learning=False))
     words = [sys.executable, "mine.py", str(data_path("checkpoints/base")), "Once upon a time"]
-    done = subprocess.run(words, cwd=tmp_path, env={"PATH": ""}, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        words, cwd=tmp_path, env={"PATH": "", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Once upon a time")
     assert len(done.stdout) > 30

@@ -13,8 +13,9 @@ How an exercise stands in a lesson's source, notebooks/NN_name.py:
    for `my_...`: it must not take the place of the reader's own), and calls the same check, so that nbval runs it.
    This edition leaves it out.
 
-Cells after an exercise use what the package or the lesson gives, never the reader's answer. What a student has changed
-in `student/` is kept: such a lesson is not written again until its file is moved or deleted.
+Cells after an exercise use what the package or the lesson gives, never the reader's answer, but for those that call
+`llama_lessons.my_llama.assemble`: it tries the reader's parts and puts the course's in the place of those that fail.
+What a student has changed in `student/` is kept: such a lesson is not written again until its file is moved or deleted.
 """
 
 from __future__ import annotations
