@@ -499,7 +499,7 @@ for name in ("data parallel", "fully sharded"):
     print(f"{name}: rank 0 sends {sent:,} bytes in a step, and holds at most {most:,}")
 
 # %% [markdown]
-# Half as much again, and a quarter of the memory on four ranks: for a quarter of the bytes, a cable half as busy again.
+# Half as much again is sent, and on four ranks a quarter is held. Memory is what one runs out of, so the price is low.
 # That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the next layer
 # while this one computes.
 #
@@ -542,7 +542,7 @@ for way in (by_columns, by_columns_and_back):
 
 # %% [markdown]
 # The silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every bend, and the
-# hidden channels are the widest thing in a Llama. Cut the other way: w_gate and w_up by rows, so that each rank has
+# hidden channels are wide, nearly three times the stream. Cut the other way: w_gate and w_up by rows, so that each rank has
 # some hidden channels, complete. Silu and product work channel by channel. And then w_down by columns: each rank
 # multiplies its channels with *their* columns, and has a part of the sum for all outputs. One all-reduce at the end, as
 # wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then
@@ -599,7 +599,7 @@ check_parts(solved_parts)
 #
 # Grouped-query attention has a catch: the 70B has 64 query heads and only 8 key-value heads; our model has 8 and 2.
 # **Predict:** on four ranks, each has two query heads, and there are two key-value heads. Who gets which? And when the
-# gradients come back, is the one that a rank has for its key-value head all of it?
+# gradients come back: has a rank all of the gradient of its key-value head?
 
 # %%
 from llama_lessons.parallel.ranks import Ranks
@@ -679,7 +679,7 @@ check_shared_loss(solved_shared_loss)
 compare("tensor parallel")
 said = [one.what for one in records["tensor parallel"] if one.kind == "all_reduce"]
 of_layers = [what for what in said if "attention " in what or "feed-forward " in what]
-print(f"{len(said)} all-reduces in a step, of which {len(of_layers)} in the two layers:", ", ".join(of_layers[:2]), "...")
+print(f"{len(said)} all-reduces in a step, {len(of_layers)} of them in its two layers:", *of_layers[:2], "...")
 possible = [n for n in range(1, 10) if CONFIG.n_heads % n == CONFIG.hidden_dim % n == 0]
 print("heads and channels can be shared out by", possible, "ranks")
 
@@ -728,7 +728,7 @@ import subprocess
 import sys
 
 
-def torchrun(size, module, *given, seconds=120):
+def torchrun(size, module, *given, seconds=140):
     """Run a module in several processes and give what it printed."""
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size), "-m", module]
     env = os.environ | {"OMP_NUM_THREADS": "1"}  # one thread each: they share the cores
@@ -736,8 +736,11 @@ def torchrun(size, module, *given, seconds=120):
     with subprocess.Popen([sys.executable, *command, *map(str, given)], env=env, **pipes) as run:
         try:
             said, trouble = run.communicate(timeout=seconds)
-        except BaseException:
+        except subprocess.TimeoutExpired:
             run.terminate()  # torchrun stops its processes
+            raise RuntimeError(f"{size} processes of {module} were not done in {seconds} seconds") from None
+        except KeyboardInterrupt:
+            run.terminate()
             raise
     if run.returncode:
         raise RuntimeError(f"{size} processes of {module} stopped:\n{trouble[-2000:]}")
@@ -754,7 +757,7 @@ for n in (2, 4):
 
 # %% [markdown]
 # Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c + d) or
-# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours and from run to run of another
+# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours.
 # library. That is what "equal" means from here on: *exact where the order of sums allows, to a stated tolerance where
 # not*.
 #

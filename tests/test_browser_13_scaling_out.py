@@ -33,7 +33,7 @@ def use_the_view(lab: Lab, view: Locator) -> None:
     slider.focus()
     lab.page.keyboard.press("End")  # JupyterLab would take the key, were it not told
     expect(title).to_have_text("6 of 6: all-reduce, loss")
-    expect(ranks.nth(0)).to_contain_text("AdamW's two means: 1,281 kB")
+    expect(ranks.nth(0)).to_contain_text("AdamW's means: 1,281 kB")
     lab.photograph(view, "shards_data_parallel")
     view.get_by_label("Strategy").select_option("fully sharded")
     slider.fill("7")

@@ -45,9 +45,10 @@ def test_areas_are_bytes_to_one_scale_in_all_strategies():
     areas = []
     for name, record in RECORDS.items():
         view = ShardsView(RECORDS, strategy=name)
-        for view.step in range(view.last + 1):
+        for step in range(view.last + 1):
+            view.step = step
             for row, kind in zip(view.columns[2]["rows"], KINDS, strict=True):
-                held = record[view.step].held[2]
+                held = record[step].held[2]
                 areas += [(b["width"] * row["thick"], held[kind, b["unit"]]) for b in row["blocks"]]
     per_byte = [area / n_bytes for area, n_bytes in areas]
     assert max(per_byte) == pytest.approx(min(per_byte), rel=1e-2)
@@ -61,7 +62,7 @@ def test_words_of_a_small_record():
     assert view.title == "1 of 1: all-reduce, gradient & loss"
     assert repr(view) == (
         "ShardsView: a <way>, 1 of 1: all-reduce, gradient & loss. rank 0: weights, its own 2 kB, weights, gathered "
-        "0 bytes, gradient 0 bytes, adamw's two means 8 kB; sends 4 kB to rank 1. Every rank gets the sum (or the "
+        "none, gradient none, adamw's means 8 kB; sends 4 kB to rank 1. Every rank gets the sum (or the "
         "largest) of all. Sent so far by rank 0: 4 kB; at most at once: 4 kB."
     )
     assert re.findall(r"<t[dh]>(.*?)</t[dh]>", view.twin())[4:] == ["a &lt;way&gt;", "1", "4 kB", "10 kB"]
