@@ -36,6 +36,8 @@ TOKENS_PER_STEP = 4096
 SAVE_EVERY = 100  # steps
 SNAPSHOT_EVERY = 400  # steps
 WATTS_PER_CORE = 10
+SHARD = """share the model out over the processes that torchrun started: fsdp, each has a part of every weight and of a
+batch; tp, each its heads and channels. Muon still sees whole matrices: each is put together for its step"""
 
 
 def make_tokenizer(path: Path) -> Tokenizer:
@@ -114,9 +116,8 @@ def pretrain(config: TrainConfig, folder: Path, way: str | None = None) -> tuple
     device = compute_device(way)
     model, bf16 = Llama(LlamaConfig.preset("valley")).to(device), device == "cuda" or multiplies_bfloat16()
     if way:
-        shard(model, way, bf16=bf16 and way == "fsdp")
-    autocast = bf16 and way != "fsdp"
-    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=autocast)
+        shard(model, way)
+    trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=bf16)
     state = folder / ("state" if way else "state.pt")
     if state.exists():
         trainer.load(state)
@@ -143,12 +144,7 @@ def parse() -> tuple[int, bool, Path, Path, str | None]:
     )
     parser.add_argument("--steps", type=int, default=STEPS, help=f"steps of {TOKENS_PER_STEP} tokens")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_STEPS} steps, then compare the loss with a bound")
-    parser.add_argument(
-        "--shard",
-        choices=WAYS,
-        help="share the model out over the processes that torchrun started: fsdp, each has a part of every weight and "
-        "of a batch; tp, each its heads and channels. Muon puts a matrix together for its step",
-    )
+    parser.add_argument("--shard", choices=WAYS, help=SHARD)
     arguments = parser.parse_args()
     n_steps = QUICK_STEPS if arguments.quick else arguments.steps
     if n_steps < 1:

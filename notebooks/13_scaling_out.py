@@ -757,9 +757,8 @@ for n in (2, 4):
 
 # %% [markdown]
 # Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c + d) or
-# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours.
-# library. That is what "equal" means from here on: *exact where the order of sums allows, to a stated tolerance where
-# not*.
+# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours. That is
+# what "equal" means from here on: *exact where the order of sums allows, to a stated tolerance where not*.
 #
 # If a process dies, the others notice when they next want something from it. `torchrun` then ends them all, and the
 # training starts again from the last saved state. With a thousand machines something breaks every day, so this is daily

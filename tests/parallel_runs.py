@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +123,7 @@ def refused(folder: Path) -> dict:
     refuse("heads", lambda: shard(new_model(replace(SHAPE, dim=36, n_heads=9, n_kv_heads=9)), "tp"))
     refuse("channels", lambda: shard(new_model(replace(SHAPE, hidden_dim=21)), "tp"))
     refuse("bf16", lambda: shard(new_model(SHAPE), "tp", bf16=True))
+    refuse("save", lambda: save(shard(new_model(SHAPE), "fsdp"), folder / "never"))
     broken = Trainer(shard(new_model(SHAPE), "fsdp"), RUN, uneven)
     if rank() == 1:
         next(broken.model.parameters()).detach().to_local()[-1] = torch.nan  # in the part of one process only
@@ -157,8 +159,8 @@ def small_valley(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setattr(pretrain, "SNAPSHOT_EVERY", 3)
 
 
-def valley(folder: Path, dies: bool = False) -> None:
-    """`python -m llama_lessons.pretrain --steps 5 --shard ...`; one process can be killed in the middle of step 4."""
+def valley(folder: Path, ways: tuple[str, ...], dies: bool) -> None:
+    """`python -m llama_lessons.pretrain --steps 5 --shard ...`; a process can be killed in the middle of step 4."""
     with pytest.MonkeyPatch.context() as patch:
         small_valley(patch, folder)
         draw = pretrain.batch_at
@@ -169,27 +171,37 @@ def valley(folder: Path, dies: bool = False) -> None:
             return draw(step, *rest)
 
         patch.setattr(pretrain, "batch_at", batch_at)
-        pretrain.main()
+        with process_group() if len(ways) > 1 else nullcontext():  # they join once only
+            if len(ways) > 1:
+                patch.setattr(pretrain, "process_group", lambda device: nullcontext())
+            for way in ways:
+                sys.argv[1:] = ["--steps", "5", "--shard", way, "--out", str(folder / way)]
+                pretrain.main()
 
 
-def torchrun(what: str, folder: Path, *words: str, n: int = 2) -> subprocess.CompletedProcess:
-    """Run a function of this file in n processes; the words are the command line of `pretrain`."""
+def torchrun(what: str, folder: Path, *ways: str, n: int = 2) -> subprocess.CompletedProcess:
+    """Run a function of this file in n processes."""
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "-m", "tests.parallel_runs"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    command = [sys.executable, *command, what, str(folder), *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    command = [sys.executable, *command, what, str(folder), *ways]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as started:
+        try:
+            out, err = started.communicate(timeout=300)
+        finally:
+            started.terminate()  # then torchrun ends those that it started
+    return subprocess.CompletedProcess(command, started.returncode, out, err)
 
 
-def main(what: str, folder: Path) -> None:
+def main(what: str, folder: Path, *ways: str) -> None:
     """One of the processes."""
-    del sys.argv[1:3]
-    if what in ("valley", "dying valley"):
-        valley(folder, dies=what == "dying valley")
-    else:
-        with process_group():
-            found = {"train": train, "train and go on": train_and_go_on}[what](folder)
-            torch.save(found, folder / f"{rank()}.pt")
+    if what.endswith("valley"):
+        valley(folder, ways, dies=what == "dying valley")
+        return
+    with process_group():
+        found = {"train": train, "train and go on": train_and_go_on}[what](folder)
+        torch.save(found, folder / f"{rank()}.pt")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

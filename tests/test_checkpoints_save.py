@@ -112,6 +112,39 @@ def test_meta_file_has_the_weights_under_metas_names(tmp_path: Path):
     assert all(torch.equal(table[name], weight) for name, weight in expected.items())
 
 
+@pytest.mark.parametrize("n_shards", [1, 2, 4, 8])
+def test_meta_shards_are_cut_as_metas_layers_are(n_shards: int, tmp_path: Path):
+    model = small_model()
+    save(model, tmp_path / "mine", "meta", n_shards=n_shards)
+    theirs = write_meta(tmp_path / "theirs", meta_params(SMALL), meta_weights(SMALL), n_shards)
+    files = sorted(path.name for path in (tmp_path / "mine").glob("*.pth"))
+    assert files == [f"consolidated.{rank:02d}.pth" for rank in range(n_shards)]
+    for file in files:
+        a, b = (torch.load(folder / file, weights_only=True) for folder in (tmp_path / "mine", theirs))
+        del b["rope.freqs"]  # which everyone computes
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+        assert (tmp_path / "mine" / file).stat().st_size < sum(x.nbytes for x in a.values()) + 500 * len(a)
+    assert_same(load(tmp_path / "mine"), model)
+
+
+@pytest.mark.parametrize(
+    ("config", "format", "n_shards", "message"),
+    [
+        (SMALL, "meta", 3, "n_shards must divide n_heads=16, got 3"),
+        (replace(SMALL, n_kv_heads=4), "meta", 8, "n_shards must divide n_kv_heads=4, got 8"),
+        (SMALL, "meta", 0, "n_shards must divide dim=96, got 0"),
+        (SMALL, "hf", 2, "n_shards must be 1 for format 'hf', got 2"),
+        (TIED, "meta", 2, "n_shards must be 1 for a model with tied embeddings, got 2"),
+    ],
+)
+def test_shards_that_cannot_be_are_refused(
+    config: LlamaConfig, format: str, n_shards: int, message: str, tmp_path: Path
+):
+    with pytest.raises(ValueError, match=message):
+        save(small_model(config), tmp_path / "it", format, n_shards=n_shards)
+    assert not (tmp_path / "it").exists()
+
+
 def test_meta_file_of_a_tied_model_has_both_names_and_one_table(tmp_path: Path):
     save(small_model(TIED), tmp_path / "meta", "meta")
     file = tmp_path / "meta" / "consolidated.00.pth"

@@ -46,7 +46,7 @@ LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in mod
 
 HELPERS = ("world", "align", "checks", "widgets")  # folders that are not the core of the package
 KNOW_THE_WORLD = (*HELPERS, "pretrain", "release")  # what else is in the package works with any texts and any exam
-MAX_CORE = 4300  # lines of code, with all fifteen lessons
+MAX_CORE = 4500  # lines of code, with all fifteen lessons
 MAX_FILE, MAX_FUNCTION = 200, 30  # lines; a function's without its docstring
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 SHAPE = re.compile(r"\((?:\.\.\.|[A-Z\d])[^()]*\)|any shape|one number")

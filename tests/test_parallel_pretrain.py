@@ -1,8 +1,8 @@
-"""`pretrain --shard` trains the Valley; a process that is killed ends the run with a message, and it goes on exactly."""
+"""`pretrain --shard` trains the Valley; where a process is killed, the run ends with a message, and can be taken up."""
 
 from __future__ import annotations
 
-import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,8 +16,6 @@ from llama_lessons.checkpoints import load
 from llama_lessons.parallel import WAYS
 from tests.parallel_runs import small_valley, torchrun
 
-STEPS = "5"
-
 
 def left_over(folder: Path) -> list[psutil.Process]:
     """Processes that were started with this folder on their command line."""
@@ -28,38 +26,55 @@ def weights_in(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load(folder).state_dict())
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, subprocess.CompletedProcess]]:
+    """A folder, and what was printed of runs that nothing disturbed, of two with a process killed, of both resumed.
+
+    They are killed in the middle of step 4; the last state is that of step 2.
+    """
+    folder, printed = tmp_path_factory.mktemp("runs"), {}
+    printed["straight"] = torchrun("valley", folder / "straight", *WAYS)
+    for way in WAYS:
+        printed[way] = torchrun("dying valley", folder / "killed", way)
+        printed[way, "left over"] = left_over(folder / "killed")
+        printed[way, "written"] = (folder / "killed" / way).exists()
+    printed["resumed"] = torchrun("valley", folder / "killed", *WAYS)
+    return folder, printed
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_a_killed_process_ends_the_run_and_it_goes_on_to_the_bit(way: str, tmp_path: Path, monkeypatch):
-    """Killed in the middle of step 4; the last state is that of step 2."""
-    words = ("--steps", STEPS, "--shard", way)
-    straight = torchrun("valley", tmp_path / "straight", *words, "--out", str(tmp_path / "straight/model"))
-    assert straight.returncode == 0, straight.stderr
-    assert "the model lies in" in straight.stdout
+def test_a_killed_process_ends_the_run_with_a_message_and_leaves_nothing_behind(way: str, runs: tuple):
+    _, printed = runs
+    assert printed[way].returncode == 1
+    assert "process 0 stops: another of the 2 has ended" in printed[way].stderr
+    assert "Signal 9 (SIGKILL)" in printed[way].stderr  # torchrun's own word on the other
+    assert printed[way, "left over"] == []
+    assert not printed[way, "written"]
 
-    killed = torchrun("dying valley", tmp_path / "killed", *words, "--out", str(tmp_path / "killed/model"))
-    assert killed.returncode == 1
-    assert "process 0 stops: another of the 2 has ended" in killed.stderr
-    assert "Signal 9 (SIGKILL)" in killed.stderr  # torchrun's own word on the other
-    assert left_over(tmp_path / "killed") == []
-    assert not (tmp_path / "killed/model").exists()
 
-    resumed = torchrun("valley", tmp_path / "killed", *words, "--out", str(tmp_path / "killed/model"))
-    assert resumed.returncode == 0, resumed.stderr
-    assert "going on after step 2" in resumed.stdout
-    assert left_over(tmp_path) == []
-    assert_close(weights_in(tmp_path / "killed/model"), weights_in(tmp_path / "straight/model"), rtol=0, atol=0)
-    settings = json.loads((tmp_path / "killed/model/config.json").read_text(encoding="utf-8"))
-    assert settings["num_key_value_heads"] == 3  # an ordinary checkpoint, of the whole
+@pytest.mark.parametrize("way", WAYS)
+def test_it_goes_on_to_the_bit_as_if_nothing_had_been(way: str, runs: tuple):
+    folder, printed = runs
+    assert printed["straight"].returncode == printed["resumed"].returncode == 0, printed["resumed"].stderr
+    assert printed["resumed"].stdout.count("going on after step 2") == len(WAYS)
+    assert_close(weights_in(folder / "killed" / way), weights_in(folder / "straight" / way), rtol=0, atol=0)
+    assert left_over(folder) == []
 
-    small_valley(monkeypatch, tmp_path / "alone")
-    monkeypatch.setattr(sys, "argv", ["pretrain", "--steps", STEPS, "--out", str(tmp_path / "alone/model")])
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_valley_becomes_what_one_process_makes_of_it(way: str, runs: tuple, tmp_path: Path, monkeypatch):
+    folder, printed = runs
+    assert f"the model lies in {folder / 'straight' / way}" in printed["straight"].stdout, printed["straight"].stderr
+    small_valley(monkeypatch, tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pretrain", "--steps", "5", "--out", str(tmp_path / "alone")])
     pretrain.main()
-    for place in ("model", f"work/pretrain-{STEPS}%s/snapshots/00003"):
-        theirs, ours = (
-            tmp_path / name / (place % way_ if "%" in place else place)
-            for name, way_ in (("straight", f"-{way}"), ("alone", ""))
-        )
+    snapshots = [
+        place / "snapshots/00003"
+        for place in (folder / f"straight/work/pretrain-5-{way}", tmp_path / "work/pretrain-5")
+    ]
+    for theirs, ours in ((folder / "straight" / way, tmp_path / "alone"), snapshots):
         assert_close(weights_in(theirs), weights_in(ours), rtol=0.01, atol=2e-4)  # stored in bfloat16
+    assert load(folder / "straight" / way).config == load(tmp_path / "alone").config
 
 
 def test_sharing_out_takes_several_processes(tmp_path: Path, monkeypatch, capsys):

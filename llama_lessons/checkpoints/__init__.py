@@ -72,7 +72,9 @@ def _reader(path: Path) -> Callable[[Path], Checkpoint]:
     raise CheckpointError(path, trouble, "Open the folder that the weights lie in, and check that they came whole")
 
 
-def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenizer | None = None) -> None:
+def save(
+    model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenizer | None = None, n_shards: int = 1
+) -> None:
     """Write a checkpoint that the programs of its format open too; `load` gives the same weights back.
 
     It appears at `path` whole or not at all, in place of what `save` wrote there before; other hidden files and a
@@ -83,9 +85,10 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
         model: the model, on any device; LoRA adapters must be merged first. A quantized one is written in the format
             "hf", in one file that only `load` opens.
         path: a folder, or for llama2c a file, which may be one of its format only.
-        format: "hf" (config.json and safetensors, in several files above 5 GB), "meta" (params.json and one
-            consolidated.00.pth) or "llama2c" (version 0, which llama2.c's `run` opens).
+        format: "hf" (config.json and safetensors, in several files above 5 GB), "meta" (params.json and
+            consolidated.00.pth, ...) or "llama2c" (version 0, which llama2.c's `run` opens).
         tokenizer: written beside the weights, so that others' tools give our ids; not for llama2c.
+        n_shards: for "meta", files of as many GPUs, which Meta's code starts as many processes for.
 
     Raises:
         ValueError: an argument is wrong, the format cannot express the model, or the model holds NaN.
@@ -93,6 +96,8 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
     """
     if format not in WRITERS:
         raise ValueError(f"format must be one of {', '.join(WRITERS)}, got {format!r}")
+    if n_shards != 1 and format != "meta":
+        raise ValueError(f"n_shards must be 1 for format {format!r}, got {n_shards}")
     model = getattr(model, "_orig_mod", model)  # of what torch.compile gives, the model itself
     check_destination(path, format)
     write = quantized.write if quantized.is_quantized(model, format) else WRITERS[format]
@@ -100,4 +105,4 @@ def save(model: Llama, path: Path | str, format: str = "hf", tokenizer: Tokenize
     if tokenizer is not None:
         check_vocab(tokenizer, model.config)
     with atomic(path) if format == "llama2c" else write_folder(path, KIND) as draft:
-        write(model, draft, tokenizer)
+        write(model, draft, tokenizer, **({"n_shards": n_shards} if format == "meta" else {}))

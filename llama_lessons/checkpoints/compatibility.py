@@ -12,6 +12,7 @@ from llama_lessons.config import LlamaConfig
 from llama_lessons.files import check_file
 from llama_lessons.folders import check_folder
 from llama_lessons.model import Llama
+from llama_lessons.processes import is_shard
 from llama_lessons.quantization import quantized_layers
 from llama_lessons.tokenizer import Tokenizer
 
@@ -24,6 +25,8 @@ def check_model(model: Llama) -> None:
     Raises:
         ValueError: it has other parameters than its config says, or numbers in them that are not finite.
     """
+    if any(is_shard(weight) for weight in model.parameters()):
+        raise ValueError("model is shared out over processes: save what `parallel.whole_model` makes of it")
     plain, without = skeleton(model.config).named_parameters(), quantized_layers(model)
     wanted = {name: weight.shape for name, weight in plain if name.removesuffix(".weight") not in without}
     found = {name: weight.shape for name, weight in model.named_parameters()}

@@ -91,13 +91,18 @@ def _merged(name: str, file: Path, shards: list[dict[str, Tensor]]) -> StoredTen
 
     Source: Megatron-LM, arXiv:1909.08053, section 3; the layers' classes in Meta's llama/model.py.
     """
-    dim = SPLIT_DIM.get(name.split(".")[-2]) if "." in name else None
+    dim = _split_dim(name)
     pieces = [shard[name] for shard in shards]
     shape = list(pieces[0].shape)
     if dim is None or len(shape) != 2:
         return StoredTensor(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces[:1], 0))
     shape[dim] *= len(pieces)
     return StoredTensor(file, tuple(shape), pieces[0].dtype, partial(_put_together, pieces, dim))
+
+
+def _split_dim(name: str) -> int | None:
+    """Where the shards cut a weight; None: each holds all of it."""
+    return SPLIT_DIM.get(name.split(".")[-2]) if "." in name else None
 
 
 def _put_together(pieces: list[Tensor], dim: int, out: Tensor) -> None:
@@ -128,24 +133,41 @@ def _config(path: Path, params: dict, weights: dict[str, StoredTensor], tied: bo
     )
 
 
-def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
-    """Write params.json and one shard, as Meta's code reads them.
+def write(model: Llama, folder: Path, tokenizer: Tokenizer | None, n_shards: int = 1) -> None:
+    """Write params.json and the shards, as Meta's code reads them.
 
     Args:
         model: a plain Llama, on any device.
         folder: an empty one.
         tokenizer: written as tokenizer.model; None writes none.
+        n_shards: how many.
+
+    Raises:
+        ValueError: n_shards does not divide all that is cut, or the tables are tied, and would be cut in two ways.
     """
+    for name in ("dim", "n_heads", "n_kv_heads", "hidden_dim", "vocab_size"):
+        if n_shards < 1 or getattr(model.config, name) % n_shards:
+            raise ValueError(f"n_shards must divide {name}={getattr(model.config, name)}, got {n_shards}")
+    if n_shards > 1 and model.config.tie_embeddings:
+        raise ValueError(f"n_shards must be 1 for a model with tied embeddings, got {n_shards}")
     write_json(folder / "params.json", _params(model.config))
     tensors = {translate(name, "ours", "meta"): weight.data.cpu() for name, weight in model.named_parameters()}
     if model.config.tie_embeddings:
         tensors["output.weight"] = tensors["tok_embeddings.weight"]  # one storage, two names: written once
-    n_bytes = sum(tensor.nbytes for tensor in tensors.values())
-    bar = bar_settings(n_bytes, "saving")
-    with (folder / "consolidated.00.pth").open("wb") as file, tqdm.wrapattr(file, "write", n_bytes, **bar) as counted:
-        torch.save(tensors, counted)
+    for rank in range(n_shards):
+        shard = {name: _part(name, tensor, rank, n_shards) for name, tensor in tensors.items()}
+        n_bytes = sum(tensor.nbytes for tensor in shard.values())
+        path, bar = folder / f"consolidated.{rank:02d}.pth", bar_settings(n_bytes, "saving")
+        with path.open("wb") as file, tqdm.wrapattr(file, "write", n_bytes, **bar) as counted:
+            torch.save(shard, counted)
     if tokenizer is not None:
         (folder / "tokenizer.model").write_bytes(tokenizer.processor.serialized_model_proto())
+
+
+def _part(name: str, tensor: Tensor, rank: int, n_shards: int) -> Tensor:
+    """What a shard holds of a weight: if not all, a copy, since `torch.save` writes all of what a view looks at."""
+    dim = _split_dim(name)
+    return tensor if dim is None or n_shards == 1 else tensor.chunk(n_shards, dim)[rank].clone()
 
 
 def _params(config: LlamaConfig) -> dict:
