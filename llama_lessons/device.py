@@ -42,7 +42,8 @@ def free() -> None:
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     if shell is not None:
         shell.InteractiveTB.tb = shell.last_execution_result = None  # both hold the traceback of a cell that failed
-        shell.displayhook.flush()  # and what cells have shown: Out, _, __, ___
+        shell.displayhook.flush()  # and what cells have shown: Out, _1, _2, ...
+        shell.push(dict.fromkeys(("_", "__", "___"), ""), interactive=False)  # of these IPython keeps a second table
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
         if hasattr(sys, name):
             delattr(sys, name)

@@ -202,10 +202,10 @@ asked = log_probs(base, [(book[:1] + book[a:b], book[b:c]) for a, b, c in cut(le
 print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).mean()), 3))
 
 # %% [markdown]
-# The same model and the same text, and four perplexities. With the smallest stride every token has read at least 55
-# others, and the number is the lowest of the three; it took nearly eight times the work. A longer window helps again,
-# because a name that stands further back can now be seen. So "perplexity on a book" needs three things beside it:
-# tokenizer, window, stride.
+# The same model and the same text, and four perplexities. With the smallest stride every token but the book's first few
+# has read at least 55 others, and the number is the lowest of the three; it took nearly eight times the work. A longer
+# window helps again, because a name that stands further back can now be seen. So "perplexity on a book" needs three
+# things beside it: tokenizer, window, stride.
 #
 # ## 3. An exam with choices: MMLU's protocol
 #
@@ -222,7 +222,7 @@ from llama_lessons.widgets.exam_sheets import letter_ids
 from llama_lessons.world import Exam
 
 exam = Exam()
-exam.items = [item for item in exam.items if "sums" not in item.subject][::4]
+exam.items = [item for item in exam.items if "sums" not in item.subject][2::4]
 item = exam.items[2]
 print(exam.prompt(item, shots=5))
 
@@ -347,13 +347,14 @@ for by, verdicts in told_apart.items():
     print(f"by {by}: {len(verdicts)} protocols, in {sum(verdicts)} of them best and worst differ by more than chance")
 
 # %% [markdown]
-# By text all three models know everything and share the first place; the one from lesson 10 is first nowhere else. By
-# letter the first place goes back and forth between base and chat, and in none of the eight protocols do the best and
-# the worst differ by more than chance would make of it: a table of ranks without intervals would let you tell any story
-# you like. (Had one of the eight passed, it would prove little: of so many tests, each of the best against the worst of
-# three, one may pass by luck alone.) It is not only a toy's trouble. When others measured Llama 1, three programs that
-# all said "MMLU, five-shot" gave the same models different scores, and put them into different orders; Hugging Face
-# [told the story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
+# By text all three models know everything and share the first place. By letter the first place goes round among the
+# three, and in none of the eight protocols do the best and the worst differ by more than chance would make of it: a
+# table of ranks without intervals would let you tell any story you like. (Had one of the eight passed, it would prove
+# little: of so many tests, each of the best against the worst of three, one may pass by luck alone. So it is with the
+# base model's interval under MMLU's own protocol, which lies just above a quarter: of 24 intervals that each miss the
+# truth one time in twenty, one is expected to.) It is not only a toy's trouble. When others measured Llama 1, three
+# programs that all said "MMLU, five-shot" gave the same models different scores, and put them into different orders;
+# Hugging Face [told the story](https://huggingface.co/blog/evaluating-mmlu-leaderboard).
 #
 # ### Look at the errors
 # Before you believe a score, read what was wrong. Choose a protocol, and who was wrong; the slider goes through those
@@ -373,8 +374,8 @@ for name, sheet in sheets.items():
 
 # %% [markdown]
 # The letters lie close together, and which one wins has little to do with the question. Look at the counts: the model
-# from lesson 10 says A every time, the base model never B or D, the chat model never B. These are habits, and they
-# score what chance scores.
+# from lesson 10 says A every time, the base model hardly ever B and never D, the chat model never B. These are habits,
+# and habits score about what chance scores.
 #
 # ## 5. Why does it know the answer and not the letter?
 #
@@ -554,7 +555,7 @@ show(figure, alt=what + "others lie at chance, a quarter, or near it.")
 #
 # ## 6. How sure can one be? n matters
 #
-# By letter, the base model's share lies a little above a quarter. Is that more than chance? Suppose the true share were
+# By letter, the base model's share lies above a quarter. Is that more than chance? Suppose the true share were
 # p. Then the share seen would scatter around p with a standard deviation of √(p (1 − p) / n). Wilson's interval (1927)
 # holds all p from which what was seen lies no farther than 1.96 such deviations, which is where 95 % of a bell curve
 # lie. Solved for p, with the share seen s and z = 1.96, its middle and half-width are
@@ -688,7 +689,7 @@ for share in (1 / 2, 1 / 10, 1 / 50):
     print(f"they differ on {differ:>5,} questions: p is {shown}")
 for seed in range(5):
     drawn = Exam(seed=seed)
-    drawn.items = [item for item in drawn.items if "sums" not in item.subject][::4]
+    drawn.items = [item for item in drawn.items if "sums" not in item.subject][2::4]
     gave = letters_said(base, [drawn.prompt(item, 0) for item in drawn.items])
     print(f"seed {seed}: {share_right(gave, [item.answer for item in drawn.items])}")
 
@@ -797,7 +798,7 @@ axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 what = (
     "Before the leak, all three groups lie low. After it, the leaked questions are near 1, word for word and in other "
 )
-show(figure, alt=what + "words, and those that were not leaked are about where they were.")
+show(figure, alt=what + "words, and those that were not leaked have not risen.")
 
 # %% [markdown]
 # The score on the leaked half rises to the top, and reading it one would say: it can add. The half that was not leaked

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
 
 from llama_lessons.files import work_dir
 from llama_lessons.tokenizer import Tokenizer
@@ -25,25 +26,31 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
-def browser_and_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
-    """A headless Chromium, a JupyterLab server's address and its root folder; skips where there is no Chromium."""
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, one in each process, for playwright can start only once; skips where there is none."""
     from playwright.sync_api import sync_playwright
 
-    home: Path = tmp_path_factory.mktemp("jupyterlab")
     with sync_playwright() as playwright:
         path = find_chromium(playwright)
         if path is None:
             pytest.skip("no browser: install chromium, or run `playwright install chromium`")
-        with jupyterlab(home) as url:
-            browser = launch(playwright, path)
-            yield browser, url, home / "root"
-            browser.close()
+        browser = launch(playwright, path)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab server's address and its root folder."""
+    home: Path = tmp_path_factory.mktemp("jupyterlab")
+    with jupyterlab(home) as url:
+        yield url, home / "root"
 
 
 @pytest.fixture
-def lab(browser_and_server: tuple) -> Iterator[Lab]:
+def lab(browser: Browser, lab_server: tuple[str, Path]) -> Iterator[Lab]:
     """A tab in a real JupyterLab: `lab.open(notebook)`, then `lab.run_all()`; see `tests/browser.py`."""
-    browser, url, root = browser_and_server
+    url, root = lab_server
     shots = work_dir() / "screenshots"
     shots.mkdir(exist_ok=True)
     tab = Lab(browser.new_page(), url, root, shots)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from llama_lessons.files import work_dir
 from tests.browser import IN_FRONT, Lab
@@ -43,9 +43,9 @@ SEEN = """cells => cells.map(cell => [...cell.querySelectorAll('.jp-OutputArea-o
 
 
 @pytest.fixture(scope="module")
-def window(browser_and_server: tuple, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def window(browser: Browser, lab_server: tuple[str, Path]) -> Iterator[Lab]:
     """A tab as large as a projector, in which nothing is open yet."""
-    browser, url, root = browser_and_server
+    url, root = lab_server
     shots = work_dir() / "screenshots"
     shots.mkdir(exist_ok=True)
     tab = Lab(browser.new_page(), url, root, shots)

@@ -16,7 +16,7 @@ import pytest
 import torch
 import websocket
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from playwright.sync_api import BrowserContext, ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, expect
 from traitlets.config.loader import PyFileConfigLoader
 
 from llama_lessons.checkpoints import save
@@ -25,7 +25,7 @@ from llama_lessons.files import COURSE, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.chat_box import ChatBox
-from tests.browser import PATIENCE, find_chromium, launch
+from tests.browser import PATIENCE
 from tests.lab_server import serve
 from tools.my_lessons import complete
 from tools.notebook_files import read_source, sources
@@ -130,21 +130,15 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
-    """A browser, and the address where the learner's copy of the page is served."""
+def demo(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    """The browser, and the address where the learner's copy of the page is served."""
     home = tmp_path_factory.mktemp("voila")
     complete([SOURCE], home / "my_lessons")
     SHOTS.mkdir(exist_ok=True)
     expect.set_options(timeout=PATIENCE * 1000)
     words = [str(home / "my_lessons/demo.ipynb"), "--Voila.config_file_paths=tools/voila", "--no-browser"]
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            pytest.skip("no browser: install chromium, or run `playwright install chromium`")
-        with serve(words, COURSE, home, PATIENCE, server="voila", ready="voila/static/voila.js") as url:
-            browser = launch(playwright, path)
-            yield browser, url
-            browser.close()
+    with serve(words, COURSE, home, PATIENCE, server="voila", ready="voila/static/voila.js") as url:
+        yield browser, url
 
 
 @pytest.fixture

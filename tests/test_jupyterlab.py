@@ -8,17 +8,16 @@ import re
 import shutil
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from jupyter_client import KernelManager
 from jupyter_server.auth import passwd
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from llama_lessons.files import COURSE
-from tests.browser import OPENED, find_chromium, launch
+from tests.browser import OPENED
 from tests.lab_server import serve
 from tools.my_lessons import complete
 from tools.notebook_files import read_source, sources
@@ -103,17 +102,6 @@ def test_idle_threads_of_a_kernel_sleep_however_it_was_started(tmp_path: Path):
         manager.shutdown_kernel()
     assert reply["content"]["status"] == "ok"
     assert set(re.findall(r"GOMP_SPINCOUNT = '(\d+)'", (tmp_path / "stderr").read_text())) == {"0"}
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            pytest.skip("no browser: install chromium, or run `playwright install chromium`")
-        browser = launch(playwright, path)
-        yield browser
-        browser.close()
 
 
 def open_first(browser: Browser, url: str) -> Page:

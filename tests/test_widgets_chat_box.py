@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import traitlets
@@ -43,6 +44,12 @@ async def until(ready) -> None:
         await asyncio.sleep(0)
 
 
+def converse(talk) -> None:
+    """Run a coroutine in a loop, and in a thread, of its own: where a browser is open, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, talk()).result()
+
+
 def test_an_answer_grows_piece_by_piece_below_its_message(tokenizer: Tokenizer):
     view = box(tokenizer, "the llama hums", "it hums back")
     seen = watch(view, "answer", "busy")
@@ -71,7 +78,7 @@ def test_stop_is_heard_in_the_middle_of_an_answer(tokenizer: Tokenizer):
         await until(lambda: not view.busy)
 
     view = box(tokenizer, HILL, "it hums back")
-    asyncio.run(talk())
+    converse(talk)
     assert said(view) == as_turns(*HUMS)
     assert view.note == f"Stopped: {view.session.n_read} tokens read, 3 written."
     view.ask("and then?")
@@ -87,7 +94,7 @@ def test_a_second_message_while_an_answer_is_written_is_no_message(tokenizer: To
         await asyncio.sleep(0)
 
     view = box(tokenizer, HILL, "it hums back")
-    asyncio.run(talk())
+    converse(talk)
     assert said(view) == [("user", "who hums?"), ("assistant", HILL)]
 
 
@@ -99,7 +106,7 @@ def test_a_new_dialog_while_an_answer_is_written_is_empty(tokenizer: Tokenizer):
         await asyncio.sleep(0.01)
 
     view = box(tokenizer, HILL, "the llama hums")
-    asyncio.run(talk())
+    converse(talk)
     assert (view.turns, view.answer, view.busy) == ([], "", False)
     view.ask("who hums?")
     assert said(view) == as_turns(*HUMS)
@@ -193,7 +200,7 @@ def test_another_model_chosen_while_one_answers_ends_the_answer(tokenizer: Token
 
     first, other = (ChatSession(Speaker(tokenizer, [text]), tokenizer) for text in (HILL, "it hums back"))
     view = ChatBox({"first": first, "other": other})
-    asyncio.run(talk())
+    converse(talk)
     assert (view.turns, view.answer, view.busy) == ([], "", False)
     view.name = "first"
     assert said(view) == as_turns(*HUMS)

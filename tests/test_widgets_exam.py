@@ -144,7 +144,7 @@ def test_no_answer_of_the_lesson_hangs_on_a_rounding(name):
     if not folder.exists():
         pytest.skip(f"{folder} is not there")
     exam = Exam()
-    exam.items = [item for item in exam.items if "sums" not in item.subject][::4]
+    exam.items = [item for item in exam.items if "sums" not in item.subject][2::4]
     sheet = answer_sheet(load(folder, dtype=torch.float32), Tokenizer(folder / "tokenizer.model"), exam)
     assert {protocol: gap for protocol, rows in sheet.items() if (gap := closest(rows)) < 5e-5} == {}
 

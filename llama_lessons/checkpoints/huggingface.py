@@ -23,17 +23,18 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # in the order of preferen
 TABLE, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
-def read(folder: Path) -> Checkpoint:
+def read(folder: Path, settings: dict | None = None) -> Checkpoint:
     """Look into a folder of Hugging Face's; no weight is read yet.
 
     Args:
         folder: holds config.json and the weights.
+        settings: what counts instead of config.json's content.
 
     Raises:
         CheckpointError: a file is missing or damaged, or the config asks for something that Llama 2 does not have.
     """
     path = folder / "config.json"
-    config = config_from(path, file_io.read_json(path))
+    config = config_from(path, file_io.read_json(path) if settings is None else settings)
     found = {}
     for file in _weight_files(folder):
         reader = file_io.read_safetensors if file.suffix == ".safetensors" else file_io.read_torch_file

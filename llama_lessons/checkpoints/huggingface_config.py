@@ -12,7 +12,7 @@ from llama_lessons.config import LlamaConfig
 
 HONOURED = {  # what these settings may say; what is not there, or null, is Llama's default
     "model_type": ("llama",),
-    "architectures": (["LlamaForCausalLM"], ["LlamaForSequenceClassification"]),  # the latter: a reward model's trunk
+    "architectures": (["LlamaForCausalLM"],),
     "hidden_act": ("silu",),
     "attention_bias": (False,),
     "mlp_bias": (False,),

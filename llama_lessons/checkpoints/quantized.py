@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -49,7 +50,7 @@ def write(model: Llama, folder: Path, tokenizer: Tokenizer | None) -> None:
 
 def settings_in(folder: Path) -> dict | None:
     """What config.json says in a folder that holds a quantized model; None in any other."""
-    return file_io.read_json(folder / "config.json") if (folder / FILE).exists() else None
+    return file_io.read_json(folder / "config.json") if folder.is_dir() and FILE in os.listdir(folder) else None
 
 
 def read(folder: Path, settings: dict, device: torch.device | str, dtype: torch.dtype | None) -> Llama:

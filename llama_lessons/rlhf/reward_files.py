@@ -58,7 +58,7 @@ def load_reward_model(path: Path | str, dtype: torch.dtype | None = None) -> Rew
         settings = file_io.read_json(path / "config.json")
         if LIKELIHOOD not in settings:
             raise CheckpointError(path / "config.json", f'does not give "{LIKELIHOOD}"', "Name a reward model's folder")
-        checkpoint = huggingface.read(path)
+        checkpoint = huggingface.read(path, {**settings, "architectures": None})  # a trunk is a Llama
         head = checkpoint.weights.pop(HEAD)
         model = RewardModel(assemble(checkpoint, "cpu", dtype))
         head.copy_to(model.score.weight.data)
