@@ -23,6 +23,7 @@ from llama_lessons.model import Llama
 from llama_lessons.optimizers import TrainConfig
 from llama_lessons.parallel import WAYS, shard, whole_model
 from llama_lessons.processes import n_processes, process_group, rank, wait_for_all
+from llama_lessons.sharded_state import holds_shards
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.training import Trainer
 from llama_lessons.world import make_documents
@@ -119,7 +120,7 @@ def pretrain(config: TrainConfig, folder: Path, way: str | None = None) -> tuple
         shard(model, way)
     trainer = Trainer(model, config, lambda step: batch_at(step, tok, config.n_steps), bf16=bf16)
     state = folder / ("state" if way else "state.pt")
-    if state.exists():
+    if state.is_file() or holds_shards(state):
         trainer.load(state)
         if rank() == 0:
             print(f"going on after step {trainer.step}; remove {folder} to begin anew", flush=True)

@@ -81,8 +81,9 @@ def batch_share(weights: Iterable[Tensor]) -> tuple[int, int]:
     Args:
         weights: the model's, of any shape. Where they are cut for tensor parallel, all processes compute all of it.
     """
-    shards = [weight for weight in weights if is_shard(weight)]
-    return (0, 1) if shards and "tensor" in shards[0].device_mesh.mesh_dim_names else (rank(), n_processes())
+    shards = filter(is_shard, weights)
+    together = any("tensor" in (weight.device_mesh.mesh_dim_names or ()) for weight in shards)
+    return (0, 1) if together else (rank(), n_processes())
 
 
 def wait_for_all() -> None:

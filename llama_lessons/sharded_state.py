@@ -43,10 +43,11 @@ def write_shards(path: Path | str, state: dict) -> None:
 
 
 def holds_shards(path: Path | str) -> bool:
-    """Whether `write_shards` wrote a folder."""
-    path = Path(path).expanduser()
-    settle_folder(path)
-    return (path / RUN).exists()
+    """Whether `write_shards` wrote a folder, whole; all processes ask together."""
+    if rank() == 0:
+        settle_folder(Path(path).expanduser())
+    wait_for_all()
+    return (Path(path).expanduser() / RUN).exists()
 
 
 def read_shards(path: Path | str, own: dict, optimizers: list[torch.optim.Optimizer]) -> dict:
@@ -66,7 +67,8 @@ def read_shards(path: Path | str, own: dict, optimizers: list[torch.optim.Optimi
         ValueError: the folder is none, is not whole, or is another training's; the message says which and what to do.
     """
     path = Path(path).expanduser()
-    settle_folder(path)
+    if not holds_shards(path):
+        raise ValueError(f"{path} is no folder of a training. Nothing was changed: name one that `Trainer.save` wrote")
     state = read_state(path / RUN, own | {"model": {}, "optimizers": []}, [])
     state["model"] = {name: torch.empty_like(weight) for name, weight in own["model"].items()}
     try:

@@ -186,7 +186,7 @@ class Trainer:
         Raises:
             ValueError: the file is damaged, or another training's. Nothing was changed.
         """
-        in_folder = self._is_sharded or holds_shards(path)
+        in_folder = holds_shards(path) or self._is_sharded
         state = (read_shards if in_folder else read_state)(path, self._state(), self.optimizers)
         with processes.uninterrupted(), torch.no_grad():
             for name, weight in named_weights(self.model).items():

@@ -123,6 +123,8 @@ def refused(folder: Path) -> dict:
     refuse("heads", lambda: shard(new_model(replace(SHAPE, dim=36, n_heads=9, n_kv_heads=9)), "tp"))
     refuse("channels", lambda: shard(new_model(replace(SHAPE, hidden_dim=21)), "tp"))
     refuse("bf16", lambda: shard(new_model(SHAPE), "tp", bf16=True))
+    torch.save(1, folder / f"{rank()}.file")
+    refuse("file", lambda: Trainer(shard(new_model(SHAPE), "tp"), RUN, uneven).load(folder / f"{rank()}.file"))
     refuse("save", lambda: save(shard(new_model(SHAPE), "fsdp"), folder / "never"))
     broken = Trainer(shard(new_model(SHAPE), "fsdp"), RUN, uneven)
     if rank() == 1:

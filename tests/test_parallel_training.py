@@ -224,6 +224,7 @@ def test_what_cannot_be_shared_out_is_refused_by_name(found: dict, folder: Path)
             assert messages["channels"] == f"hidden_dim must be a multiple of the {n} processes, got 21"
             assert messages["bf16"].startswith("bf16 must be False for tensor parallel, got True")
             assert "it holds NaN or infinity" in messages["NaN"]
+            assert ".file is no folder of a training. Nothing was changed" in messages["file"]
             assert messages["save"].endswith("save what `parallel.whole_model` makes of it")
     with pytest.raises(ValueError, match="here is 1: start them with `torchrun`"):
         shard(new_model(SHAPE), "fsdp")
