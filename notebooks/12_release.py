@@ -1014,7 +1014,7 @@ for question, llama, ours in OPEN:
 # [arXiv:2406.05946](https://arxiv.org/abs/2406.05946) does. `make release`, carry the archive to another machine, and
 # check it there. Change one weight so that no score moves: who notices?
 #
-# **Next lesson,** `13_scaling_out`: what if one machine is not enough?
+# **Next lesson,** [13 scaling out](13_scaling_out.ipynb): what if one machine is not enough?
 #
 # **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288): safety in section 4, red teaming in 4.3,
 # table 2 on carbon, table 14 on truthfulness and toxicity. Its licence, acceptable use policy, responsible use guide

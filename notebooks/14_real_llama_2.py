@@ -990,7 +990,8 @@ for question in ("What is a baby llama called?", "Why do llamas hum?"):
 # stories15M, open it with `load`, and let it tell a story in int8.
 #
 # This was the last lesson. You have built a tokenizer, attention, a whole Llama, its training, its sampling and its
-# manners; and the same code opens the models that the news was about.
+# manners; you have shared it out over several machines ([lesson 13](13_scaling_out.ipynb)); and the same code opens the
+# models that the news was about.
 #
 # **Sources.** Llama 2: [arXiv:2307.09288](https://arxiv.org/abs/2307.09288); shards: README.md of Meta's repository
 # llama; licence: Llama 2 Community License Agreement, July 2023. Outliers and int8: Dettmers and others, LLM.int8(),

@@ -162,6 +162,12 @@ PAGES = {  # lesson -> its cells; each makes one view
         EXAM,
         "from llama_lessons.widgets.exam_errors import ErrorBrowser\nErrorBrowser(items, sheets)",
     ],
+    "13_scaling_out": [
+        "from llama_lessons.checks.parallel_trials import STRATEGIES\n"
+        "from llama_lessons.parallel.lockstep import in_lockstep\n"
+        "from llama_lessons.widgets.shards import ShardsView\n"
+        "ShardsView({name: in_lockstep(4, step)[1] for name, step in STRATEGIES.items()})"
+    ],
     "14_real_llama_2": [
         "from llama_lessons.widgets.roof import Machine, RoofView\n"
         "RoofView({'RTX 4090': Machine(25.8e9, 1008e9, 165e12), 'H200': Machine(150.8e9, 4800e9, 989e12)},\n"

@@ -1,6 +1,6 @@
 """The trials of lesson 13 on PyTorch's own engines, compared with one process: DDP, FSDP2, tensor parallel.
 
-    torchrun --nproc-per-node 2 -m llama_lessons.checks.parallel_engines FOLDER
+    torchrun --nproc-per-node 2 -m llama_lessons.checks.parallel_engines FOLDER [fsdp] [tp]
 
 Sharded runs leave their state in FOLDER. Where one lies there already, it is taken up, in as many processes as there
 are now, and trained on.
@@ -53,14 +53,15 @@ def trained(trainer: Trainer, n_steps: int) -> tuple[float, dict[str, Tensor]]:
     return losses[-1], dict(whole.named_parameters()) if whole else {}
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, ways: list[str]) -> None:
     """One of the processes; the first prints how far each engine is from one process."""
-    trainer, step = Trainer(new_model(), CONFIG, batch_at), one_process()  # alone, before there is a group
-    alone = [(loss, {k: v.detach().clone() for k, v in weights.items()}) for loss, weights in
-             (trained(trainer, n_steps) for n_steps in (STEPS, MORE))]  # fmt: skip
+    trainer, step, alone = Trainer(new_model(), CONFIG, batch_at), one_process(), []  # before there is a group
+    for n_steps in (STEPS, MORE):
+        loss, weights = trained(trainer, n_steps)
+        alone.append((loss, {name: weight.detach().clone() for name, weight in weights.items()}))
     with process_group():
-        found = {"DDP, a step": (with_ddp(), step)}
-        for way in WAYS:
+        found = {}
+        for way in ways:
             trainer, state = Trainer(shard(new_model(), way), CONFIG, batch_at), folder / way
             if state.exists():
                 trainer.load(state)
@@ -68,9 +69,10 @@ def main(folder: Path) -> None:
             else:
                 found[f"{way}, {STEPS} steps"] = trained(trainer, STEPS), alone[0]
                 trainer.save(state)
+        found["DDP, a step"] = with_ddp(), step
         for name, (result, right) in found.items() if rank() == 0 else ():
             print(f"{name:<16} {distance(result, right):.1e}", flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:] or list(WAYS))

@@ -53,7 +53,7 @@ def one_process() -> tuple[float, dict[str, Tensor]]:
 
 
 def stepped(weights: dict[str, Tensor], gradients: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights after a step of AdamW, which keeps two numbers for each."""
+    """Weights, of any shapes, after a step of AdamW, which keeps two numbers for each."""
     new = {name: nn.Parameter(weight.detach().clone()) for name, weight in weights.items()}
     for name, weight in new.items():
         weight.grad = gradients[name]

@@ -63,7 +63,7 @@ class _Table:
         if len(set(says)) > 1:
             told = ["has ended" if one is None else f"calls {one[0]} of {one[1:]}" for one in says]
             told = "; ".join(f"rank {rank} {one}" for rank, one in enumerate(told))
-            raise ValueError(f"all ranks must call the same collective: {told}. Real processes would wait for ever")
+            raise ValueError(f"all ranks must call the same collective: {told}. Real processes would wait")
         if says[0] is None:
             return
         kind, x, what, largest = self.given[0]

@@ -14,7 +14,7 @@ KINDS = {  # of what a rank holds, in the order of the rows: how a row is called
     "weights": ("Weights, its own", 1),
     "gathered": ("Weights, gathered", 1),
     "gradient": ("Gradient", 1),
-    "optimizer": ("AdamW's two means", 2),
+    "optimizer": ("AdamW's means", 2),
 }
 GIVES = {
     "start": "Nothing has been sent yet.",
@@ -27,6 +27,8 @@ GIVES = {
 
 def kb(n_bytes: float) -> str:
     """A size in kB of 1000 bytes, or in bytes where it is small."""
+    if n_bytes == 0:
+        return "none"
     return f"{n_bytes / 1000:,.0f} kB" if n_bytes >= 1000 else f"{n_bytes:.0f} bytes"
 
 

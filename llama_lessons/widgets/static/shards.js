@@ -62,7 +62,7 @@ function column({ name, held, rows, sends }, units) {
     { "aria-label": name },
     make("p", {}, make("b", {}, name), ` holds ${held}`),
     ...rows.map((row) => kind(row, units)),
-    make("p", { class: "ll-sends" }, sends ? `${sends} ➜` : "sends nothing"),
+    make("p", { class: "ll-sends" }, sends || "sends nothing"),
   );
 }
 
