@@ -697,9 +697,9 @@ for name, tokens in {"on our sentence": ids, "on the stories": held_out}.items()
 
 # %% [markdown]
 # Five digits of seven, in six layers of sums that are added in another order: that is what two right programs may
-# differ by. A mistake differs by far more, as section 5 shows. (What `MyLlama` lacks is lesson 04's cache: it reads the
-# whole text for every token that it writes. Not one logit depends on that; the package's `Llama` has the cache.) So a
-# page of Python is a Llama; the 7B differs from it in the numbers of its config, and in nothing else.
+# differ by. A mistake differs by far more, as section 5 shows. (Here it read each text at once. When it writes,
+# `own.generate` gives every layer the cache of lesson 04, and `start` says where a new token stands; the words are the
+# same.) So a page of Python is a Llama; the 7B differs from it in the numbers of its config, and in nothing else.
 #
 # Here is the whole way of our sentence, from bytes to logits; first one word, then all of them. **Predict:** after
 # which words is the model sure what comes next (chance above a half)? Is it right where it is sure?

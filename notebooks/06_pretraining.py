@@ -604,6 +604,18 @@ def solved_clip(gradients, limit):
 check_clip(solved_clip)
 
 # %% [markdown]
+# **Your own Llama,** with all four in their places: forty steps, from ln V down. What it then writes is not yet a
+# story.
+
+# %%
+own = assemble(training=True, device=device)
+mine = own.like(new_model(TINY))
+losses = own.train(mine, ids_at, 40, 5e-3, n_rows=8, n_columns=64, warmup=4)
+print({name: own.whose[name] for name in ("batch", "adamw", "learning_rate", "clip")})
+print("after forty steps its loss has fallen by more than one nat:", losses[-1] < losses[0] - 1)
+assert losses[-1] < losses[0] - 1, f"from {losses[0]:.2f} it only came to {losses[-1]:.2f}"
+
+# %% [markdown]
 # ### How large a batch, and where to put it
 # A gradient is a mean over the rows of the batch, and another batch would give another one. How far may it be trusted?
 # We take the mean over 64 rows as the truth, and see how far off the mean of fewer, other rows is.
@@ -641,18 +653,6 @@ print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONT
 # gradient four times as long. With clipping and AdamW one hardly notices. (Where parts ask for different numbers of
 # tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks need that.) `TrainConfig` has it as
 # `grad_accum_steps`.
-
-# %% [markdown]
-# **Your own Llama,** with all four in their places: forty steps, from ln V down. What it then writes is not yet a
-# story.
-
-# %%
-own = assemble(training=True, device=device)
-mine = own.like(new_model(TINY))
-losses = own.train(mine, ids_at, 40, 5e-3, n_rows=8, n_columns=64, warmup=4)
-print({name: own.whose[name] for name in ("batch", "adamw", "learning_rate", "clip")})
-print("after forty steps its loss has fallen by more than one nat:", losses[-1] < losses[0] - 1)
-assert losses[-1] < losses[0] - 1, f"from {losses[0]:.2f} it only came to {losses[-1]:.2f}"
 
 # %% [markdown]
 # ## 6. All together
