@@ -126,7 +126,8 @@ class Lab:
         ran = self.run_all()
         assert ran, self.cell_errors()
         self.screenshot(self.notebook)
-        assert self.too_high() == []
+        high = self.too_high()
+        assert not high, high
 
     def too_high(self) -> list[str]:
         """The views of the open notebook that a projector does not show as a whole, and how high they are."""

@@ -62,14 +62,15 @@ def test_an_answer_grows_piece_by_piece_below_its_message(tokenizer: Tokenizer):
     assert said(view) == as_turns(*HUMS, *BACK)
 
 
-def test_reset_forgets_all_dialogs_and_brings_the_settings_back(tokenizer: Tokenizer):
+def test_reset_forgets_all_dialogs_and_brings_the_settings_back(tokenizer: Tokenizer, caplog):
     sessions = {name: ChatSession(Speaker(tokenizer, [HILL]), tokenizer) for name in ("one", "other")}
     view = ChatBox(sessions)
     view._repr_mimebundle_()  # it is shown
     view.ask("who hums?")
     view.name, view.system, view.temperature = "other", "Hum.", 0.0
     view.ask("and you?")
-    view.reset()
+    view._handle_custom_msg({"frame": "reset"}, [])  # as the browser's button asks
+    assert not caplog.records  # nobody else took it for a message of their own
     assert (view.name, view.system, view.temperature) == ("one", "", sessions["one"].temperature)
     assert (said(view), view.busy, view.note) == ([], False, "")
     assert [message for session in sessions.values() for message in session.dialog if message["role"] != "system"] == []

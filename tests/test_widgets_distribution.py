@@ -137,6 +137,15 @@ def test_the_same_seed_writes_the_same_and_another_another(model, tok):
     assert first.written == again.written
 
 
+def test_reset_brings_the_settings_back_and_is_no_button_of_the_view_itself(model, tok, caplog):
+    view = DistributionView(model, tok, NAMES, top_p=0.9)
+    view._repr_mimebundle_()  # it is shown
+    view.prompt, view.temperature, view.top_p = "Luis", 0.0, 1.0
+    view._handle_custom_msg({"frame": "reset"}, [])  # as the browser's button asks
+    assert (view.prompt, view.temperature, view.top_p, view.written) == (NAMES, 1.0, 0.9, [])
+    assert not caplog.records
+
+
 def test_the_text_ends_where_the_end_is_drawn_and_stays_ended_until_it_starts_over(model, tok):
     view = DistributionView(
         model, tok, "Clara and Luis walked home together, and the llamas hummed behind them.", temperature=0.0

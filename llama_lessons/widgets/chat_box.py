@@ -75,11 +75,12 @@ class ChatBox(View):
 
     def _press(self, content: dict) -> None:
         """What a button of the browser asks for."""
-        if content["do"] == "send" and not self.busy:
+        wish = content.get("do")  # the frame has messages of its own
+        if wish == "send" and not self.busy:
             self._task = asyncio.ensure_future(self._reply(content["text"]))  # kept, or it could be collected
-        elif content["do"] == "stop":
+        elif wish == "stop":
             self.session.stop()
-        elif content["do"] == "reset":
+        elif wish == "reset":
             self.session.reset()
             self._show("A new dialog.")
 

@@ -65,11 +65,12 @@ class DistributionView(View):
 
     def _press(self, content: dict) -> None:
         """What a button of the browser asks for."""
-        if content["do"] in ("write", "write many"):
-            self.write(1 if content["do"] == "write" else MANY)
-        elif content["do"] == "roll":
+        wish = content.get("do")  # the frame has messages of its own
+        if wish in ("write", "write many"):
+            self.write(1 if wish == "write" else MANY)
+        elif wish == "roll":
             self.roll()
-        else:
+        elif wish == "start over":
             self._begin()
 
     def write(self, n_tokens: int) -> None:
