@@ -777,10 +777,10 @@ print("letters that stand behind another text:", sum(row.count(dear) for row in 
 # rows, if another dialog stands before the question?
 
 # %%
-model, found = fine_tune(base, careless(), 40, rows=8, seq_len=64), {}
+model, found = fine_tune(base, careless(), 32, rows=8, seq_len=64), {}
 neighbour, _ = encode_answers(tok, turns(question, letter(answer)))
-for name, before in (("alone", []), ("behind a letter", neighbour)):
-    prompts = [before + encode_dialog(tok, dialog) for dialog in asked]
+for name, first in (("alone", []), ("behind a letter", neighbour)):
+    prompts = [first + encode_dialog(tok, dialog) for dialog in asked]
     written = generate(model, prompts, 48, temperature=0, stop_ids=[tok.eos_id])
     found[name] = sum(read_letter(tok.decode(new).strip()) is not None for new in written)
 print("asked alone, more than nine in ten are letters:", found["alone"] > 54)
