@@ -106,9 +106,9 @@ print("RMS of the embedding, and after each layer:", stable(sizes, 1))
 print("at the end, times what it was at the beginning:", stable(sizes[-1] / sizes[0], 0))
 
 # %% [markdown]
-# Hundreds of times: every layer finds another size. Attention compares rows by products, so rows ten times as large
-# make scores a hundred times as large, and its softmax sees nothing but the largest. The feed-forward layer multiplies
-# as well.
+# **Answer:** Hundreds of times: every layer finds another size. Attention compares rows by products, so rows ten times
+# as large make scores a hundred times as large, and its softmax sees nothing but the largest. The feed-forward layer
+# multiplies as well.
 #
 # **Break it:** let all layers read the stream as it is, and leave all else as it was. Beside it, the naive cure in one
 # line: each layer reads a *copy* of the stream in which every row is divided by its RMS. **Predict:** after how many
@@ -141,13 +141,13 @@ print("RMS of the copies:", stable([rms(naive_norm(x)).mean().item() for x in st
 print("a row of zeros becomes", naive_norm(torch.zeros(1, 4)).tolist())
 
 # %% [markdown]
-# By the third, layer 2. (Layers are counted from 0, as Python counts.) Then comes *nan*, "not a number", which is
-# neither large nor small, and its loss is nan as well. With the copies nothing runs away: a row keeps its direction and
-# loses only its size. But the cure is not enough: the loss stays well above the trained model's, which has something
-# more in its norms. And there is the weak spot. A row of zeros, such as an embedding that was never used, becomes nan,
-# and whatever touches a nan becomes nan. So a small number, *eps*, is added **inside the root**, to the mean square.
-# And what the trained model has more: since no layer should be condemned to rows of one size, every channel has a
-# learned factor, the *weight*, applied at the end:
+# **Answer:** By the third, layer 2. (Layers are counted from 0, as Python counts.) Then comes *nan*, "not a number",
+# which is neither large nor small, and its loss is nan as well. With the copies nothing runs away: a row keeps its
+# direction and loses only its size. But the cure is not enough: the loss stays well above the trained model's, which
+# has something more in its norms. And there is the weak spot. A row of zeros, such as an embedding that was never used,
+# becomes nan, and whatever touches a nan becomes nan. So a small number, *eps*, is added **inside the root**, to the
+# mean square. And what the trained model has more: since no layer should be condemned to rows of one size, every
+# channel has a learned factor, the *weight*, applied at the end:
 #
 # $$y = \frac{x}{\sqrt{\mathrm{mean}(x^2) + \varepsilon}} \cdot w$$
 #
@@ -195,11 +195,11 @@ for eps in (1e-6, 1e-5, 1e-3, 1e-2, 1e-1):
     print(f"eps {eps}: loss {stable(loss(changed), 1)}")
 
 # %% [markdown]
-# Only for rows that are *small*; ours notices from 0.01 on. Small rows are found at the bottom, before anything has
-# been added to them. Ours, of RMS 0.1, take 1e-6 without a blink; only an eps a thousand times too large, as large as
-# their own mean square, hurts. That is the trap. Whether a wrong constant hurts depends on the weights, no program can
-# notice it, and the answers merely get a little worse. Take eps from the settings that came with the weights, and where
-# two copies differ, measure.
+# **Answer:** Only for rows that are *small*; ours notices from 0.01 on. Small rows are found at the bottom, before
+# anything has been added to them. Ours, of RMS 0.1, take 1e-6 without a blink; only an eps a thousand times too large,
+# as large as their own mean square, hurts. That is the trap. Whether a wrong constant hurts depends on the weights, no
+# program can notice it, and the answers merely get a little worse. Take eps from the settings that came with the
+# weights, and where two copies differ, measure.
 #
 # ### Exercise 1 (10 minutes): RMSNorm
 # Write the formula above, for rows in the last axis of a tensor of any shape. One catch: `x` may come in float16, whose
@@ -307,11 +307,11 @@ what = "Left: sigmoid rises from 0 to 1; relu is 0, then g; silu is near relu, w
 show(figure, alt=f"{what}how often each g occurs; {stable(sum(negative) / len(negative), 0)} % are below zero.")
 
 # %% [markdown]
-# It does not stop at 1, it may be negative, and most gates are below zero. Silu is no switch between 0 and 1. For large
-# `g` it lets through `g` itself, so gate and value are multiplied; for clearly negative `g` almost nothing; just below
-# zero a little, with the sign turned. More gates lie below zero than above it, and one well below is shut. The author
-# of SwiGLU tried several such curves and found most of them better than the layer of 2017. Why? "We offer no
-# explanation as to why these architectures seem to work; we attribute their success, as all else, to divine
+# **Answer:** It does not stop at 1, it may be negative, and most gates are below zero. Silu is no switch between 0 and
+# 1. For large `g` it lets through `g` itself, so gate and value are multiplied; for clearly negative `g` almost
+# nothing; just below zero a little, with the sign turned. More gates lie below zero than above it, and one well below
+# is shut. The author of SwiGLU tried several such curves and found most of them better than the layer of 2017. Why? "We
+# offer no explanation as to why these architectures seem to work; we attribute their success, as all else, to divine
 # benevolence" (Shazeer, [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)).
 #
 # ### Where 11008 comes from
@@ -546,13 +546,13 @@ for name, forward in wirings.items():
     print(f"{name:<12} first / last gradient: 10 to the power of {large}, with small writes {small}")
 
 # %% [markdown]
-# Pre-norm with large writes; with small ones post-norm is as close, and here a little closer. Without a residual, what
-# a layer hands back goes through all matrices of the next, and is each time somewhat more: after 32 layers, hundreds of
-# thousands of times more (with another seed it may be fewer). Small writes do not help, because the next norm scales
-# them up again. With post-norm everything depends on how large the writes are at first. With pre-norm there is a way
-# from the end to each layer on which the gradient meets no norm and no matrix, and it forgives most: one reason why
-# deep models are wired like this. (Post-norm can be trained, but its first steps must be small: Xiong and others,
-# [arXiv:2002.04745](https://arxiv.org/abs/2002.04745).)
+# **Answer:** Pre-norm with large writes; with small ones post-norm is as close, and here a little closer. Without a
+# residual, what a layer hands back goes through all matrices of the next, and is each time somewhat more: after 32
+# layers, hundreds of thousands of times more (with another seed it may be fewer). Small writes do not help, because the
+# next norm scales them up again. With post-norm everything depends on how large the writes are at first. With pre-norm
+# there is a way from the end to each layer on which the gradient meets no norm and no matrix, and it forgives most: one
+# reason why deep models are wired like this. (Post-norm can be trained, but its first steps must be small: Xiong and
+# others, [arXiv:2002.04745](https://arxiv.org/abs/2002.04745).)
 #
 # ## 4. The model
 #
@@ -718,8 +718,8 @@ for position in range(1, len(rows) - 1):
     print(f"{so_far:>28} | {sure:<8} {said:<10} {'right' if said == came else 'but it was ' + came}")
 
 # %% [markdown]
-# After the fourth word and all that follow, and there it is right. Before, it is sure twice, and wrong both times: at
-# first it takes our sentence for the beginning of something else. To be sure is not to be right.
+# **Answer:** After the fourth word and all that follow, and there it is right. Before, it is sure twice, and wrong both
+# times: at first it takes our sentence for the beginning of something else. To be sure is not to be right.
 #
 # ### How it begins, and what is shared
 #
@@ -742,11 +742,11 @@ for name in ("valley", "stories15m", "llama2-7b"):
     print(f"{name:<10} tied: {shape.tie_embeddings!s:<5} one table is {stable(share, 1)} % of the model")
 
 # %% [markdown]
-# It repeats its input, at a loss far above ln V, if its numbers are large. With large numbers the token's own row,
-# still in the stream, fits itself best: the untrained model repeats what it reads, is very sure of it, and very wrong.
-# So a table begins small. The other matrices begin at a size that neither swells nor shrinks a row, and those that
-# write to the stream smaller, as in section 3. (`Llama` in the package does it so; the papers on Llama do not say how
-# Meta did.)
+# **Answer:** It repeats its input, at a loss far above ln V, if its numbers are large. With large numbers the token's
+# own row, still in the stream, fits itself best: the untrained model repeats what it reads, is very sure of it, and
+# very wrong. So a table begins small. The other matrices begin at a size that neither swells nor shrinks a row, and
+# those that write to the stream smaller, as in section 3. (`Llama` in the package does it so; the papers on Llama do
+# not say how Meta did.)
 #
 # Llama 2 is *not* tied. A table is next to nothing of the 7B, and much of a small model.
 #
@@ -913,8 +913,8 @@ print(f"{'in all':<22} {sum(parts.values()):>13,}")
 assert sum(parts.values()) == 6_738_415_616, "a part is missing, or is counted wrongly"
 
 # %% [markdown]
-# The feed-forward layers, with nearly two thirds; nearly a third in attention, four percent in both tables together.
-# The norms, without which nothing works, are four in a hundred thousand. RoPE has nothing to learn at all.
+# **Answer:** The feed-forward layers, with nearly two thirds; nearly a third in attention, four percent in both tables
+# together. The norms, without which nothing works, are four in a hundred thousand. RoPE has nothing to learn at all.
 #
 # ### Exercise 5 (10 minutes): count any Llama
 # The 70B shares key and value heads, so its `wk` and `wv` have only `n_kv_heads * head_dim` rows. *stories15m* is tied.
@@ -996,10 +996,10 @@ for name, _ in model.blocks[0].named_parameters():
     print(f"{name:<30} {translate(name, 'ours', 'meta'):<28} {translate(name, 'ours', 'hf')}")
 
 # %% [markdown]
-# Two of them. Meta's `params.json` says eps, but not how wide the feed-forward layer is, only the rule of section 2
-# (any `multiple_of` that gives 512 will do). Hugging Face's `config.json` says everything. llama2.c's file says neither
-# eps nor RoPE's base: its program has both built in, and has the right ones. The story of 1e-5 and 1e-6 is that of
-# programs that had the wrong one built in.
+# **Answer:** Two of them. Meta's `params.json` says eps, but not how wide the feed-forward layer is, only the rule of
+# section 2 (any `multiple_of` that gives 512 will do). Hugging Face's `config.json` says everything. llama2.c's file
+# says neither eps nor RoPE's base: its program has both built in, and has the right ones. The story of 1e-5 and 1e-6 is
+# that of programs that had the wrong one built in.
 #
 # And one weight has three names. Meta's `w1`, `w2`, `w3` are gate, *down*, up. Hugging Face's
 # `post_attention_layernorm` is no post-norm: it stands behind attention because it stands before the feed-forward
@@ -1024,7 +1024,7 @@ print("the same story in", ", ".join(name for name, text in texts.items() if tex
 print(once, texts["hf"])
 
 # %% [markdown]
-# They do, word for word, the model's slip (*Lu Luis?*) included; and it ends with our sentence.
+# **Answer:** They do, word for word, the model's slip (*Lu Luis?*) included; and it ends with our sentence.
 #
 # ### Break it: readings that raise no error
 #
@@ -1058,8 +1058,8 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
     print(f"{name:<18} loss {stable(loss(reader), 1)}  {say(reader, beginning)!r}")
 
 # %% [markdown]
-# It talks nonsense, either way. All names fit, all shapes fit, and no error says that something is wrong. When a model
-# talks nonsense, suspect the loader first, and compare logits with a program that is known to be right.
+# **Answer:** It talks nonsense, either way. All names fit, all shapes fit, and no error says that something is wrong.
+# When a model talks nonsense, suspect the loader first, and compare logits with a program that is known to be right.
 #
 # ## What you have, and where it goes
 #

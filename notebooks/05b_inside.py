@@ -113,9 +113,9 @@ for name, vote in votes.items():
 print("they add up:", abs(sum(votes.values()) - (logits.max() - logits.mean()).item()) < 1e-3)
 
 # %% [markdown]
-# A late one, and the feed-forward: the loudest voice is the last feed-forward layer's. The bars are the model's own
-# arithmetic, rearranged, and nothing is left over. (They count only what is said *directly*: what an early layer notes
-# down for a later one to read shows up in the later one's bar.)
+# **Answer:** A late one, and the feed-forward: the loudest voice is the last feed-forward layer's. The bars are the
+# model's own arithmetic, rearranged, and nothing is left over. (They count only what is said *directly*: what an early
+# layer notes down for a later one to read shows up in the later one's bar.)
 #
 # ### One channel that knows something
 #
@@ -150,9 +150,9 @@ for n_cut in (0, 1, 4, 16):
     print(f"{n_cut:>2} silent: {word} has {chance}, it says {said}; chosen blindly: {control}")
 
 # %% [markdown]
-# For the young of animals, and *puppy* is not even among its first six: that it is this one, others must say. Four
-# right ones the answer can spare, sixteen it cannot, and of sixteen chosen blindly it misses none. So here, at least,
-# knowledge has no single place. But it is not everywhere either.
+# **Answer:** For the young of animals, and *puppy* is not even among its first six: that it is this one, others must
+# say. Four right ones the answer can spare, sixteen it cannot, and of sixteen chosen blindly it misses none. So here,
+# at least, knowledge has no single place. But it is not everywhere either.
 #
 # ### What each layer would say
 #
@@ -179,13 +179,13 @@ print(
 )
 
 # %% [markdown]
-# The last token itself: the embedding is its row. The answer leads late, and before it come words that have little to
-# do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in directions
-# that the head does not read, it does not show. So it is honest about the end and unfair to the middle. (Belrose and
-# others, [arXiv:2303.08112](https://arxiv.org/abs/2303.08112), train a lens of its own for each layer.) Without the
-# last norm most words stay the same, and still the loss is many times as large: the numbers of the stream have grown
-# large (lesson 05, section 1), so the logits are too, and where the head is wrong, it is wrong with certainty. The last
-# norm sets how sure the model is.
+# **Answer:** The last token itself: the embedding is its row. The answer leads late, and before it come words that have
+# little to do with the question. The lens shows what the *head* can read; what a layer notes down for later layers, in
+# directions that the head does not read, it does not show. So it is honest about the end and unfair to the middle.
+# (Belrose and others, [arXiv:2303.08112](https://arxiv.org/abs/2303.08112), train a lens of its own for each layer.)
+# Without the last norm most words stay the same, and still the loss is many times as large: the numbers of the stream
+# have grown large (lesson 05, section 1), so the logits are too, and where the head is wrong, it is wrong with
+# certainty. The last norm sets how sure the model is.
 #
 # ## 2. Type, and see
 #

@@ -88,9 +88,9 @@ what = "Left: nine tenths are English, most of the rest unknown. Right, enlarged
 show(figure, alt=f"{what}{len(few)} other languages, from {shares['de']} % German down to {min(few.values())} %.")
 
 # %% [markdown]
-# Ninety, and no language comes second: it is *unknown*, a part of which is programs. German is the first of the others,
-# with less than two in a thousand, and all of them together have less than two in a hundred. So the authors warn that
-# the model "may not be suitable for use in other languages".
+# **Answer:** Ninety, and no language comes second: it is *unknown*, a part of which is programs. German is the first of
+# the others, with less than two in a thousand, and all of them together have less than two in a hundred. So the authors
+# warn that the model "may not be suitable for use in other languages".
 #
 # Our model reads the Valley's pages, which are written on the fly from a seed. For a first model in half a minute, take
 # the three simplest kinds: stories, entries of an encyclopaedia, and questions with answers.
@@ -123,10 +123,10 @@ print(f"shortest {min(lengths)}, longest {max(lengths)} tokens")
 print(f"{stable(100 * (1 - sum(lengths) / full), 0)} % of {full} places are padding")
 
 # %% [markdown]
-# Two fifths: so much of the arithmetic would be spent on nothing, and nobody does that in pretraining. The pages are
-# laid *end to end*, one long ribbon, and cut into rows wherever a row is full. This is called *packing*. A page may
-# begin in the middle of a row and end in the next. `<s>` and `</s>` mark the seams, and the model learns that what
-# stands before `<s>` has nothing to do with what comes after. Here are eight of the pages, both ways.
+# **Answer:** Two fifths: so much of the arithmetic would be spent on nothing, and nobody does that in pretraining. The
+# pages are laid *end to end*, one long ribbon, and cut into rows wherever a row is full. This is called *packing*. A
+# page may begin in the middle of a row and end in the next. `<s>` and `</s>` mark the seams, and the model learns that
+# what stands before `<s>` has nothing to do with what comes after. Here are eight of the pages, both ways.
 
 # %%
 from llama_lessons.widgets.packing_picture import packing_picture
@@ -240,9 +240,9 @@ start = loss_of(model, batch.to(device)).item()
 print(f"{TINY.n_params:,} parameters, loss {stable(start, 1)}; ln 2048 = {stable(math.log(2048), 1)}")
 
 # %% [markdown]
-# ln V, here 7.6: who knows nothing gives each of V pieces the chance 1/V, and −ln(1/V) = ln V. If your model starts far
-# above that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its initial weights.
-# So the first number that a training run prints is a test.
+# **Answer:** ln V, here 7.6: who knows nothing gives each of V pieces the chance 1/V, and −ln(1/V) = ln V. If your
+# model starts far above that, its first logits are too large: it is *sure* of nonsense, and something is wrong with its
+# initial weights. So the first number that a training run prints is a test.
 #
 # Two more marks to measure by. Whoever has counted how often each piece occurs, and nothing else, can do better than ln
 # V. And the model that comes with the course shows what there is to be won. It was made by this lesson's loop, but not
@@ -287,8 +287,8 @@ across = [100 * maps[k][0, :, len(other) :, : len(other)].sum(-1).mean().item() 
 print("attention that goes across the seam, in % per layer:", stable(across, 0))
 
 # %% [markdown]
-# A few per cent, and to this precision the loss is the same: the model has learned by itself to leave alone what stands
-# before `<s>`. On rows of many thousand tokens, Llama 3's authors found, the mask matters.
+# **Answer:** A few per cent, and to this precision the loss is the same: the model has learned by itself to leave alone
+# what stands before `<s>`. On rows of many thousand tokens, Llama 3's authors found, the mask matters.
 
 # %% [markdown]
 # ## 3. The loop by hand
@@ -333,10 +333,10 @@ what = "Loss over 30 steps: AdamW falls fastest. SGD is slow at a rate of 0.1, l
 show(figure, alt=what + "and at 10 leaves the picture at once.")
 
 # %% [markdown]
-# Not here: at its best rate, about 0.5, SGD is more than half a nat behind, below that it is slower, and a rate that is
-# larger than that leaps about or blows up. The row of a frequent piece in the embedding table gets large gradients, the
-# row of a rare one tiny ones; matrices and norms lie in between. One rate cannot fit all. AdamW gives each number a
-# pace of its own:
+# **Answer:** Not here: at its best rate, about 0.5, SGD is more than half a nat behind, below that it is slower, and a
+# rate that is larger than that leaps about or blows up. The row of a frequent piece in the embedding table gets large
+# gradients, the row of a rare one tiny ones; matrices and norms lie in between. One rate cannot fit all. AdamW gives
+# each number a pace of its own:
 #
 # - it keeps a running **mean** of the gradient, a share β of the old mean and 1 − β of the new gradient: where does it
 #   point, on the whole?
@@ -432,7 +432,7 @@ weight, _, _ = adamw(torch.ones(2), torch.tensor([0.001, 1000.0]), zero, zero, s
 print("both were 1, and are now", stable(weight))
 
 # %% [markdown]
-# Equally far. Keep that in mind for section 8: with AdamW a large gradient does not make a large step.
+# **Answer:** Equally far. Keep that in mind for section 8: with AdamW a large gradient does not make a large step.
 #
 # **Two groups.** Decay keeps matrices from growing without need. But the weights of the norms are scales around 1, and
 # pulling them to 0 would turn down the signal. So matrices decay and vectors do not.
@@ -454,8 +454,8 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     print(f"{name:<11} {gigabytes:>6.0f} GB to train, without activations; one H200 is enough: {enough}")
 
 # %% [markdown]
-# The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson 13 spreads
-# it over several machines; lesson 08 trains so few numbers that the problem goes away.
+# **Answer:** The 7B, just: what the layers must remember for the backward pass, the *activations*, comes on top. Lesson
+# 13 spreads it over several machines; lesson 08 trains so few numbers that the problem goes away.
 #
 # **Muon** is what trained most of the shipped model, years after Llama 2. AdamW treats a matrix as a heap of numbers;
 # Muon (Jordan and others, [2024](https://kellerjordan.github.io/posts/muon/)) takes its mean gradient as the matrix
@@ -541,7 +541,7 @@ for name, fact in paper.OPTIMIZER.items():
 print({name: fact.value for name, fact in paper.PEAK_LR.items()})
 
 # %% [markdown]
-# Half a million steps, and 0.4 % of them are warm-up. Here is the curve, for a run of our size.
+# **Answer:** Half a million steps, and 0.4 % of them are warm-up. Here is the curve, for a run of our size.
 
 # %%
 from llama_lessons.checks.pretraining import learning_rate
@@ -647,12 +647,12 @@ for share, said in ((1 / 4, "a quarter of each part's mean loss"), (1.0, "each p
 print("rows in a batch of Llama 2:", round(paper.GLOBAL_BATCH.value / paper.CONTEXT.value))
 
 # %% [markdown]
-# Four times as many: errors that do not know of each other shrink with the root of their number (at the end less, as
-# our truth has an error of its own). So a batch is a trade: large ones waste text on a direction that was known well
-# enough, small ones walk in zigzag. And each part must bring *its share* of the batch's mean; who forgets it takes a
-# gradient four times as long. With clipping and AdamW one hardly notices. (Where parts ask for different numbers of
-# tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks need that.) `TrainConfig` has it as
-# `grad_accum_steps`.
+# **Answer:** Four times as many: errors that do not know of each other shrink with the root of their number (at the end
+# less, as our truth has an error of its own). So a batch is a trade: large ones waste text on a direction that was
+# known well enough, small ones walk in zigzag. And each part must bring *its share* of the batch's mean; who forgets it
+# takes a gradient four times as long. With clipping and AdamW one hardly notices. (Where parts ask for different
+# numbers of tokens, the share is theirs of all tokens, not a quarter: lesson 09's masks need that.) `TrainConfig` has
+# it as `grad_accum_steps`.
 
 # %% [markdown]
 # ## 6. All together
@@ -688,7 +688,7 @@ assert_close(list(trainer.model.parameters()), weights, rtol=0, atol=1e-4)
 print("five steps written out and five of the Trainer: the same weights, to within 0.0001")
 
 # %% [markdown]
-# No further than rounding explains: what the `Trainer` does, you have written.
+# **Answer:** No further than rounding explains: what the `Trainer` does, you have written.
 #
 # ## 7. From noise to sentences, live
 #
@@ -824,10 +824,11 @@ assert read[-1] < 1.5 and min(out) > 4 and out[-1] > min(out) + 0.5, (
 print("read pages: below 1.5 nats; held-out pages: at best above 4, and at the end half a nat worse than that or more")
 
 # %% [markdown]
-# On these pages it falls towards nothing; on others it falls, turns, and rises. This is *overfitting*: the model has
-# learned its pages by heart, and is now certain of their words where others stand. The blue curve alone looks splendid.
-# So **keep pages that no step reads, and draw their curve beside the other**; where it turns, stop, or get more text.
-# While every page is new, as in our run, the two curves are nearly one: then the training loss itself is a test.
+# **Answer:** On these pages it falls towards nothing; on others it falls, turns, and rises. This is *overfitting*: the
+# model has learned its pages by heart, and is now certain of their words where others stand. The blue curve alone looks
+# splendid. So **keep pages that no step reads, and draw their curve beside the other**; where it turns, stop, or get
+# more text. While every page is new, as in our run, the two curves are nearly one: then the training loss itself is a
+# test.
 #
 # ## 8. Break it
 #
@@ -892,10 +893,10 @@ else:
     print("without clipping, the gradient is longer than 1 in at most 3 of 48 steps:", long_ones["no clipping"] <= 3)
 
 # %% [markdown]
-# The lowest by far is the worst mistake; two of the five make no difference, and one is a little worse. **The loss that
-# is too good to be true is the worst of all.** Without the shift the model learns to copy, which is easy, and when it
-# writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls much faster than you
-# expected, do not celebrate: look at what the model writes.
+# **Answer:** The lowest by far is the worst mistake; two of the five make no difference, and one is a little worse.
+# **The loss that is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
+# easy, and when it writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls
+# much faster than you expected, do not celebrate: look at what the model writes.
 #
 # **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is lost.
 #
@@ -943,9 +944,9 @@ else:
     print("clipped, the accident leaves no trace; not clipped, learning stalls")
 
 # %% [markdown]
-# No: it does not explode, it *stalls*. A gradient that is a thousand times as long has a square that is a million times
-# as large. AdamW's mean of squares takes 5 % of it, keeps 95 % of what it has at each step after that, and every step
-# is divided by its root. How long does that last?
+# **Answer:** No: it does not explode, it *stalls*. A gradient that is a thousand times as long has a square that is a
+# million times as large. AdamW's mean of squares takes 5 % of it, keeps 95 % of what it has at each step after that,
+# and every step is divided by its root. How long does that last?
 
 # %%
 for later in (20, 100, 200):
@@ -1013,8 +1014,8 @@ pairs = zip(straight.model.parameters(), resumed.model.parameters(), strict=True
 print("every weight equal to the bit:", all(torch.equal(a, b) for a, b in pairs))
 
 # %% [markdown]
-# To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes you can never
-# find.
+# **Answer:** To the bit, on a CPU. That is worth having: a run that goes on *nearly* as before is one whose mistakes
+# you can never find.
 #
 # The same idea lets several processes train one model. Whoever knows the step knows the batch; so each process takes
 # some of its rows and computes their gradients, the gradients are added up, and all take the same step. `make weights`,
@@ -1053,11 +1054,12 @@ spread = max(max(losses) - min(losses) for losses in cells.values())
 print("the two first weights differ by at most", f"{spread:.3f}")
 
 # %% [markdown]
-# The text: 40 % more brings about a third of a nat, in every row of the table. (It is also 40 % more steps, 56 in place
-# of 40, and so early that is what counts: these models have not used up the text they had.) A longer context brings
-# nothing that could be told from the luck of the first weights, not even from 64 tokens to 512. That is honest, and it
-# need not surprise: the Valley's pages are short (section 1), and a model that is still at five nats has hardly learned
-# to look further back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot show.
+# **Answer:** The text: 40 % more brings about a third of a nat, in every row of the table. (It is also 40 % more steps,
+# 56 in place of 40, and so early that is what counts: these models have not used up the text they had.) A longer
+# context brings nothing that could be told from the luck of the first weights, not even from 64 tokens to 512. That is
+# honest, and it need not surprise: the Valley's pages are short (section 1), and a model that is still at five nats has
+# hardly learned to look further back than a few words. What Llama 2 gained from 4096 tokens, our small world cannot
+# show.
 #
 # ## 11. Scaling in small
 #
@@ -1105,14 +1107,14 @@ for row in rows:
     print(f"{row['parameters']:>9,.0f} parameters, {row['tokens']:>9,.0f} tokens: {row['loss']:.3f} nats")
 
 # %% [markdown]
-# With the same text the largest; with the same computing the smallest that reaches so far. **With the same text** the
-# larger model is always better. **With the same computing**, that is on one vertical line, the *smaller* model on more
-# text is better, wherever the curves overlap: it has made two or three times as many steps, and in runs of a hundred
-# steps or so it is steps that are missing, not size. In longer runs the larger ones overtake the smaller; our table
-# ends before that. To spend a budget well, parameters and tokens should grow together, in about equal measure: that is
-# the result of the study called Chinchilla ([arXiv:2203.15556](https://arxiv.org/abs/2203.15556)). Llama 2's sizes all
-# read the same two million million tokens, for the small ones far more than that rule says. It makes training dearer,
-# and using the model cheaper, which happens more often.
+# **Answer:** With the same text the largest; with the same computing the smallest that reaches so far. **With the same
+# text** the larger model is always better. **With the same computing**, that is on one vertical line, the *smaller*
+# model on more text is better, wherever the curves overlap: it has made two or three times as many steps, and in runs
+# of a hundred steps or so it is steps that are missing, not size. In longer runs the larger ones overtake the smaller;
+# our table ends before that. To spend a budget well, parameters and tokens should grow together, in about equal
+# measure: that is the result of the study called Chinchilla ([arXiv:2203.15556](https://arxiv.org/abs/2203.15556)).
+# Llama 2's sizes all read the same two million million tokens, for the small ones far more than that rule says. It
+# makes training dearer, and using the model cheaper, which happens more often.
 #
 # **Predict:** Chinchilla itself, of 70 billion parameters, read 1.4 million million tokens. How many is that for each
 # parameter? And for Llama 2's 7B? For ours?
@@ -1128,8 +1130,8 @@ for name, (n_params, n_tokens) in models.items():
     print(f"{name:<18}{stable(n_tokens / n_params, 1):>7} tokens for each parameter")
 
 # %% [markdown]
-# Twenty for Chinchilla, which is the rule that people quote; about three hundred for the 7B, and for the 70B still half
-# as many again as the rule says. Ours have read far less than it asks for: your minutes are few.
+# **Answer:** Twenty for Chinchilla, which is the rule that people quote; about three hundred for the 7B, and for the
+# 70B still half as many again as the rule says. Ours have read far less than it asks for: your minutes are few.
 #
 # ### Losses on the way *(optional)*
 # One warning goes with such tables. It is tempting to train once, for long, and read the losses of the shorter budgets
@@ -1149,10 +1151,10 @@ for row in rows:
             print(f"planned to end {row['loss']:.3f}, passing by {other['loss']:.3f}")
 
 # %% [markdown]
-# Better: not as they suspected, here whoever passes by is *ahead*. Our runs are so short that the models are still on
-# the steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and the short
-# schedule took it away too soon. In long runs it is the other way round. So take both warnings along: runs can only be
-# compared if their schedules are alike, and what is true of small runs need not be true of large ones.
+# **Answer:** Better: not as they suspected, here whoever passes by is *ahead*. Our runs are so short that the models
+# are still on the steep part of the curve. There a high rate is worth more than the calm at the end of a schedule, and
+# the short schedule took it away too soon. In long runs it is the other way round. So take both warnings along: runs
+# can only be compared if their schedules are alike, and what is true of small runs need not be true of large ones.
 #
 # ### What two million million tokens cost
 # Now the real thing. With 6 operations for each parameter and token, and the hours that Meta published, we can see how

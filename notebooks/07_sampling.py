@@ -83,9 +83,9 @@ for opening, shown in ((places["open"], None), ("The", 420)):
     print("    (the end)\n" if len(new) < 200 else "... and so on, without end\n")
 
 # %% [markdown]
-# One of them: the first is a story of the Valley, and there is hardly anything to say against it, except that there
-# will never be another one. The second is an exam on which every answer is *bridge*, and the next question is the same
-# one, for ever. Does the model believe in bridges so firmly? Ask it.
+# **Answer:** One of them: the first is a story of the Valley, and there is hardly anything to say against it, except
+# that there will never be another one. The second is an exam on which every answer is *bridge*, and the next question
+# is the same one, for ever. Does the model believe in bridges so firmly? Ask it.
 #
 # **Predict:** how likely is *bridge* in each of the four places? Is the loop a loop in the strict sense: does it repeat
 # to the token? And at least, is what greedy finds the *likeliest text*? A page begins with *If*. The likeliest next
@@ -111,12 +111,12 @@ for k in (0, together.argmax().item()):
     print(f"{words:<12}{stable(likely[k])} x {stable(pairs[k].max())} = {stable(together[k])}")
 
 # %% [markdown]
-# Between a fifth and a good third; yes, to the token; and no, *If it is* is likelier. So it does not believe in its
-# bridges. At each of the places two thirds to four fifths of its weight lie on *other* words: on an exam the options
-# differ, and the model knows it. But spread over dozens of words they lose, each by itself, against a single word with
-# a fifth. Greedy choosing is an election in which the largest minority wins every time, and what everybody else wanted
-# leaves no trace. Once a round has repeated, the text that the model sees is nearly the same as one round before, so it
-# says the same again. Large models do it, too (Holtzman and others,
+# **Answer:** Between a fifth and a good third; yes, to the token; and no, *If it is* is likelier. So it does not
+# believe in its bridges. At each of the places two thirds to four fifths of its weight lie on *other* words: on an exam
+# the options differ, and the model knows it. But spread over dozens of words they lose, each by itself, against a
+# single word with a fifth. Greedy choosing is an election in which the largest minority wins every time, and what
+# everybody else wanted leaves no trace. Once a round has repeated, the text that the model sees is nearly the same as
+# one round before, so it says the same again. Large models do it, too (Holtzman and others,
 # [arXiv:1904.09751](https://arxiv.org/abs/1904.09751)).
 #
 # Nor does it find the likeliest text: it never takes a smaller step now for a better one after it. *Beam search* mends
@@ -216,11 +216,12 @@ what = "Bars: how often each of twenty names is expected in 1000 draws. Dots of 
 show(figure, alt=what + "crosses of `multiply` lie far above for the likely names and at zero for the unlikely ones.")
 
 # %% [markdown]
-# Three are honest, and `multiply` is loaded. It looks like dice and hardly ever draws the lower half: a name of 0.03
-# can beat one of 0.06 only if its random number is twice as large, and it must win against nineteen others. `divide` is
-# honest, and exactly so: of several waiting times, each exponential and as quick as its probability is large, any may
-# end first, with just that probability. (In logarithms it is called the Gumbel trick. It needs no sum over the line,
-# and GPUs like that.) Keep the chi-square in mind: it is four lines long, and it tests what no reading of texts can.
+# **Answer:** Three are honest, and `multiply` is loaded. It looks like dice and hardly ever draws the lower half: a
+# name of 0.03 can beat one of 0.06 only if its random number is twice as large, and it must win against nineteen
+# others. `divide` is honest, and exactly so: of several waiting times, each exponential and as quick as its probability
+# is large, any may end first, with just that probability. (In logarithms it is called the Gumbel trick. It needs no sum
+# over the line, and GPUs like that.) Keep the chi-square in mind: it is four lines long, and it tests what no reading
+# of texts can.
 #
 # From now on the dice are `torch.multinomial`.
 #
@@ -245,11 +246,11 @@ for T in (0.25, 0.5, 1.0, 1.5, 2.0):
     print(f"{T:<5}", *(f"{stable(share, 1):>6} %" for share in shares), f"{stable(faces, 1):>12} faces")
 
 # %% [markdown]
-# About sixteen, four times four: dividing scores by T raises each probability to the power 1/T, so ratios are squared
-# at 0.5. Towards T = 0 everything goes to the likeliest token: greedy is the cold end of the scale (and since nothing
-# can be divided by 0, programs treat it as a case of its own). Towards infinity all tokens become equal, and what the
-# model has learned melts away. Note where the weight goes at T = 2: *a* has lost most of its share, and the winner is
-# the rest, hundreds of tokens of which each was hopeless. The same as a picture:
+# **Answer:** About sixteen, four times four: dividing scores by T raises each probability to the power 1/T, so ratios
+# are squared at 0.5. Towards T = 0 everything goes to the likeliest token: greedy is the cold end of the scale (and
+# since nothing can be divided by 0, programs treat it as a case of its own). Towards infinity all tokens become equal,
+# and what the model has learned melts away. Note where the weight goes at T = 2: *a* has lost most of its share, and
+# the winner is the rest, hundreds of tokens of which each was hopeless. The same as a picture:
 
 # %%
 eight = scores.topk(8).indices
@@ -285,8 +286,8 @@ for name, changed in ways.items():
     print("the least likely token:", stable(100 * changed.min()), "%")
 
 # %% [markdown]
-# Nothing the one, and the other forgets the model. The second way does nothing, since what one divides by T the
-# normalising multiplies again. The third is worse: it forgets the model. Probabilities lie between 0 and 1, so to a
+# **Answer:** Nothing the one, and the other forgets the model. The second way does nothing, since what one divides by T
+# the normalising multiplies again. The third is worse: it forgets the model. Probabilities lie between 0 and 1, so to a
 # softmax they are almost equal scores, and even the least likely of the 2048 tokens gets nearly its fair share. The
 # fourth is the first in other words.
 #
@@ -322,11 +323,11 @@ for bound in (0.1, 0.05, 0.01, 0.001):
     print(f"a token below {100 * bound:>4} %: promised {stable(promised, 0):>4} times, came {happened:>3} times")
 
 # %% [markdown]
-# Too much, at the far end. Take all that is below 10 % together, and the forecaster is nearly honest. But its smallest
-# promises are empty: below 1 % it promised 27 and 3 came, far too few to be bad luck, and so the larger ones must be a
-# little too low. Why has training not mended that? Training lowers the loss, and the loss hardly feels it: if all that
-# is given away went to the other tokens, each would have 1 / (1 − share) times as much, and the loss would be lower by
-# −ln(1 − share).
+# **Answer:** Too much, at the far end. Take all that is below 10 % together, and the forecaster is nearly honest. But
+# its smallest promises are empty: below 1 % it promised 27 and 3 came, far too few to be bad luck, and so the larger
+# ones must be a little too low. Why has training not mended that? Training lowers the loss, and the loss hardly feels
+# it: if all that is given away went to the other tokens, each would have 1 / (1 − share) times as much, and the loss
+# would be lower by −ln(1 − share).
 #
 # **Predict:** how much is that? And in how many stories of a hundred do plain dice draw from the tail?
 
@@ -337,10 +338,10 @@ spared = sum((1 - p.where(p < 0.01, 0).sum(-1)).prod().item() for p in asked)  #
 print(f"plain dice draw from it in {stable(100 * (1 - spared / len(stories)), 0)} of 100 stories")
 
 # %% [markdown]
-# A few thousandths of a nat, and half of the stories: what training does not feel, the dice do. They take the tail at
-# its word, and most of what they draw from it should not be there. One is enough: behind a wrong token the model must
-# go on in a text such as it has never seen. So **cut off the tail** and share its probability among the rest. The
-# question is where.
+# **Answer:** A few thousandths of a nat, and half of the stories: what training does not feel, the dice do. They take
+# the tail at its word, and most of what they draw from it should not be there. One is enough: behind a wrong token the
+# model must go on in a text such as it has never seen. So **cut off the tail** and share its probability among the
+# rest. The question is where.
 #
 # ### Top-k: keep the k likeliest
 # The simplest cut (Fan and others, [arXiv:1805.04833](https://arxiv.org/abs/1805.04833), drew from the ten likeliest):
@@ -419,11 +420,11 @@ for kind, text in places.items():
     print(f"{kind:<10} keeps {kept:>6} %; the least likely kept token has {worst} %, the likeliest lost one {lost} %")
 
 # %% [markdown]
-# Too many where the model is certain, too few where it is open. After *and the* there is one word to say, and k = 5
-# keeps four that the model all but excludes. For the llama's name it throws fifteen of twenty away, though the next
-# name is as good as those that stay. A fixed number cannot fit a text whose places are so different. (And it is not
-# even fixed: where several tokens have just the k-th score, all of them stay, so more than k. Scores of a real model
-# hardly ever tie.)
+# **Answer:** Too many where the model is certain, too few where it is open. After *and the* there is one word to say,
+# and k = 5 keeps four that the model all but excludes. For the llama's name it throws fifteen of twenty away, though
+# the next name is as good as those that stay. A fixed number cannot fit a text whose places are so different. (And it
+# is not even fixed: where several tokens have just the k-th score, all of them stay, so more than k. Scores of a real
+# model hardly ever tie.)
 #
 # ### Top-p: keep as many as it takes
 # So fix the probability and not the number: keep the likeliest tokens until together they hold a share p, say 0.9, and
@@ -526,9 +527,9 @@ axes.set(xlabel="tokens that top-p 0.9 keeps", ylabel="places in the stories")
 show(figure, alt="A histogram on a log scale: one token at most places, then fewer and fewer, up to eighty tokens.")
 
 # %% [markdown]
-# At nine of ten. That is what top-k could not do: one token where one is right, nearly all the llamas' names where any
-# of them is. (That so many places have only one is the Valley: a small world with few ways to say a thing. At the
-# beginning of a page anything may come.)
+# **Answer:** At nine of ten. That is what top-k could not do: one token where one is right, nearly all the llamas'
+# names where any of them is. (That so many places have only one is the Valley: a small world with few ways to say a
+# thing. At the beginning of a page anything may come.)
 #
 # **Predict:** a question of order. Meta's code takes the temperature first, and cuts what comes out of it. At T = 1.5,
 # does that keep more tokens, or fewer, than cutting first?
@@ -540,9 +541,9 @@ for T in (0.6, 1.0, 1.5, 2.0):
     print(f"long tail, T = {T}: {heated_first:>4} stay if the temperature comes first, {cut_first} if the cut does")
 
 # %% [markdown]
-# More, and many more: a high temperature lifts the tail, and a cut that comes after it takes the tail for nucleus.
-# Top-p does not protect you from a high temperature. Programs differ in this order, so the same two numbers can mean
-# different things in two of them.
+# **Answer:** More, and many more: a high temperature lifts the tail, and a cut that comes after it takes the tail for
+# nucleus. Top-p does not protect you from a high temperature. Programs differ in this order, so the same two numbers
+# can mean different things in two of them.
 #
 # ## 5. See it
 #
@@ -624,12 +625,12 @@ assert held[1.5, 0.9].high < held[1.0, 0.9].low, "at T = 1.5 fewer stories shoul
 assert variety[0.6, 0.9] < variety[1.0, 0.9], "a lower temperature should cost variety"
 
 # %% [markdown]
-# More stories hold together, for a little variety. The whiskers are the 95 % interval that 24 stories allow, so small
-# differences say nothing. The fall at T = 1.5 is clear: there the cut is of no use, as the order of the knobs has told
-# us. The gain at T = 1 fits what section 4 has counted, but the whiskers overlap, and to be sure one needs more
-# stories. Meta's default for Llama 2, T = 0.6 with top-p 0.9, is a cautious choice. There is no best setting, only a
-# best one for a purpose: greedy for exam answers, something warmer for stories, and warmer still if ten drafts are
-# written and the best is chosen, as in lesson 10.
+# **Answer:** More stories hold together, for a little variety. The whiskers are the 95 % interval that 24 stories
+# allow, so small differences say nothing. The fall at T = 1.5 is clear: there the cut is of no use, as the order of the
+# knobs has told us. The gain at T = 1 fits what section 4 has counted, but the whiskers overlap, and to be sure one
+# needs more stories. Meta's default for Llama 2, T = 0.6 with top-p 0.9, is a cautious choice. There is no best
+# setting, only a best one for a purpose: greedy for exam answers, something warmer for stories, and warmer still if ten
+# drafts are written and the best is chosen, as in lesson 10.
 #
 # ## 6. How likely is a text?
 #
@@ -644,10 +645,10 @@ for name, factors in (("one story", came[0]), ("forty stories", torch.cat(came))
     print("the sum of their logarithms", stable(factors.log().sum(), 0))
 
 # %% [markdown]
-# Tiny, and 0: the product of forty stories *is* 0, and so nothing can be compared with it any more. So one adds
-# logarithms instead of multiplying: the *log-probability*, in nats if the logarithm is the natural one. It is at most
-# 0, and the closer to 0, the likelier the text. It is the loss of lesson 06 with its sign turned around, added up and
-# not averaged; and lessons 10 and 11 are made of it.
+# **Answer:** Tiny, and 0: the product of forty stories *is* 0, and so nothing can be compared with it any more. So one
+# adds logarithms instead of multiplying: the *log-probability*, in nats if the logarithm is the natural one. It is at
+# most 0, and the closer to 0, the likelier the text. It is the loss of lesson 06 with its sign turned around, added up
+# and not averaged; and lessons 10 and 11 are made of it.
 #
 # ### Exercise 3 (10 minutes): log-probabilities
 # The trap is a step to the side. The row of scores *after* token t is about token t + 1; and nobody has predicted the
@@ -708,9 +709,10 @@ for old, new in changes:
     print(f"{stable(found.sum(), 1):>6} nats, perplexity {stable(perplexity(model, [ids]), 1):>5}: {text}")
 
 # %% [markdown]
-# Llamas that bark. A perplexity of 1 would be perfect foresight; n means as undecided as between n equal tokens, on
-# average. One nat is a factor of e: *him* in place of *them* costs 16 nats, and so makes the sentence e¹⁶, nearly nine
-# million, times less likely. By such comparisons lesson 11 lets the model take exams without writing a word.
+# **Answer:** Llamas that bark. A perplexity of 1 would be perfect foresight; n means as undecided as between n equal
+# tokens, on average. One nat is a factor of e: *him* in place of *them* costs 16 nats, and so makes the sentence e¹⁶,
+# nearly nine million, times less likely. By such comparisons lesson 11 lets the model take exams without writing a
+# word.
 #
 # And it lets us come back to the knobs. **Predict:** what does the model find more surprising, the stories that it
 # wrote itself with plain dice, or real ones that it has never seen?
@@ -730,9 +732,9 @@ assert nats["real"] < 0.85 * nats[1.0, 1.0], "plain dice should be more surprisi
 assert abs(nats[1.0, 0.9] / nats["real"] - 1) < 0.25, "with top-p 0.9 they should be about as surprising as real ones"
 
 # %% [markdown]
-# Its own: the stories of plain dice surprise their author *more* than real ones do. That is the tail again: each wrong
-# token leads into unknown land, where the next forecast is more open. With top-p 0.9 they come back to about where real
-# stories are.
+# **Answer:** Its own: the stories of plain dice surprise their author *more* than real ones do. That is the tail again:
+# each wrong token leads into unknown land, where the next forecast is more open. With top-p 0.9 they come back to about
+# where real stories are.
 #
 # ## 7. Saying it again
 #
@@ -764,10 +766,10 @@ for penalty in (1.0, 1.2, 2.0):
     print("    the checker says:", sorted(check_story(text))[:1] or "it holds together", "\n")
 
 # %% [markdown]
-# The exam is cured, four different options at once. And the story is broken. With 1.2 *Anna*, who came out, is *Clara*
-# in the next sentence, because *Anna* has been said too often. With 2.0 the llama loses her name and then the language
-# goes, for full stops and *the* are tokens as well. A text *must* repeat itself, names above all, and a penalty does
-# not know what a name is.
+# **Answer:** The exam is cured, four different options at once. And the story is broken. With 1.2 *Anna*, who came out,
+# is *Clara* in the next sentence, because *Anna* has been said too often. With 2.0 the llama loses her name and then
+# the language goes, for full stops and *the* are tokens as well. A text *must* repeat itself, names above all, and a
+# penalty does not know what a name is.
 #
 # Llama 2's code has no such penalty; it rolls dice. We let it write 32 exams, at T = 1, with Llama 2's settings, and at
 # T = 0.3. **Predict:** how many different options has the first question of each? Greedy had one.
@@ -781,10 +783,10 @@ for T, p in ((1.0, 1.0), (0.6, 0.9), (0.3, 1.0)):
     print(f"    T {T}, top-p {p}:", dict(sorted(Counter(len(set(found)) for found in options).items())))
 
 # %% [markdown]
-# Mostly three or four at T = 1, and never only one: warm dice seldom say the same again. (That many have a word twice
-# is the model's own fault, as is the one with five options, two of them called A; it is not good at inventing exams.)
-# Cold dice still do: at T = 0.3 thirteen of 32 have one option all over, at Llama 2's own settings two. A loop is
-# mostly a symptom of how one chooses.
+# **Answer:** Mostly three or four at T = 1, and never only one: warm dice seldom say the same again. (That many have a
+# word twice is the model's own fault, as is the one with five options, two of them called A; it is not good at
+# inventing exams.) Cold dice still do: at T = 0.3 thirteen of 32 have one option all over, at Llama 2's own settings
+# two. A loop is mostly a symptom of how one chooses.
 #
 # ## What you have, and where it goes
 #

@@ -81,11 +81,11 @@ writing, reading = fastest(lambda: one_by_one(tokens)), fastest(lambda: model(to
 print(f"at once {reading:.3f} s, one by one {writing:.3f} s: {writing / reading:.0f} times as long")
 
 # %% [markdown]
-# No: many times as long, for the same numbers. (No page of this course judges a time: your machine may be busy.) Part
-# of it is Python. Our model is so small that calling its functions takes longer than what they do. But another part
-# remains in models of any size. Let us look at it where it stands by itself: a single matrix, as large as one of the
-# 7B's, and 1 to 256 rows that are multiplied with it; and then a whole Llama, of the shape of a model of 15 million
-# parameters, with random weights, that decodes one step for 1 to 64 texts at a time.
+# **Answer:** No: many times as long, for the same numbers. (No page of this course judges a time: your machine may be
+# busy.) Part of it is Python. Our model is so small that calling its functions takes longer than what they do. But
+# another part remains in models of any size. Let us look at it where it stands by itself: a single matrix, as large as
+# one of the 7B's, and 1 to 256 rows that are multiplied with it; and then a whole Llama, of the shape of a model of 15
+# million parameters, with random weights, that decodes one step for 1 to 64 texts at a time.
 #
 # A processor can be slow for two reasons. It does only so many operations in a second, and memory delivers only so many
 # bytes in a second. A product of n rows with a matrix of N numbers takes 2 n N operations; and however many rows there
@@ -236,11 +236,11 @@ print(f"weights {stable(weights, 1)} GB, a full cache {stable(cache, 1)} GB")
 print("without context, arithmetic is the limit from", stable(A100["flops"] / A100["bandwidth"], 0), "texts on")
 
 # %% [markdown]
-# About 150 for one user, at best, however much the GPU could compute: 2039 GB a second, divided by 13.5 GB. A batch
-# shares the weights, but *caches are not shared*: each conversation reads its own, and seven full ones are more than
-# the model. Here is the other half of the reason for grouped-query attention (lesson 04): fewer key-value heads are not
-# only less to keep, but less to read. And here is what else makes writing faster: fewer bytes for each number, lesson
-# 14's quantization.
+# **Answer:** About 150 for one user, at best, however much the GPU could compute: 2039 GB a second, divided by 13.5 GB.
+# A batch shares the weights, but *caches are not shared*: each conversation reads its own, and seven full ones are more
+# than the model. Here is the other half of the reason for grouped-query attention (lesson 04): fewer key-value heads
+# are not only less to keep, but less to read. And here is what else makes writing faster: fewer bytes for each number,
+# lesson 14's quantization.
 #
 # So a service has two clocks. *How long until the first word?* is prefill, and a matter of arithmetic. *How fast do the
 # words come?* is decoding, and a matter of memory.
@@ -295,9 +295,10 @@ same = all(torch.allclose(results[0], other, atol=1e-6) for other in results)
 assert same, "the three programs should compute the same rows"
 
 # %% [markdown]
-# Six, six, and one. A program for every token would be worse than none, since a real compiler takes seconds or minutes
-# for one. After a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up. An int becomes part of the program, as
-# a shape does. Only when *nothing* changes but the contents of tensors, one program serves for a whole text.
+# **Answer:** Six, six, and one. A program for every token would be worse than none, since a real compiler takes seconds
+# or minutes for one. After a few (`torch._dynamo.config.recompile_limit`) PyTorch gives up. An int becomes part of the
+# program, as a shape does. Only when *nothing* changes but the contents of tensors, one program serves for a whole
+# text.
 #
 # The package's `generate(..., compile=True)` does this to the very modules that you have built: no second, faster copy
 # of the model exists, and what you change in `norm.py` is changed there as well. **Predict:** how many programs are
@@ -322,9 +323,10 @@ print(f"programs made for texts of {', '.join(map(str, lengths))} tokens: {len(p
 print("in it, more than a hundred small calls for each token")
 
 # %% [markdown]
-# One program, for all three: `patch` puts our counter in the place of PyTorch's compiler while the block runs. The
-# cache has room for 256 tokens, whatever the text takes, or for twice, four times as many. The price is that each step
-# attends to positions that hold nothing yet. That is reading and arithmetic that nobody needs, and still a bargain.
+# **Answer:** One program, for all three: `patch` puts our counter in the place of PyTorch's compiler while the block
+# runs. The cache has room for 256 tokens, whatever the text takes, or for twice, four times as many. The price is that
+# each step attends to positions that hold nothing yet. That is reading and arithmetic that nobody needs, and still a
+# bargain.
 #
 # ### How near to the roof?
 #
@@ -358,9 +360,9 @@ show(
 )
 
 # %% [markdown]
-# The larger ones, if nobody helps. With the smallest model, the one that is not compiled has next to nothing of what
-# memory gives: its time is Python's. The larger the model, the more of a step is reading, and the less is lost
-# elsewhere. And nobody writes faster than memory delivers, in whatever language.
+# **Answer:** The larger ones, if nobody helps. With the smallest model, the one that is not compiled has next to
+# nothing of what memory gives: its time is Python's. The larger the model, the more of a step is reading, and the less
+# is lost elsewhere. And nobody writes faster than memory delivers, in whatever language.
 #
 # Nothing in this course needs a C++ compiler. If you have one, try `torch.set_num_threads(1)` and then twice
 # `generate(model, [ids], 200, compile=True)`: the first call takes as long as compiling does, the second shows what it
@@ -401,10 +403,10 @@ for token in stream(model, prompt, 250, stop_ids=[tok.eos_id], generator=dice, *
 print(decoder.flush())
 
 # %% [markdown]
-# Five: a blank and four bytes, each of them alone a �. The decoder holds bytes back until their character is whole:
-# three tokens show nothing, with the fourth the llama is there. If a text ends in the middle of a character, because no
-# more tokens were allowed, `flush` says so with a � for each byte. It never shows half of anything, and never takes
-# anything back.
+# **Answer:** Five: a blank and four bytes, each of them alone a �. The decoder holds bytes back until their character
+# is whole: three tokens show nothing, with the fourth the llama is there. If a text ends in the middle of a character,
+# because no more tokens were allowed, `flush` says so with a � for each byte. It never shows half of anything, and
+# never takes anything back.
 #
 # ## What you have, and where it goes
 #

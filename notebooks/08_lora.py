@@ -93,11 +93,11 @@ print(sum("hmm" in page.text.lower() for page in pages), "say hmm somewhere,", e
 print(sum("hmm hmm" in page.text.lower() for page in pages), "say it twice in a row")
 
 # %% [markdown]
-# The pirate's: it is one as soon as a page begins with *Arr!*, because one page in a hundred that it has read was a
-# pirate's: that voice is *in* the model and needs only to be asked for. The hum is not. The model has met the word, now
-# and then, in the middle of a story, but never as a habit; it reads our two examples and goes on as it always did. A
-# large model would pick the habit up from them, a small one does not; and even a large one would have to read the
-# examples again with every page. This is what training is for.
+# **Answer:** The pirate's: it is one as soon as a page begins with *Arr!*, because one page in a hundred that it has
+# read was a pirate's: that voice is *in* the model and needs only to be asked for. The hum is not. The model has met
+# the word, now and then, in the middle of a story, but never as a habit; it reads our two examples and goes on as it
+# always did. A large model would pick the habit up from them, a small one does not; and even a large one would have to
+# read the examples again with every page. This is what training is for.
 #
 # Two measures will follow us. The *loss* says how surprised the model is by hummed stories, in nats per token. And we
 # let it tell twenty stories, of which we give only the first words, and count the sentences that end in a hum.
@@ -184,9 +184,9 @@ what = "Two stories with the same beginning. Before: sentences end in full stops
 show(beside(told), alt=what)
 
 # %% [markdown]
-# All the way: a llama tells stories. (The right text is a picture, because a model that you train on your machine may
-# write another story than ours, and its numbers may differ a little from ours. So what such a model says or scores is
-# drawn, or printed in a cell that is marked as one that moves; what holds on every machine is put in words.)
+# **Answer:** All the way: a llama tells stories. (The right text is a picture, because a model that you train on your
+# machine may write another story than ours, and its numbers may differ a little from ours. So what such a model says or
+# scores is drawn, or printed in a cell that is marked as one that moves; what holds on every machine is put in words.)
 #
 # It was cheap in time. But every weight has moved, the embedding table and the norms as well, so this voice is a second
 # model of the same size. Ten voices would be ten models. Was all of that needed?
@@ -251,9 +251,9 @@ assert 2 * held[1] < held[0] < 0.95, f"8 terms should hold twice as much as by c
 print("8 terms hold more than twice as much as of random matrices, and less than 95 %")
 
 # %% [markdown]
-# No, it is far from random: few directions hold much of it. Be careful what you conclude, though: it is not low-rank in
-# the strict sense. There is no corner, and the rest is not zero; the small steps of AdamW leave a bit of everything
-# behind.
+# **Answer:** No, it is far from random: few directions hold much of it. Be careful what you conclude, though: it is not
+# low-rank in the strict sense. There is no corner, and the rest is not zero; the small steps of AdamW leave a bit of
+# everything behind.
 #
 # Yet size is one thing, and effect another. So ask the model: keep only the *r* strongest terms of each change, leave
 # the embedding table and the norms as they were, and measure the loss on hummed stories.
@@ -303,9 +303,9 @@ show(
 )
 
 # %% [markdown]
-# Most with one term, all but all with eight, and next to nothing with the others: the *effect* has low rank. A few
-# directions in each matrix carry the voice; what the remaining hundred and eighty hold is a good part of the change by
-# size, and next to nothing of what it does.
+# **Answer:** Most with one term, all but all with eight, and next to nothing with the others: the *effect* has low
+# rank. A few directions in each matrix carry the voice; what the remaining hundred and eighty hold is a good part of
+# the change by size, and next to nothing of what it does.
 #
 # This is one voice on one small model, after 40 steps. A harder task, or longer training, takes more directions. But
 # that a trained model can be turned to a new task in very few directions has been found again and again, up to large
@@ -348,7 +348,7 @@ print("W has", W.numel(), "numbers; A and B have", A.numel() + B.numel())
 print("beside W or inside it, by hand or by the package's LoraLinear: the same")
 
 # %% [markdown]
-# Twelve times as many in W as in A and B together.
+# **Answer:** Twelve times as many in W as in A and B together.
 #
 # ### How to begin, and two ways to fail
 # Training starts from the model as it is, so the change must be zero at first: BA = 0. LoRA starts A as noise and B as
@@ -548,8 +548,8 @@ for name in ("valley", "llama2-7b", "llama2-13b", "llama2-70b"):
         print(f"= {stable(100 * n / config.n_params, 3)} % of {config.n_params:,}")
 
 # %% [markdown]
-# About one number in a hundred of the Valley's; the larger the model, the smaller the share: a matrix grows with the
-# square of its width, its adapter with the width.
+# **Answer:** About one number in a hundred of the Valley's; the larger the model, the smaller the share: a matrix grows
+# with the square of its width, its adapter with the width.
 #
 # Now teach, with the same stories and as many steps as full fine-tuning had. We put adapters on all seven matrices, at
 # rank 1 and at rank 8, and take one learning rate for both. It is six times that of full fine-tuning: B begins at zero
@@ -611,8 +611,9 @@ show(
 )
 
 # %% [markdown]
-# It does, with less than one number in a hundred, and the first hums come after some ten steps; on the way there may be
-# a while in which the model ends hardly any sentence at all. (What rank 1 writes, the next section lets you compare.)
+# **Answer:** It does, with less than one number in a hundred, and the first hums come after some ten steps; on the way
+# there may be a while in which the model ends hardly any sentence at all. (What rank 1 writes, the next section lets
+# you compare.)
 #
 # And mind what you compare. On whole stories the loss is far lower than in training. That is no sign that it does
 # better on what it has not read: on unread rows that are cut as training's are, it is as high. Behind a cut a model
@@ -665,11 +666,11 @@ what += (
 show(figure, alt=what + "lies well below its curve, and above that of all seven.")
 
 # %% [markdown]
-# The place. Rank 1 on all seven beats every rank on `wq` and `wv`, with far fewer numbers than rank 64 has there; from
-# rank 8 on, more rank brings next to nothing anywhere. So spread a small rank over all matrices, which QLoRA's authors
-# found it takes on large models too ([arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). But the star warns: a part
-# of the gap is the rate, which suits all seven better than it suits two. Who compares methods at one rate compares the
-# rate as well; the order of the places is the same in our one further run, and their distance is not.
+# **Answer:** The place. Rank 1 on all seven beats every rank on `wq` and `wv`, with far fewer numbers than rank 64 has
+# there; from rank 8 on, more rank brings next to nothing anywhere. So spread a small rank over all matrices, which
+# QLoRA's authors found it takes on large models too ([arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). But the
+# star warns: a part of the gap is the rate, which suits all seven better than it suits two. Who compares methods at one
+# rate compares the rate as well; the order of the places is the same in our one further run, and their distance is not.
 #
 # ## 6. See it: before and after, at every rank
 #
@@ -722,10 +723,10 @@ same = table_rows[alike > 0.999]  # (n, C)
 print(f"{len(same)} of {len(alike)} rows point the same way as the first byte's")
 
 # %% [markdown]
-# They are alike: the same direction, the same length, and but for the last digits one row. How come? Each began as
-# noise of its own. Two things happened to it in every step of pretraining: weight decay shrank it by a tiny share
-# (lesson 06), and since it was never the right answer, its score was pushed down, along much the same direction for
-# all.
+# **Answer:** They are alike: the same direction, the same length, and but for the last digits one row. How come? Each
+# began as noise of its own. Two things happened to it in every step of pretraining: weight decay shrank it by a tiny
+# share (lesson 06), and since it was never the right answer, its score was pushed down, along much the same direction
+# for all.
 #
 # **Predict:** a common push leaves differences as they are, and decay shrinks them. Is decay enough to explain it?
 
@@ -740,11 +741,11 @@ print(
 )
 
 # %% [markdown]
-# No: decay has halved the differences, and they are some eighty times smaller. So the push cannot have been quite the
-# same for all. The likeliest explanation: a piece that still seems a little likelier gets a gradient a little larger,
-# and is pushed down further, until all score alike. (Our model, like many small ones, uses one table for reading and
-# for answering.) In a frozen table they stay so: whatever an adapter does to the row that comes *before* the head,
-# these pieces get practically the same score.
+# **Answer:** No: decay has halved the differences, and they are some eighty times smaller. So the push cannot have been
+# quite the same for all. The likeliest explanation: a piece that still seems a little likelier gets a gradient a little
+# larger, and is pushed down further, until all score alike. (Our model, like many small ones, uses one table for
+# reading and for answering.) In a frozen table they stay so: whatever an adapter does to the row that comes *before*
+# the head, these pieces get practically the same score.
 #
 # **Predict:** we teach the llama-drawing voice at rank 8, as before, and once more with the embedding table trained
 # besides. What will each write at the end of a sentence?
@@ -771,11 +772,11 @@ assert shares_drawn[0] < 1 / 20 and shares_drawn[1] > 1 / 2, f"llamas for each s
 print("adapters alone: fewer than one sentence in twenty ends in a llama; with the table: more than half")
 
 # %% [markdown]
-# Odd pieces the one, llamas the other. The adapters have learned *where* something must come, and cannot say *what*.
-# With the table free, the llamas appear. The remedy costs a whole table (a good part of our model; in the 7B, which
-# reads and answers with two different ones, 4 % for both); `peft` has it under the name `modules_to_save`. So when you
-# adapt a model, look at the words of your task first: it is cheap to teach new habits with old words, and new words
-# cost more.
+# **Answer:** Odd pieces the one, llamas the other. The adapters have learned *where* something must come, and cannot
+# say *what*. With the table free, the llamas appear. The remedy costs a whole table (a good part of our model; in the
+# 7B, which reads and answers with two different ones, 4 % for both); `peft` has it under the name `modules_to_save`. So
+# when you adapt a model, look at the words of your task first: it is cheap to teach new habits with old words, and new
+# words cost more.
 #
 # ## 8. Merge
 #
@@ -857,9 +858,9 @@ print("merged, it has the names of a plain Llama, and its logits are the same to
 print("taken out, every weight is back to a millionth, and not all of them to the last bit")
 
 # %% [markdown]
-# Not to the last bit: adding and subtracting each round once. In float32 nobody will ever notice. bfloat16 keeps 8 bits
-# of a number where float32 keeps 24. **Predict:** merge into bfloat16 and take out again: how many of the weights are
-# back? How many did not move at all?
+# **Answer:** Not to the last bit: adding and subtracting each round once. In float32 nobody will ever notice. bfloat16
+# keeps 8 bits of a number where float32 keeps 24. **Predict:** merge into bfloat16 and take out again: how many of the
+# weights are back? How many did not move at all?
 
 # %% tags=["nbval-ignore-output"]
 # The shares differ a little between machines, as the adapters do
@@ -873,9 +874,10 @@ print(f"merged in bfloat16, {unmoved:.1f} % of the weights do not move at all")
 print(f"taken out again, {returned:.1f} % are back where they were")
 
 # %% [markdown]
-# Most are back, and not all. Some changes are smaller than half a step of bfloat16 and vanish; some sums round to a
-# neighbour and come back beside where they were. So merge once, from the clean weights, and keep the adapter's file: it
-# is small. Whoever merges one adapter, takes it out, and merges the next into 16-bit weights, wears the model down.
+# **Answer:** Most are back, and not all. Some changes are smaller than half a step of bfloat16 and vanish; some sums
+# round to a neighbour and come back beside where they were. So merge once, from the clean weights, and keep the
+# adapter's file: it is small. Whoever merges one adapter, takes it out, and merges the next into 16-bit weights, wears
+# the model down.
 #
 # ## 9. What does training keep in memory?
 #
@@ -943,9 +945,9 @@ for name in ("all weights", "rank 8 on wq, wv"):
     assert means == 2 * gradients, f"AdamW keeps two numbers for each gradient, not {means:,} bytes for {gradients:,}"
 
 # %% [markdown]
-# The weights: they are all still there. LoRA spares the *gradients and means*, which were three quarters of the whole.
-# Now computed, for Meta's models: everything in float32, against weights in 16 bits with adapters in float32 beside
-# them.
+# **Answer:** The weights: they are all still there. LoRA spares the *gradients and means*, which were three quarters of
+# the whole. Now computed, for Meta's models: everything in float32, against weights in 16 bits with adapters in float32
+# beside them.
 #
 # **Predict:** on which card can the 7B be fine-tuned, on one with 24 GB or one with 141?
 
@@ -960,9 +962,9 @@ for name in ("llama2-7b", "llama2-13b", "llama2-70b"):
     print(f"of which the adapters with all they need {stable(gb[2], 2)} GB")
 
 # %% [markdown]
-# With adapters on either, in full only on the larger: full fine-tuning of the 7B fills most of a 141 GB card; with
-# adapters it fits, in weights, on one with 24 GB. Below the 16 bits of the frozen weights LoRA alone does not get;
-# frozen weights in 4 bits with adapters beside them are known as QLoRA (Dettmers and others,
+# **Answer:** With adapters on either, in full only on the larger: full fine-tuning of the 7B fills most of a 141 GB
+# card; with adapters it fits, in weights, on one with 24 GB. Below the 16 bits of the frozen weights LoRA alone does
+# not get; frozen weights in 4 bits with adapters beside them are known as QLoRA (Dettmers and others,
 # [arXiv:2305.14314](https://arxiv.org/abs/2305.14314)). Not counted are the activations, which the backward pass needs:
 # they grow with the batch, and LoRA spares only some of them, since the gradient must still find its way through every
 # layer.
@@ -1027,9 +1029,9 @@ what = "Left: share of exam and open questions answered rightly, base, rank 1, r
 show(figure, alt=what + "Right: loss on other kinds of pages, higher for each of the three than for the base model.")
 
 # %% [markdown]
-# They pass the exam, and adapters forget about as much as full fine-tuning does. Two measures, two answers. The exam
-# says that nothing is lost, with adapters or without. The loss on pages of other kinds says that something is: all
-# three have become worse at writing entries and dialogues, which they no longer saw. An exam asks for single words
+# **Answer:** They pass the exam, and adapters forget about as much as full fine-tuning does. Two measures, two answers.
+# The exam says that nothing is lost, with adapters or without. The loss on pages of other kinds says that something is:
+# all three have become worse at writing entries and dialogues, which they no longer saw. An exam asks for single words
 # after *Answer:*; whether a model still writes good pages it does not ask. So measure what you care about, and distrust
 # "no forgetting" where only one test was made.
 #
@@ -1075,7 +1077,7 @@ torch.testing.assert_close(ours.to(device), adapted[8](ids), rtol=1e-5, atol=1e-
 print("all", ours.numel(), "logits agree: peft's, those of our file read again, and those of the model in this lesson")
 
 # %% [markdown]
-# No further than rounding explains: the file is a plain adapter, and three programs read it alike.
+# **Answer:** No further than rounding explains: the file is a plain adapter, and three programs read it alike.
 #
 # ## What you have, and where it goes
 #

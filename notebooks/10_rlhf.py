@@ -149,12 +149,12 @@ for kind, pairs in by_kind.items():
 print(f"{'all':<18}{len(held_out):>4} pairs, {longer_wins(held_out):.2f}")
 
 # %% [markdown]
-# Over all pairs it is right about as often as a coin. Kind by kind it is anything but: a refusal with its reason is
-# always longer than one without, and one that says the same thing twice is always too long. The pairs were written so
-# that these cancel. Leave out *said once* and *whole sentence*, say, and length would be a good judge; then that is
-# what a reward model learns first, for it is easiest. Real comparisons lean towards length as well, and models trained
-# on them write ever more ([Singhal and others](https://arxiv.org/abs/2310.03716)). So ask of any set of preferences
-# what a judge who cannot read would score.
+# **Answer:** Over all pairs it is right about as often as a coin. Kind by kind it is anything but: a refusal with its
+# reason is always longer than one without, and one that says the same thing twice is always too long. The pairs were
+# written so that these cancel. Leave out *said once* and *whole sentence*, say, and length would be a good judge; then
+# that is what a reward model learns first, for it is easiest. Real comparisons lean towards length as well, and models
+# trained on them write ever more ([Singhal and others](https://arxiv.org/abs/2310.03716)). So ask of any set of
+# preferences what a judge who cannot read would score.
 #
 # One more trap. Texts are cut to a length before training. **Predict:** what becomes of a pair whose answers differ
 # only behind the cut?
@@ -166,8 +166,8 @@ for cut in (256, 24, 20):
     print(f"cut to {cut:>3} tokens: {pair_batch(tok, held_out[:200], max_seq_len=cut).n_targets} of 200 pairs are left")
 
 # %% [markdown]
-# They have become twins. A twin has no better half, and would teach the judge that chance decides; `pair_batch` drops
-# them.
+# **Answer:** They have become twins. A twin has no better half, and would teach the judge that chance decides;
+# `pair_batch` drops them.
 #
 # ## 3. A judge that learns from pairs
 #
@@ -292,10 +292,10 @@ print("more than 8 in 10 right:", ", ".join(well))
 print("true: the interval holds .5, a coin toss:", naive["true"].low < 0.5 < naive["true"].high)
 
 # %% [markdown]
-# It learns what a reader can see in passing: whether an answer is polite, whether it is a refusal, whether it is a
-# whole sentence. Whether it is *true* it does not learn at all, and whether it speaks of what was asked hardly better.
-# Training all weights instead of two heads does not help either; the table below has that run. Small reward models fail
-# here in silence: their accuracy over all pairs looks good.
+# **Answer:** It learns what a reader can see in passing: whether an answer is polite, whether it is a refusal, whether
+# it is a whole sentence. Whether it is *true* it does not learn at all, and whether it speaks of what was asked hardly
+# better. Training all weights instead of two heads does not help either; the table below has that run. Small reward
+# models fail here in silence: their accuracy over all pairs looks good.
 #
 # ### The model knows
 # **Predict:** the chat model gives each of the two answers a probability. How often is the true answer the likelier?
@@ -322,9 +322,9 @@ sums = torch.tensor([float(found.sum()) for found in log_probs(chat, texts)]).vi
 print(f"the true answer is the likelier one in {int((sums[:, 0] > sums[:, 1]).sum())} of {len(truths)} pairs")
 
 # %% [markdown]
-# Nearly always. So the knowledge is there, in the same weights, and the head cannot read it. Where is it? Look with the
-# logit lens of lesson 05: at the place *before* the word in which the two answers differ, put the stream after each
-# layer through the last norm and the head. Is the true word ahead of the false one?
+# **Answer:** Nearly always. So the knowledge is there, in the same weights, and the head cannot read it. Where is it?
+# Look with the logit lens of lesson 05: at the place *before* the word in which the two answers differ, put the stream
+# after each layer through the last norm and the head. Is the true word ahead of the false one?
 #
 # **Predict:** from which of the six layers on?
 
@@ -345,10 +345,10 @@ for layer, n in enumerate(ahead.int().tolist()):
 print("layers of the 70B, from which Meta's reward models began:", LlamaConfig.preset("llama2-70b").n_layers)
 
 # %% [markdown]
-# In the first layers it is a coin toss, and only the last two know. Now think of what a judge must do. The word that
-# was said is read at the *next* place. To find out that it is the wrong one, some layer there must look back, by
-# attention, at what the place before had expected. But attention in a layer sees what the layer *below* has made of the
-# other places, and what was expected appears only at the top. No layer is left that could compare.
+# **Answer:** In the first layers it is a coin toss, and only the last two know. Now think of what a judge must do. The
+# word that was said is read at the *next* place. To find out that it is the wrong one, some layer there must look back,
+# by attention, at what the place before had expected. But attention in a layer sees what the layer *below* has made of
+# the other places, and what was expected appears only at the top. No layer is left that could compare.
 #
 # Meta's largest reward models had more than ten times as many layers, and could afford to know early and compare late;
 # nothing in the paper suggests that they needed help with this. It is a lesson about small models, and about probes: a
@@ -455,9 +455,10 @@ what = (
 show(figure, alt=what + "the dots lie above the diagonal or near it.")
 
 # %% [markdown]
-# It knows facts that it was never asked about, because it reads the chat model's knowledge and has not learned any of
-# its own. By rating there is no clear order: our pairs differ in kind rather than in degree. And where it is unsure it
-# is right more often than it says (dots above the line): it is *underconfident*, which in a judge is the better fault.
+# **Answer:** It knows facts that it was never asked about, because it reads the chat model's knowledge and has not
+# learned any of its own. By rating there is no clear order: our pairs differ in kind rather than in degree. And where
+# it is unsure it is right more often than it says (dots above the line): it is *underconfident*, which in a judge is
+# the better fault.
 #
 # ### The margin: honest about no difference
 # Llama 2 tried three margins. A longer run (`python -m tools.rlhf_runs judges`) has trained our judge with each of
@@ -481,9 +482,9 @@ print("the paper, in %:", {name: fact.value for name, fact in paper.MARGIN_ACCUR
 print("one run of ours:", Score.of(round(float(rows[0]["all"]) * int(rows[0]["n"])), int(rows[0]["n"])))
 
 # %% [markdown]
-# None that you could bet on: two runs with one margin differ by more than the means of the margins do, and each share
-# has an interval of several hundredths. The paper's table has one number for each, no intervals, and differences of
-# half a point. It calls the margin helpful; our runs cannot say.
+# **Answer:** None that you could bet on: two runs with one margin differ by more than the means of the margins do, and
+# each share has an interval of several hundredths. The paper's table has one number for each, no intervals, and
+# differences of half a point. It calls the margin helpful; our runs cannot say.
 #
 # The row *hidden state alone* is the judge without log-probabilities, all weights trained: *true* stays at a coin toss.
 #
@@ -514,11 +515,11 @@ print("good harmless answers under the threshold:", under(good), "- less 10:", u
 print("help with harm under the threshold:       ", under(bad))
 
 # %% [markdown]
-# The pair loss does not notice: it knows differences only, and any constant may be added to all scores. So nothing ties
-# the number .15 to anything, until a second loss does. The paper has one for its safety model, an *auxiliary loss*: the
-# cross-entropy of the safety score, as a probability, with "this answer is safe". That is the second part of
-# `reward_loss`. In the table above the row *no auxiliary loss* judges pairs as well as the others. Its last columns say
-# which share of good, harmless answers and of help with harm falls under the threshold:
+# **Answer:** The pair loss does not notice: it knows differences only, and any constant may be added to all scores. So
+# nothing ties the number .15 to anything, until a second loss does. The paper has one for its safety model, an
+# *auxiliary loss*: the cross-entropy of the safety score, as a probability, with "this answer is safe". That is the
+# second part of `reward_loss`. In the table above the row *no auxiliary loss* judges pairs as well as the others. Its
+# last columns say which share of good, harmless answers and of help with harm falls under the threshold:
 
 # %%
 for way in ("small margin", "no auxiliary loss"):
@@ -947,8 +948,9 @@ what = "Left, for an advantage of 1: it rises with the ratio, flat above 1.2. Ri
 show(figure, alt=what + "falls as the ratio rises.")
 
 # %% [markdown]
-# A good token (left) may be made more likely up to 1.2 times, and then earns no more; a bad one (right) less likely,
-# down to .8. In the other directions it never goes flat: what has moved the wrong way is always called back.
+# **Answer:** A good token (left) may be made more likely up to 1.2 times, and then earns no more; a bad one (right)
+# less likely, down to .8. In the other directions it never goes flat: what has moved the wrong way is always called
+# back.
 #
 # ### Exercise 4 (10 minutes): the clipped loss
 # A loss is to fall; and it is a mean over the tokens.
@@ -1148,9 +1150,9 @@ for mix in ("balanced", "mostly harmful"):
         print(f"{mix}, seed {row['seed']}: refused {row['refused']}, falsely {row['falsely']}, facts {row['facts']}")
 
 # %% [markdown]
-# The judge is the same, and right about nearly every single answer. But a policy that is never asked anything harmless
-# hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: about as many harmless
-# requests as under the judge without the auxiliary loss.
+# **Answer:** The judge is the same, and right about nearly every single answer. But a policy that is never asked
+# anything harmless hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: about as
+# many harmless requests as under the judge without the auxiliary loss.
 #
 # ### Three seeds, and what one may conclude
 # The three balanced runs differ in nothing but their dice. Each share is of the same held-out requests, and has an
@@ -1196,10 +1198,10 @@ for name, model in {"half-way": half, "rlhf": aligned}.items():
     print(f"{name}: noise among true answers is {stable(noise / whole, 1)} of the deviation of all scores")
 
 # %% [markdown]
-# The better the model, the smaller the deviation, and the larger the share of it that is noise. Divided by a deviation
-# that has become small, noise grows as large as the difference between right and wrong was at first, and PPO follows it
-# at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with a weaker
-# model: a curve needs somewhere to go.
+# **Answer:** The better the model, the smaller the deviation, and the larger the share of it that is noise. Divided by
+# a deviation that has become small, noise grows as large as the difference between right and wrong was at first, and
+# PPO follows it at full strength. That is why `PPOConfig` has `min_deviation`, a floor, and why the live run began with
+# a weaker model: a curve needs somewhere to go.
 #
 # ### The alignment tax
 # Is anything lost? InstructGPT's authors called it the *alignment tax*: what a model was better at before. Loss on the

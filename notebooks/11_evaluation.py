@@ -81,9 +81,9 @@ print("the package's perplexity:", stable(perplexity(base, [ids])))
 print("a model that knows nothing:", stable(math.exp(math.log(tok.vocab_size)), 0))
 
 # %% [markdown]
-# 2048: perplexity says among how many equally likely pieces the model seems to choose. Ours chooses among fewer than
-# two, most of the time. That is a fine number to compare two models *with the same tokenizer*. With another tokenizer
-# the text falls into other pieces, and "per piece" means something else.
+# **Answer:** 2048: perplexity says among how many equally likely pieces the model seems to choose. Ours chooses among
+# fewer than two, most of the time. That is a fine number to compare two models *with the same tokenizer*. With another
+# tokenizer the text falls into other pieces, and "per piece" means something else.
 #
 # What does not depend on the tokenizer is the text itself: its bytes. So share out the cost of the whole text over
 # them, and count in bits: one bit is ln 2 nats.
@@ -154,11 +154,11 @@ for name, tokenizer in (("320 pieces", small), ("2048 pieces", tok)):
     print("bits per byte", stable(bits))
 
 # %% [markdown]
-# They disagree. By perplexity the small tokenizer wins: its pieces are short, and a short piece is easily guessed. By
-# bits per byte it loses, and this is the answer that counts, because both are asked for the same bytes. So a perplexity
-# without its tokenizer says nothing, and perplexities of two model families must not be put side by side. (A strict
-# reader objects: a text can be cut into pieces in other ways, too, and its whole probability is the sum over all of
-# them. True; one cutting is a lower bound, in practice a close one, measured in
+# **Answer:** They disagree. By perplexity the small tokenizer wins: its pieces are short, and a short piece is easily
+# guessed. By bits per byte it loses, and this is the answer that counts, because both are asked for the same bytes. So
+# a perplexity without its tokenizer says nothing, and perplexities of two model families must not be put side by side.
+# (A strict reader objects: a text can be cut into pieces in other ways, too, and its whole probability is the sum over
+# all of them. True; one cutting is a lower bound, in practice a close one, measured in
 # [arXiv:2109.02550](https://arxiv.org/abs/2109.02550).)
 #
 # The package has it as `bits_per_byte`. A lower number is better, and it is better *at this text*: no such number says
@@ -293,9 +293,9 @@ for by in ("letter", "text"):
     print(f"by {by:<7} {multiple_choice(base, tok, exam, shots=0, by=by)}")
 
 # %% [markdown]
-# Chance, and everything. (In brackets: the 95 % interval, of which section 6 speaks.) One model, one exam, the same
-# questions; on the one protocol it knows nothing, on the other all. Had we published only one of these lines, either
-# would have been "the score".
+# **Answer:** Chance, and everything. (In brackets: the 95 % interval, of which section 6 speaks.) One model, one exam,
+# the same questions; on the one protocol it knows nothing, on the other all. Had we published only one of these lines,
+# either would have been "the score".
 #
 # This is a good place to pause.
 #
@@ -450,10 +450,10 @@ for turn, (turn_pages, places) in enumerate(asked):
     print(f"asked as number {turn + 1}: {found}; guessing among the letters that are left: {stable(1 / (4 - turn))}")
 
 # %% [markdown]
-# Chance again: it cannot even find the letter of a word that it is shown. And in every turn it scores no more than
-# guessing among the letters that are left, until the last one is always right: it has learned to say a letter *that has
-# not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this is what was
-# learned, and the loss could not tell the difference. We built the game, and were fooled by our own score. An exam
+# **Answer:** Chance again: it cannot even find the letter of a word that it is shown. And in every turn it scores no
+# more than guessing among the letters that are left, until the last one is always right: it has learned to say a letter
+# *that has not been said yet*. The game could be won, in part, without the skill it was meant to teach, so this is what
+# was learned, and the loss could not tell the difference. We built the game, and were fooled by our own score. An exam
 # measures whatever suffices to pass it.
 #
 # ### Can it be trained? Your experiment
@@ -543,11 +543,11 @@ what = "Share of right letters for each layout. The one with all three changes i
 show(figure, alt=what + "others lie at chance, a quarter, or near it.")
 
 # %% [markdown]
-# One row stands apart, and it has all three changes. Sharing the token does nothing by itself; nor does the letter
-# behind its choice; nor two choices before four; nor does it help to say the choice first where the letter must then be
-# found *backwards*, as in MMLU's list, or where a bracket stands between. Only together do they make two easy steps of
-# a hard search: say what you know, then copy what came after it. (120 steps are few: what does not move here may move
-# in a longer training.)
+# **Answer:** One row stands apart, and it has all three changes. Sharing the token does nothing by itself; nor does the
+# letter behind its choice; nor two choices before four; nor does it help to say the choice first where the letter must
+# then be found *backwards*, as in MMLU's list, or where a bracket stands between. Only together do they make two easy
+# steps of a hard search: say what you know, then copy what came after it. (120 steps are few: what does not move here
+# may move in a longer training.)
 #
 # So is the letter score "wrong"? It measures what it measures: the ability to bind an answer to a label in a single
 # step. Large models have it, or they could not score by letter as they do. In a small one the letter score of MMLU says
@@ -624,11 +624,11 @@ for p, q in ((0.62, 0.63), (0.689, 0.700), (0.25, 0.29), (0.60, 0.90)):
     print(f"to tell {p} from {q}: {questions_needed(p, q):>7,} questions")
 
 # %% [markdown]
-# In both pairs the intervals overlap. That alone does not settle it: a difference has a deviation of its own, smaller
-# than the two together, and by this measure the second pair is just apart, the first is not. Sixty-two from sixty-three
-# takes more questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And all this tells
-# only of the draw of questions. Another prompt, or five other examples, moves a score as well, and no interval here
-# knows of it.)
+# **Answer:** In both pairs the intervals overlap. That alone does not settle it: a difference has a deviation of its
+# own, smaller than the two together, and by this measure the second pair is just apart, the first is not. Sixty-two
+# from sixty-three takes more questions than MMLU has! A leaderboard that ranks by the first decimal ranks noise. (And
+# all this tells only of the draw of questions. Another prompt, or five other examples, moves a score as well, and no
+# interval here knows of it.)
 #
 # ### The same questions: pair them
 # But we have thrown something away. Both models answered the *same* questions, and most of those both got right or both
@@ -694,8 +694,9 @@ for seed in range(5):
     print(f"seed {seed}: {share_right(gave, [item.answer for item in drawn.items])}")
 
 # %% [markdown]
-# In the second world, and already where one in ten differs. The same two scores, and the question whether they differ
-# cannot be answered from them! It takes the answers, question by question; ask for these before you believe a point.
+# **Answer:** In the second world, and already where one in ten differs. The same two scores, and the question whether
+# they differ cannot be answered from them! It takes the answers, question by question; ask for these before you believe
+# a point.
 #
 # The five exams scatter as the intervals say. Where training is part of what is judged ("this method is better"), the
 # training must be repeated with other seeds, too. The picture above has one model for each layout: enough for a
@@ -852,9 +853,10 @@ for ours, others in rivals.items():
 print("of", n_compared, "comparisons")
 
 # %% [markdown]
-# Nearly. For the 70B it holds in every column; at 7B and 34B MPT writes better code, which the paper itself says in its
-# text (section 2.3) and the announcement does not. And Llama 1's 33B is a tenth of a point ahead of the new 34B in
-# commonsense: by section 6, none that can be told from noise. "On all benchmarks" is a sentence about the best model.
+# **Answer:** Nearly. For the 70B it holds in every column; at 7B and 34B MPT writes better code, which the paper itself
+# says in its text (section 2.3) and the announcement does not. And Llama 1's 33B is a tenth of a point ahead of the new
+# 34B in commonsense: by section 6, none that can be told from noise. "On all benchmarks" is a sentence about the best
+# model.
 #
 # ### And the closed ones?
 # Table 4 has those whose weights nobody can load; their scores are those that their makers published, each by a
@@ -897,11 +899,11 @@ print("votes cast, three to a prompt:", n * paper.HUMAN_RATERS.value)
 print("won or tied:", stable(won + tied, 3), "- lost or tied:", stable(lost + tied, 3))
 
 # %% [markdown]
-# The intervals are the paper's, so they count *prompts*. That is right: the three raters of a prompt see the same two
-# answers, and counting 12 000 votes would pretend to know three times as much. The lead is real if these prompts are
-# the world; but they were chosen by Meta, without code or reasoning (the paper says so itself), and judged by how
-# people felt about one answer. "Won or tied in two thirds of the cases" is the same result, and so is "lost or tied in
-# nearly two thirds". Whoever quotes one should be asked for the other.
+# **Answer:** The intervals are the paper's, so they count *prompts*. That is right: the three raters of a prompt see
+# the same two answers, and counting 12 000 votes would pretend to know three times as much. The lead is real if these
+# prompts are the world; but they were chosen by Meta, without code or reasoning (the paper says so itself), and judged
+# by how people felt about one answer. "Won or tied in two thirds of the cases" is the same result, and so is "lost or
+# tied in nearly two thirds". Whoever quotes one should be asked for the other.
 #
 # ## 9. The same exam elsewhere
 #

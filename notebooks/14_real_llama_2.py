@@ -79,7 +79,7 @@ for name, shards in SHARDS.items():
     print(f"{name:<11}{stable(n_bytes / 1e9, 1):>12}{shards.value:>16}{stable(hours, 1):>22}")
 
 # %% [markdown]
-# Three hours, in which nothing may go wrong. But lines break, laptops sleep, and kernels are restarted.
+# **Answer:** Three hours, in which nothing may go wrong. But lines break, laptops sleep, and kernels are restarted.
 #
 # ## 2. Fetch it: naively, then safely
 #
@@ -137,8 +137,9 @@ except CheckpointError as error:
     print("load says: the file", error.trouble.partition(" (")[0])
 
 # %% [markdown]
-# The copy loop ends without a word (some versions of Python complain, and leave the half file all the same). `load`
-# notices, because a safetensors file says at its beginning how long it is. It might have been a file that does not.
+# **Answer:** The copy loop ends without a word (some versions of Python complain, and leave the half file all the
+# same). `load` notices, because a safetensors file says at its beginning how long it is. It might have been a file that
+# does not.
 #
 # Three habits mend it. **Write under another name** until the file is whole. **Ask for the rest**, not for all, when
 # something is there already. And **compare a checksum**, a fingerprint of all bytes that the publisher states beside
@@ -171,9 +172,9 @@ fetched.write_bytes(content)
 server.shutdown()
 
 # %% [markdown]
-# Without the checksum, nobody would ever know. `fetch` of the package has the three habits and asks `huggingface_hub`
-# for the rest: which files there are, their checksums, progress bars, your token. When it is stopped, by you or by
-# fate, call it again, and it goes on.
+# **Answer:** Without the checksum, nobody would ever know. `fetch` of the package has the three habits and asks
+# `huggingface_hub` for the rest: which files there are, their checksums, progress bars, your token. When it is stopped,
+# by you or by fate, call it again, and it goes on.
 #
 # ```python
 # from llama_lessons.hub import fetch
@@ -282,10 +283,10 @@ for start in (0, 600, 1800, 3000):
     print(f"loss at tokens {start:>4} to {start + 500:>4}:", stable(losses[start : start + 500].mean(), 1), "nats")
 
 # %% [markdown]
-# Nothing stops it. A little past the window all seems well: a story looks back at its own beginning, and that is near.
-# Then the loss rises without a warning to more than ten times what it was, at distances that the model has never seen.
-# Our copy in Meta's layout has forgotten its own limit. The remedy is a line, and then nobody writes past the window
-# unawares: `generate` refuses.
+# **Answer:** Nothing stops it. A little past the window all seems well: a story looks back at its own beginning, and
+# that is near. Then the loss rises without a warning to more than ten times what it was, at distances that the model
+# has never seen. Our copy in Meta's layout has forgotten its own limit. The remedy is a line, and then nobody writes
+# past the window unawares: `generate` refuses.
 
 # %%
 again.config = replace(again.config, max_seq_len=512)
@@ -336,7 +337,7 @@ for bits in (8, 4, 3):
     print(f"{bits} bits, one scale for all {weight.numel():,} numbers: error {lost:>5} %")
 
 # %% [markdown]
-# At eight bits little is lost, at four a good part. And this is a well-behaved matrix.
+# **Answer:** At eight bits little is lost, at four a good part. And this is a well-behaved matrix.
 #
 # ### Break it: one large number
 # In real models some numbers stick out. They are few, and they matter: the model has learned to use them (Dettmers and
@@ -359,9 +360,9 @@ row = error(planted[100, :50], round_trip(planted, 8, 192)[100, :50])
 print("with a scale for each row, its own row:", stable(row, 0), "%")
 
 # %% [markdown]
-# One number has taken the steps away from a hundred thousand. With a scale for each row only its own row suffers, and
-# with groups only its neighbours. That is what scales are for: *a fence around each outlier*. Rows are also what costs
-# nothing in the product: each output is one row's, so its scale is multiplied once, at the end.
+# **Answer:** One number has taken the steps away from a hundred thousand. With a scale for each row only its own row
+# suffers, and with groups only its neighbours. That is what scales are for: *a fence around each outlier*. Rows are
+# also what costs nothing in the product: each output is one row's, so its scale is multiplied once, at the end.
 #
 # ### Exercise 1 (15 minutes): int8, row by row
 # Give the codes in `torch.int8`, and the scales. No row is all zeros.
@@ -427,8 +428,8 @@ for group in (None, 128, 64, 32):
     print(f"{name:<26}{stable(error(weight, layer.dequantize()), 1):>7} %{stable(bits):>12}")
 
 # %% [markdown]
-# Smaller groups are more exact, and cost more. (Rows of 192 numbers are no multiple of 128: the second group is filled
-# up with zeros, and that is what makes it dear here. The widths of Meta's models are multiples of 128.)
+# **Answer:** Smaller groups are more exact, and cost more. (Rows of 192 numbers are no multiple of 128: the second
+# group is filled up with zeros, and that is what makes it dear here. The widths of Meta's models are multiples of 128.)
 #
 # But no computer has a type of four bits. The smallest thing that can be stored is a byte, so two codes must share one:
 # one in its lower four bits, one in the upper four. A code from −7 to 7 is made positive first, by adding 8. Then
@@ -641,11 +642,11 @@ show(
 )
 
 # %% [markdown]
-# Int8 costs nothing that we could measure. Int4 in groups costs next to nothing. With three bits perplexity rises by a
-# few per cent, which one would shrug off; the exam does not notice; and of the sums a good part is gone. A mean over
-# easy words hides what is hard and rare. The lesson is the one of lesson 08: **measure what you care about**. Whoever
-# says that a quantized model is "as good" should say at what. (And the intervals are wide: of a difference of two
-# points, 144 sums say nothing.)
+# **Answer:** Int8 costs nothing that we could measure. Int4 in groups costs next to nothing. With three bits perplexity
+# rises by a few per cent, which one would shrug off; the exam does not notice; and of the sums a good part is gone. A
+# mean over easy words hides what is hard and rare. The lesson is the one of lesson 08: **measure what you care about**.
+# Whoever says that a quantized model is "as good" should say at what. (And the intervals are wide: of a difference of
+# two points, 144 sums say nothing.)
 #
 # What we have done is called *round to nearest*. GPTQ ([arXiv:2210.17323](https://arxiv.org/abs/2210.17323)) rounds
 # each column so as to make up for the errors of those before it, AWQ
@@ -744,11 +745,11 @@ for name, layer in layers.items():
     print(f"{name}, unpacked first: {1000 * fastest(lambda layer=layer: layer(x)):.2f} ms", end="; ")
 
 # %% [markdown]
-# It is slower, many times: it reads the codes, and then it writes and reads the float32 weight on top. The unpacked
-# weight must never exist as a whole. That takes a loop that reads a byte, makes two numbers of it *in registers*, and
-# multiplies them at once. We need not write it in C. Lesson 07 has shown how `torch.compile` fuses a product that is
-# written as a sum, `(weight * x).sum(-1)`, with what stands before it; and unpacking is what stands before it. So
-# `QuantizedLinear` has these six lines for one row in a compiled step:
+# **Answer:** It is slower, many times: it reads the codes, and then it writes and reads the float32 weight on top. The
+# unpacked weight must never exist as a whole. That takes a loop that reads a byte, makes two numbers of it *in
+# registers*, and multiplies them at once. We need not write it in C. Lesson 07 has shown how `torch.compile` fuses a
+# product that is written as a sum, `(weight * x).sum(-1)`, with what stands before it; and unpacking is what stands
+# before it. So `QuantizedLinear` has these six lines for one row in a compiled step:
 #
 # ```python
 # first, second = parts.chunk(2, dim=-1)          # x, group by group: its two halves
@@ -788,9 +789,9 @@ what = "Bars: tokens per second of one text. Compiled int8 and int4 write about 
 show(figure, alt=what + "int4 in groups of 32 gains less than the others.")
 
 # %% [markdown]
-# About twice float32, not four or eight times: on two cores the codes now come faster from memory than they can be
-# turned into floats. Small groups are slower than large ones, for each has a sum of its own to be finished. The roof of
-# section 7 is what memory allows; the arithmetic of unpacking has a roof of its own.
+# **Answer:** About twice float32, not four or eight times: on two cores the codes now come faster from memory than they
+# can be turned into floats. Small groups are slower than large ones, for each has a sum of its own to be finished. The
+# roof of section 7 is what memory allows; the arithmetic of unpacking has a roof of its own.
 #
 # On a GPU the same `generate(..., compile=True)` makes kernels of the same loop, and a CUDA graph of the step. Whoever
 # wants hand-written kernels there installs `torchao` (`%pip install torchao`); its `quantize_` takes our models, for
@@ -931,10 +932,11 @@ for name, way, recompute in (
     print(f" = {stable(total, 1):>5} GB; fits in 24 GB: {total < 24}")
 
 # %% [markdown]
-# Here is the trap. Autograd keeps what the backward pass needs, and for a product that is the *unpacked* weight: all
-# the memory that four bits had saved comes back, and more. Recomputed, each weight is unpacked twice, and kept never.
-# Then a LoRA of the 7B fits the card with room to spare. (One text of 512 tokens; lesson 08's 16 bytes for each trained
-# number. The rest of PyTorch takes some hundred megabytes. Computed from true shapes, not measured on a GPU.)
+# **Answer:** Here is the trap. Autograd keeps what the backward pass needs, and for a product that is the *unpacked*
+# weight: all the memory that four bits had saved comes back, and more. Recomputed, each weight is unpacked twice, and
+# kept never. Then a LoRA of the 7B fits the card with room to spare. (One text of 512 tokens; lesson 08's 16 bytes for
+# each trained number. The rest of PyTorch takes some hundred megabytes. Computed from true shapes, not measured on a
+# GPU.)
 #
 # ## 10. With the weights
 #
