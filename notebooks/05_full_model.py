@@ -653,6 +653,8 @@ first = tok.encode("Once upon a time")
 print(tok.decode(first + own.generate(mine, first, 200, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
+# **Answer:** By less than a hundred-thousandth of it: sums are rounded in another order, and nothing else differs.
+#
 # It tells a story. What is yours of it, you may take home: `python -m llama_lessons.my_llama export`, in a terminal in
 # the course's folder, writes it as one file of Python that runs without the course, with the course's parts where you
 # have none, and a line above each that says whose it is.
@@ -840,13 +842,13 @@ for forward in (gate_and_up_swapped, sigmoid_instead_of_silu, relu_instead_of_si
     judge(forward.__name__.replace("_", " "), feed_forward=with_forward(FeedForward, forward))
 
 # %% [markdown]
-# Three of the nine do hardly any damage, and two are as bad as no guess. The mean of many numbers that point anywhere
-# is small, and of a row's mean square only a small share is due to it (measured below), so there is hardly anything to
-# subtract. And on this model's gates relu is close to silu. *Weight before scaling* ends our sentence as it should,
-# with about ten times the loss: dividing by the RMS last undoes the size that the weights had given to the row. Others
-# are a disaster: gate and up have the same shape and no relation (remember it for section 7, where Meta calls them `w1`
-# and `w3`). The norm over the tokens is worth a second look: it mixes tokens, *later ones too*, so a model trained with
-# it would have seen the answers, and could not write one token at a time.
+# **Answer:** Three of the nine do hardly any damage, and two are as bad as no guess. The mean of many numbers that
+# point anywhere is small, and of a row's mean square only a small share is due to it (measured below), so there is
+# hardly anything to subtract. And on this model's gates relu is close to silu. *Weight before scaling* ends our
+# sentence as it should, with about ten times the loss: dividing by the RMS last undoes the size that the weights had
+# given to the row. Others are a disaster: gate and up have the same shape and no relation (remember it for section 7,
+# where Meta calls them `w1` and `w3`). The norm over the tokens is worth a second look: it mixes tokens, *later ones
+# too*, so a model trained with it would have seen the answers, and could not write one token at a time.
 #
 # And the wiring? **Predict** again: post-norm; no residual; a feed-forward layer that reads the stream from before
 # attention; the two norms of a block exchanged.
@@ -883,9 +885,9 @@ gaps = [(broken[name](held_out) - model(held_out)).abs().max() / model(held_out)
 print("yet the logits of each are off by more than 1e-4 of the largest:", min(gaps).item() > 1e-4)
 
 # %% [markdown]
-# Exchanged norms are nearly silent, a feed-forward layer that reads the old stream is bad, and the other two are worse
-# than no guess. (*No gate* and *root forgotten* stand at the line itself, to one decimal: such a model might as well
-# not guess.)
+# **Answer:** Exchanged norms are nearly silent, a feed-forward layer that reads the old stream is bad, and the other
+# two are worse than no guess. (*No gate* and *root forgotten* stand at the line itself, to one decimal: such a model
+# might as well not guess.)
 #
 # Keep the second list in mind: these are the mistakes that get published. A model that talks sense can still be wrong,
 # and only a comparison with another implementation, number by number, finds it. That is what the comparison in section

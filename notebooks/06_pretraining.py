@@ -755,12 +755,13 @@ else:
     print("it began at ln V, and now it knows far more than how frequent pieces are")
 
 # %% [markdown]
-# Words begin to fit their neighbours between five nats and four; short sentences come at about three, and sense does
-# not come. The order is always the same. In the first moments the model learns which pieces are frequent: full stops,
-# *the*, quotation marks. That is the first steep fall, down to the second grey line, and there the curve hesitates. To
-# go on it must look at the word before, then at more of them. Then come phrases of a few words, and at the end of this
-# run short sentences that hold by themselves, beside others that do not. That *he* in one sentence is *she* in the next
-# it does not mind. Sense across sentences comes last, and a model of this size and age does not have it.
+# **Answer:** Words begin to fit their neighbours between five nats and four; short sentences come at about three, and
+# sense does not come. The order is always the same. In the first moments the model learns which pieces are frequent:
+# full stops, *the*, quotation marks. That is the first steep fall, down to the second grey line, and there the curve
+# hesitates. To go on it must look at the word before, then at more of them. Then come phrases of a few words, and at
+# the end of this run short sentences that hold by themselves, beside others that do not. That *he* in one sentence is
+# *she* in the next it does not mind. Sense across sentences comes last, and a model of this size and age does not have
+# it.
 #
 # What does it now think of our sentence? On the picture: how surprising is each word, before training and after?
 

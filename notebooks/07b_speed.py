@@ -202,13 +202,13 @@ show(figure, alt=what + "together get far more tokens per second as their number
 torch.set_num_threads(n_threads)
 
 # %% [markdown]
-# Sixty-four rows take far less than 64 times as long, and 16 texts bring far more tokens. Left of the roof's corner
-# *memory* sets the limit, right of it the arithmetic. A roof is no promise: between one row and the corner programs may
-# stay well below it, by how much is a matter of the program. And that is the difference between reading and writing. A
-# prompt of 200 tokens is 200 rows. A token that is written is one row, and for this one row *all* weights are read. So
-# a model writes, at best, as many tokens per second as its weights can be read in a second. And the way out is: **write
-# many texts at a time**. All together get far more tokens, and each gets far more than its share of what one alone
-# would get. That is how a service answers thousands of people with one GPU.
+# **Answer:** Sixty-four rows take far less than 64 times as long, and 16 texts bring far more tokens. Left of the
+# roof's corner *memory* sets the limit, right of it the arithmetic. A roof is no promise: between one row and the
+# corner programs may stay well below it, by how much is a matter of the program. And that is the difference between
+# reading and writing. A prompt of 200 tokens is 200 rows. A token that is written is one row, and for this one row
+# *all* weights are read. So a model writes, at best, as many tokens per second as its weights can be read in a second.
+# And the way out is: **write many texts at a time**. All together get far more tokens, and each gets far more than its
+# share of what one alone would get. That is how a service answers thousands of people with one GPU.
 #
 # What does it mean for Llama 2? Take an A100 with 80 GB, the GPU on which it was trained. Its maker's data sheet states
 # 2039 GB/s, and 312 million million operations a second in 16 bits. **Predict:** how many tokens per second can the 7B

@@ -243,8 +243,8 @@ for name, naive in {"last column": True, "last real token": False}.items():
     print(f"{name}: the same pair, alone and beside longer ones, has the same states: {same}")
 
 # %% [markdown]
-# The last column is padding for all but the longest: the judge would score what stands behind an answer, and the score
-# of an answer would depend on its neighbours. `lengths - 1` it is.
+# **Answer:** Padding is judged. The last column is padding for all but the longest: the judge would score what stands
+# behind an answer, and the score of an answer would depend on its neighbours. `lengths - 1` it is.
 #
 # ### The naive judge
 # To see what there is to read at that place, we need not even train the model. Freeze it, compute the states of 120
@@ -840,6 +840,9 @@ print("beta 0: one number in each row is not 0:", (free != 0).sum(1).tolist() ==
 print("before the first step an answer's rewards sum to its score:", torch.allclose(rewards.sum(1), scores, atol=1e-4))
 
 # %% [markdown]
+# **Answer:** One number for each answer, at its last token. And before the first step all log-ratios are 0, so the
+# rewards of an answer sum to its score.
+#
 # ### Who deserves it?
 # An answer of fifteen tokens, and one number at its end. Which of the tokens was the good one? A second network helps,
 # the *critic*: after every token it says which reward it still expects. A token that makes the critic change its mind
@@ -920,6 +923,8 @@ print(
 )
 
 # %% [markdown]
+# **Answer:** With λ = 0 the surprise of that one token is left, and the critic is trusted for all that comes after it.
+#
 # ### A step, but not too far
 # What is to grow is advantage times probability, and the gradient of that is right only for the policy that drew the
 # answers. After one step it is another. So one takes the *ratio* of new to old probability in its place, which is 1 at
@@ -1052,9 +1057,10 @@ print("and more than 0 at the end:", kl[-1] > 0)
 assert kl[-1] > 0, f"the policy should have moved, and its KL is {kl[-1]}"
 
 # %% [markdown]
-# The curves are ragged, for every round has other requests; the trend is what counts. And the two panels of refusals
-# must be read *together*: a policy can lower its false refusals simply by refusing less of everything. Which of the two
-# it learns, section 8 measures on more requests.
+# **Answer:** If either, the learned one: the true one is not what is trained. The KL begins at 0 and grows. The curves
+# are ragged, for every round has other requests; the trend is what counts. And the two panels of refusals must be read
+# *together*: a policy can lower its false refusals simply by refusing less of everything. Which of the two it learns,
+# section 8 measures on more requests.
 #
 # ## 7. When the judge is wrong
 #
@@ -1085,9 +1091,9 @@ print("and fewer harmless requests are answered:", lost)
 assert lost, f"a policy that is paid for refusing should refuse, and answers {ruined['harmless']} of harmless requests"
 
 # %% [markdown]
-# It has found the one thing that this judge always likes: to be sorry. By the learned reward it is a success, the best
-# curve of the lesson; by the truth it is useless. What a lab could see is the KL, the shorter and more uniform answers,
-# and the answers themselves, if anybody reads them. Read the answers.
+# **Answer:** It has found the one thing that this judge always likes: to be sorry. By the learned reward it is a
+# success, the best curve of the lesson; by the truth it is useless. What a lab could see is the KL, the shorter and
+# more uniform answers, and the answers themselves, if anybody reads them. Read the answers.
 #
 # The cure was to mend the judge: it is the first curve. Others that are used: a larger β; comparisons collected from
 # the hacked policy, which is the arrow back in the picture of section 1; several judges.

@@ -202,10 +202,10 @@ asked = log_probs(base, [(book[:1] + book[a:b], book[b:c]) for a, b, c in cut(le
 print("window 512, stride 256: perplexity", stable(math.exp(-torch.cat(asked).mean()), 3))
 
 # %% [markdown]
-# The same model and the same text, and four perplexities. With the smallest stride every token but the book's first few
-# has read at least 55 others, and the number is the lowest of the three; it took nearly eight times the work. A longer
-# window helps again, because a name that stands further back can now be seen. So "perplexity on a book" needs three
-# things beside it: tokenizer, window, stride.
+# **Answer:** The smallest, at nearly eight times the work. The same model and the same text, and four perplexities.
+# With the smallest stride every token but the book's first few has read at least 55 others. A longer window helps
+# again, because a name that stands further back can now be seen. So "perplexity on a book" needs three things beside
+# it: tokenizer, window, stride.
 #
 # ## 3. An exam with choices: MMLU's protocol
 #
@@ -233,6 +233,8 @@ best = [f"{tok.pieces([token])[0]} {stable(said[token].item())}" for token in sa
 print("\nthe likeliest next tokens:", ", ".join(best), "- right:", item.letter)
 
 # %% [markdown]
+# **Answer:** The four letters, each about as likely as the other, and then, far behind, something else.
+#
 # This is the protocol, word for word as its authors' code prints it:
 #
 # 1. one line that names the subject;
@@ -408,9 +410,10 @@ for hook in hooks:
 print("third: answers known after each block, of", len(exam.items[::2]), "questions:", ahead)
 
 # %% [markdown]
-# The first suspect has an alibi: a letter is due, and it says one. The second looks guilty. The letter in the list is
-# `A`, the one after `Answer:` is `▁A`, and to the model these are two words with little in common. (A curiosity: at the
-# start of a line even *Answer* begins with the piece `A`.) But in the view, reading the list's own token did not help.
+# **Answer:** Not the first; perhaps the second; most likely the third. The first suspect has an alibi: a letter is due,
+# and it says one. The second looks guilty. The letter in the list is `A`, the one after `Answer:` is `▁A`, and to the
+# model these are two words with little in common. (A curiosity: at the start of a line even *Answer* begins with the
+# piece `A`.) But in the view, reading the list's own token did not help.
 #
 # And the third: after four of the six blocks little more than chance, and then nearly everything in the fifth and the
 # rest in the last. So on the way to the letter, the answer is there when the model is almost at its end: one block is

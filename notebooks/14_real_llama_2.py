@@ -231,6 +231,10 @@ for name in SHARDS:
 del ghost, logits
 
 # %% [markdown]
+# **Answer:** It does: true shapes, without memory, and the same modules that you trained hold all three. It takes a
+# little more than two operations a parameter, because attention looks back at up to 4096 tokens; hardly less, because
+# the embedding table is only looked up.
+#
 # **And your own Llama?** Its weights have the same names and shapes. (`assemble` puts your parts, ●, and the course's,
 # ○, in their places; `device="meta"` tries whether yours can do without numbers.)
 
@@ -251,10 +255,6 @@ with torch.no_grad():
     print("and with numbers, in 16 bits:", half(torch.tensor([tok.encode("Once upon a time")])).dtype)
 
 # %% [markdown]
-# True shapes, without memory: the same modules that you trained hold all three. A little more than two operations a
-# parameter, because attention looks back at up to 4096 tokens; hardly less, because the embedding table is only looked
-# up.
-#
 # ### How long may a text be?
 # One number is missing in Meta's files. `params.json` gives width, layers and heads, and does not say for how many
 # tokens the model was made: Meta's program takes that from its user. `load` puts in what the paper says. **Predict:**
@@ -564,7 +564,7 @@ for name, kind, group in (("llama2-7b", "int8", 128), ("llama2-7b", "int4", 64),
     )
 
 # %% [markdown]
-# (True shapes, without memory.) The 7B fits a laptop, and the 70B two cards of gamers, with some room for the cache.
+# **Answer:** Not onto one; onto two, with some room for the cache. The 7B fits a laptop. (True shapes, without memory.)
 #
 # A good place for a pause.
 #
@@ -820,8 +820,8 @@ free()
 print("after free(), still in memory:", seen() is not None)
 
 # %% [markdown]
-# `free` forgets the last error, collects what nobody can reach, and on a GPU hands the emptied blocks back, so that
-# `nvidia-smi` sees them too.
+# **Answer:** Not before `free`. It forgets the last error, collects what nobody can reach, and on a GPU hands the
+# emptied blocks back, so that `nvidia-smi` sees them too.
 #
 # ## 9. Train beside four bits
 #
@@ -887,8 +887,10 @@ print("more than three sentences in four end in a hum:", hums > 0.75 * ends)
 assert hums > 0.75 * ends, f"only {hums} of {ends} sentences end in a hum"
 
 # %% [markdown]
-# It hums. What about the 7B, on a card with 24 GB? Let the true shapes tell, without memory: one layer of the 7B, 512
-# tokens, and a note of all that PyTorch keeps for the backward pass.
+# **Answer:** It does, it hums.
+#
+# What about the 7B, on a card with 24 GB? Let the true shapes tell, without memory: one layer of the 7B, 512 tokens,
+# and a note of all that PyTorch keeps for the backward pass.
 #
 # **Predict:** why does `Beside` wrap the frozen layer in `checkpoint`, which computes it a second time when gradients
 # come back? What would be kept without?
