@@ -501,7 +501,8 @@ assert min(endless[early], endless[padded]) > 3 > endless[right], f"the end shou
 #
 # Not all of them fail, and that makes the bug so hard to see: pretraining has taught the model to stop after most
 # answers, and had the letters ended like other answers, nobody would have noticed. Nor does the loss tell: it came down
-# in all four.
+# in all four. (That what stands between greeting and farewell is sometimes nonsense is another matter, and the subject
+# of section 5.)
 #
 # ### Two more ways to go wrong
 # An answer that is cut off by the end of a row, or a mask that is False throughout, leaves a row with no target.
@@ -1002,7 +1003,7 @@ for name, (n, total) in after.items():
 # Wishes are kept, and most of the harmless requests are answered. Not all: some look-alikes are still declined, and
 # that is a subject of the next lesson. Facts have become better as well. Our letters did not do that; but these
 # conversations ask for every fact of the Valley, many times over and in other wordings, and so they are a little more
-# pretraining. Ask it a few things yourself, the last of them from another world than the Valley:
+# pretraining. Now five single requests, the last of them from another world than the Valley:
 
 # %%
 requests = [
