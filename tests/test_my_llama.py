@@ -13,7 +13,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from llama_lessons.checkpoints import load
 from llama_lessons.config import LlamaConfig
-from llama_lessons.files import data_path
+from llama_lessons.files import MARK, data_path
 from llama_lessons.model import Llama
 from llama_lessons.my_llama import __main__ as command
 from llama_lessons.my_llama import assemble, keeping
@@ -132,17 +132,15 @@ def test_a_folder_that_cannot_be_written_changes_nothing(page, folder: Path, cap
 
 
 @pytest.mark.parametrize(
-    ("here", "pytest_runs", "inside"),
-    [("my_lessons", False, True), ("student", False, True), ("my_lessons", True, False), ("notebooks", False, False)],
+    ("own", "pytest_runs", "inside"), [(True, False, True), (True, True, False), (False, False, False)]
 )
-def test_only_a_learner_s_pages_keep_anything(tmp_path: Path, monkeypatch, here: str, pytest_runs: bool, inside: bool):
-    course = tmp_path.resolve()
-    (course / here).mkdir()
-    monkeypatch.setattr(keeping, "LEARNERS", (course / "my_lessons", course / "student"))
-    monkeypatch.chdir(course / here)
+def test_only_a_learner_s_pages_keep_anything(tmp_path: Path, monkeypatch, own: bool, pytest_runs: bool, inside: bool):
+    if own:
+        (tmp_path / MARK).touch()
+    monkeypatch.chdir(tmp_path)
     if not pytest_runs:
         monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    assert keeping.folder() == (course / here / "my_llama" if inside else None)
+    assert keeping.folder() == (tmp_path.resolve() / "my_llama" if inside else None)
 
 
 def test_the_course_s_parts_alone_are_the_package_s_llama():
@@ -300,7 +298,7 @@ def test_the_file_goes_on_with_a_text(tmp_path: Path):
 def test_the_command_says_what_it_did_and_replaces_nothing_of_another_kind(
     folder: Path, tmp_path: Path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(command, "LEARNERS", (folder.parent,))
+    monkeypatch.setattr(command, "MY_LESSONS", folder.parent)
     folder.mkdir()
     (folder / "norm.py").write_text(
         f"# norm of your own Llama, from lesson 05. Its check passed on 2026-12-01 10:00.\n{GOOD_NORM}"

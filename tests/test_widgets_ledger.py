@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import traitlets
 
-from llama_lessons.files import COURSE, learners_folder
+from llama_lessons.files import COURSE, MARK, learners_folder
 from llama_lessons.widgets.ledger import MAX_TEXT, Ledger
 from llama_lessons.widgets.ledger_book import Book, Entry, all_questions, bands, calibration, questions
 from tests.test_widgets import EVIL
@@ -92,9 +92,12 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path):
 
 
 def test_pages_of_the_course_keep_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for folder, own in ((COURSE / "notebooks", False), (tmp_path, False), (COURSE / "my_lessons", True)):
-        monkeypatch.setattr(Path, "cwd", lambda folder=folder: folder)
-        assert learners_folder() == (folder if own else None)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    for folder in (COURSE / "notebooks", tmp_path):
+        monkeypatch.chdir(folder)
+        assert learners_folder() is None
+    (tmp_path / MARK).touch()
+    assert learners_folder() == tmp_path.resolve()
     book = Book(None)
     book.note("a", "b?", Entry("c"))
     assert book.entry("a", "b?") == Entry("c")

@@ -19,7 +19,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from llama_lessons.files import COURSE, atomic
+from llama_lessons.files import COURSE, MARK, atomic
 from tools.notebook_files import fingerprint, read_source, sources
 
 MY_LESSONS = COURSE / "my_lessons"
@@ -45,6 +45,7 @@ def save(page: Path, notebook: NotebookNode) -> None:
     """Write a page; what stood there is replaced."""
     with atomic(page) as draft:
         draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    (page.parent / MARK).touch()
 
 
 def complete(lessons: list[Path], folder: Path = MY_LESSONS) -> list[str]:
@@ -71,6 +72,7 @@ def complete(lessons: list[Path], folder: Path = MY_LESSONS) -> list[str]:
     if told != _read(folder / TOLD):
         with atomic(folder / TOLD) as draft:
             draft.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (folder / MARK).touch()  # copies of older versions have none
     return news
 
 

@@ -12,12 +12,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from llama_lessons.files import atomic, check_file
+from llama_lessons.files import COURSE, atomic, check_file, learners_folder
 from llama_lessons.my_llama.assembling import run
 from llama_lessons.my_llama.joining import PAGES, one_file
-from llama_lessons.my_llama.keeping import FOLDER, LEARNERS, kept
+from llama_lessons.my_llama.keeping import FOLDER, kept
 from llama_lessons.my_llama.parts import PARTS
 
+MY_LESSONS = COURSE / "my_lessons"  # unless one stands in another learner's folder
 TITLE = PAGES[0].read_text(encoding="utf-8").splitlines()[0]  # begins every such file
 
 
@@ -55,10 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Read the command line and do what it says; return the exit status."""
     parser = argparse.ArgumentParser(prog="llama_lessons.my_llama", description="Your own Llama as one file.")
     parser.add_argument("what", choices=["export"])
-    parser.add_argument("file", nargs="?", type=Path, default=LEARNERS[0] / f"{FOLDER}.py")
+    home = learners_folder() or MY_LESSONS
+    parser.add_argument("file", nargs="?", type=Path, default=home / f"{FOLDER}.py")
     options = parser.parse_args(arguments)
     try:
-        print(export(options.file, LEARNERS[0] / FOLDER))
+        print(export(options.file, home / FOLDER))
     except (OSError, ValueError) as error:
         parser.error(str(error))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from llama_lessons.files import COURSE, atomic
+from llama_lessons.files import atomic, learners_folder
 from llama_lessons.my_llama.parts import PARTS
 from llama_lessons.my_llama.sources import CannotStandAlone, self_contained
 
-LEARNERS = tuple(COURSE / name for name in ("my_lessons", "student"))  # whose pages are somebody's own
 FOLDER = "my_llama"
 
 
@@ -37,8 +35,8 @@ session: dict[str, Kept] = {}  # what passed in this kernel
 
 def folder() -> Path | None:
     """Where a learner's parts lie: beside the page that is being worked in; None for a page that is nobody's own."""
-    here = Path.cwd()
-    return here / FOLDER if here in LEARNERS and "PYTEST_CURRENT_TEST" not in os.environ else None
+    here = learners_folder()
+    return here / FOLDER if here else None
 
 
 def keep(reference: Callable, answer: Callable) -> None:
