@@ -201,18 +201,18 @@ def test_a_damaged_state_is_refused_and_changes_nothing(damage: str, folder: Pat
 
 
 OTHERS = {
-    "another config": (SHAPE, replace(RUN, peak_lr=1e-3), "peak_lr 0.003, here 0.001"),
-    "a wider model": (replace(SHAPE, hidden_dim=24), RUN, "of another model"),
-    "a deeper model": (replace(SHAPE, n_layers=3), RUN, "of another model"),
-    "a shallower model": (replace(SHAPE, n_layers=1), RUN, "of another model"),
+    "another config": ("untied", SHAPE, replace(RUN, peak_lr=1e-3), "peak_lr 0.003, here 0.001"),
+    "a wider model": ("untied", replace(SHAPE, hidden_dim=24), RUN, "of another model"),
+    "a deeper model": ("untied", replace(SHAPE, n_layers=3), RUN, "of another model"),
+    "a shallower model": ("muon", replace(TIED, n_layers=1), RUNS["muon"][1], "of another model"),  # a part would fit
 }
 
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_the_state_of_another_training_is_refused(other: str, folder: Path):
-    shape, config, message = OTHERS[other]
+    name, shape, config, message = OTHERS[other]
     with pytest.raises(ValueError, match=message):
-        Trainer(new_model(shape), config, uneven).load(folder / "2/fsdp-untied")
+        Trainer(new_model(shape), config, uneven).load(folder / f"2/fsdp-{name}")
 
 
 def test_what_cannot_be_shared_out_is_refused_by_name(found: dict, folder: Path):

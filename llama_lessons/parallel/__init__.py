@@ -40,9 +40,8 @@ def shard(model: Llama, way: str, recompute: bool = False, bf16: bool = False) -
     if n_processes() == 1:
         raise ValueError("a model is shared out over several processes, and here is 1: start them with `torchrun`")
     share_weights(model)
-    if recompute:
-        recompute_blocks(model)
-    return WAYS[way](model, bf16)
+    WAYS[way](model, bf16)
+    return recompute_blocks(model) if recompute else model
 
 
 def whole_model(model: Llama) -> Llama | None:
