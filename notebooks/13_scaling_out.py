@@ -263,9 +263,9 @@ for n in (2, 8, 64):
 # %%
 from llama_lessons.batches import IGNORE
 from llama_lessons.checks.parallel_trials import CONFIG, new_model, one_process, whole_batch
+from llama_lessons.parallel.by_hand import flatten
 
 batch = whole_batch()
-print("tokens that each row asks for:", (batch.targets != IGNORE).sum(1).tolist())
 
 
 def gradients_of(batch):
@@ -280,14 +280,11 @@ def naive(ranks):
     return {name: ranks.all_reduce(gradient) / ranks.size for name, gradient in own.items()}
 
 
-def off(found, right):  # in per cent of the right one's length
-    apart = sum((found[name] - right[name]).square().sum() for name in right).sqrt()
-    return 100 * apart / sum(gradient.square().sum() for gradient in right.values()).sqrt()
-
-
-alone = gradients_of(batch)
+print("tokens that each row asks for:", (batch.targets != IGNORE).sum(1).tolist())
+alone = flatten(gradients_of(batch))
 for n in (2, 4, 8):
-    print(f"{n} ranks: the gradient is {stable(off(in_lockstep(n, naive)[0][0], alone), 0)} % off")
+    found = flatten(in_lockstep(n, naive)[0][0])
+    print(f"{n} ranks: the gradient is {stable(100 * (found - alone).norm() / alone.norm(), 0)} % off")
 
 # %% [markdown]
 # It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss would fall
@@ -454,7 +451,7 @@ show(figure, alt=what + "17, below the dashed line of one A100 only at stage 3; 
 # %%
 from torch.func import functional_call
 
-from llama_lessons.parallel.by_hand import flatten, shard, unflatten
+from llama_lessons.parallel.by_hand import shard, unflatten
 
 layer = new_model().blocks[0].feed_forward
 weights = {name: weight.detach() for name, weight in layer.named_parameters()}
@@ -852,6 +849,7 @@ def seconds(config, n_tokens):  # of a step: arithmetic, and sending in each way
     }
 
 
+# %%
 n_tokens = [2**k for k in range(8, 18)]
 figure, axes = plt.subplots(figsize=(7, 3))
 for name, look in zip(seconds(SIZES["7B"], 1), ("k-", "C0--", "C1-.", "C2:"), strict=True):
