@@ -159,4 +159,4 @@ def system_line_taken_out(dialog):
     if dialog[0]["role"] == "system":
         line = dialog.pop(0)["content"]
         dialog[0]["content"] = B_SYS + line + E_SYS + dialog[0]["content"]
-    return by_the_package(dialog)
+    return as_meta_writes_it(dialog)
