@@ -91,7 +91,7 @@ function render(view) {
 
   function draw() {
     colours = mapColours(root, colours);
-    const most = (panels.length > 1 ? 20 : 27) * colours.em;
+    const most = (panels.length > 1 ? 19 : 27) * colours.em;
     const size = Math.floor(Math.min(most, panels[0].figure.clientWidth));
     const [layer, head] = [model.get("layer"), model.get("head")];
     parts.sayHead(layer, head, shape());
