@@ -155,8 +155,7 @@ function render(view) {
   model.on("change:version", rebuild);
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
   root.addEventListener("reset", () => {
-    clearTimeout(resting);
-    resting = null;
+    if (resting !== null) tell();
     Object.assign(state, { step: lastStep(), preview: null, column: false, cell: null, small: 0 });
     parts.begin();
     parts.small.replaceChildren(...(panels.length > 1 ? smallChoice() : []));
