@@ -12,7 +12,7 @@ from tools.notebook_files import NOTEBOOKS
 
 # The pixel of the map at (row, column): red, green, blue, and how much of that there is, 0 ... 255 each.
 PIXEL = """([map, row, column, n]) => {
-  const ratio = map.width / 430, margin = 84, cell = (308 - margin - 4) / n;
+  const ratio = map.width / 308, margin = 84, cell = (308 - margin - 4) / n;
   const [x, y] = [column, row].map(k => Math.round((margin + (k + 0.5) * cell) * ratio));
   return [...map.getContext('2d').getImageData(x, y, 1, 1).data];
 }"""

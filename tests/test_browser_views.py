@@ -58,12 +58,12 @@ def live(window: Lab, folder: Path) -> dict[str, dict]:
     window.visit(next(iter(PAGES)))
     looks["together"] = tour(window)
     looks["fit, light"] = fits(window)
-    looks["frame"] = use_frames(window)
     window.change_theme("Dark")
     looks["dark"] = tour(window, "dark")
     looks["fit, dark"] = fits(window)
     window.visit(next(iter(PAGES)))
     looks["dark, reloaded"] = tour(window)
+    looks["frame"] = use_frames(window)
     looks["restarted"], looks["gone"] = {}, {}
     looks["complaints"] = {"console": [*window.console_errors]}  # JupyterLab has some of its own when kernels end
     for lesson in PAGES:

@@ -67,11 +67,13 @@ class View(anywidget.AnyWidget):
 
     def reset(self) -> None:
         """Set all that the reader can change back to what it was when the view was first shown."""
+        first = self._at_first or {}
         with self.hold_sync():  # one message
             for _ in range(2):  # a trait that was set may have changed another, such as a text its first step
                 with self.hold_trait_notifications():  # nothing is drawn of old and new values mixed
-                    for name, value in (self._at_first or {}).items():
+                    for name, value in first.items():
                         setattr(self, name, value)
+        self.send_state([*first])  # the browser may have changes of which it has not told yet
 
     def first_of(self, whole: Sequence, most: int, unit: str = "characters") -> Sequence:
         """The beginning of what may be too long to show; where something is cut, the frame says so.

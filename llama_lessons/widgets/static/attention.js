@@ -91,7 +91,7 @@ function render(view) {
 
   function draw() {
     colours = mapColours(root, colours);
-    const most = (panels.length > 1 ? 20 : 27) * colours.em;
+    const most = (panels.length > 1 ? 19 : 27) * colours.em;
     const size = Math.floor(Math.min(most, panels[0].figure.clientWidth));
     const [layer, head] = [model.get("layer"), model.get("head")];
     parts.sayHead(layer, head, shape());
@@ -155,8 +155,7 @@ function render(view) {
   model.on("change:version", rebuild);
   for (const trait of ["layer", "head", "token", "note"]) model.on(`change:${trait}`, schedule);
   root.addEventListener("reset", () => {
-    clearTimeout(resting);
-    resting = null;
+    if (resting !== null) tell();
     Object.assign(state, { step: lastStep(), preview: null, column: false, cell: null, small: 0 });
     parts.begin();
     parts.small.replaceChildren(...(panels.length > 1 ? smallChoice() : []));

@@ -122,7 +122,7 @@ function makePanel(number, run, { choose, preview, point, leave }) {
   const frame = control("div", { class: "ll-map", tabindex: 0, role: "group", "aria-label": label }, canvas, above);
   const exact = make("p", { class: "ll-exact ll-faint", role: "status" });
   const says = make("p", { role: "status" });
-  const writes = make("p", {});
+  const writes = make("p", { class: "ll-writes" });
   const named = make("span", {});
   let place = [n - 1, 0];
   words.rebuild(run);
