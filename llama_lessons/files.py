@@ -65,7 +65,7 @@ def read_text(path: Path | str) -> str:
 
 
 def learners_folder() -> Path | None:
-    """The folder of a learner's own pages, if this process runs one of them; None on others, and while they are checked."""
+    """The folder of a learner's own pages, if this process runs one; None on others, and while they are checked."""
     here = Path.cwd()
     return here if (here / MARK).exists() and "PYTEST_CURRENT_TEST" not in os.environ else None
 

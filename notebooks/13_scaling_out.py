@@ -73,8 +73,8 @@ for name, config in SIZES.items():
     print(f"{name:<4} weights {stable(weights, 0):>4} GB, in training {stable(everything, 0):>5} GB: {n_cards} cards")
 
 # %% [markdown]
-# In bfloat16 it never moves: the next number after 1 is too far off, and each small step is rounded away. So steps are
-# added up in float32, and rounded only for computing.
+# **Answer:** In bfloat16 it never moves: the next number after 1 is too far off, and each small step is rounded away.
+# So steps are added up in float32, and rounded only for computing.
 #
 # And not even the 7B fits. That is before it has read a word: the backward pass needs what the forward pass has
 # computed, its *activations*. There is a way to keep less of them. *Activation checkpointing* (Chen and others,
@@ -132,8 +132,8 @@ what = "Stacked bars for four sizes: weights, gradients, AdamW, activations. Ada
 show(figure, alt=what + "a dashed line at 86 GB, one A100, is below the top of all four.")
 
 # %% [markdown]
-# More than its weights, for a batch of two pages; with checkpointing nearly nothing. AdamW is the largest part by far.
-# Remember that when we ask what to share first.
+# **Answer:** More than its weights, for a batch of two pages; with checkpointing nearly nothing. AdamW is the largest
+# part by far. Remember that when we ask what to share first.
 #
 # ## 2. Ranks, and how they talk
 #
@@ -192,9 +192,9 @@ except ValueError as error:
     print("ValueError:", error)
 
 # %% [markdown]
-# Our ranks stand in one kernel, and notice. Real ones would wait, until a timeout says no more than that it has passed.
-# It is the usual accident of distributed programs: an `if` that depends on the rank, around something that all
-# must do.
+# **Answer:** Our ranks stand in one kernel, and notice. Real ones would wait, until a timeout says no more than that it
+# has passed. It is the usual accident of distributed programs: an `if` that depends on the rank, around something that
+# all must do.
 #
 # ### Who sends what?
 # How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back.
@@ -234,9 +234,10 @@ what = "Seven grids, rows are ranks and columns chunks; each number counts summa
 show(figure, alt=what + "grows to 2, 3 and 4 in three steps, then the 4s spread, until all sixteen are 4.")
 
 # %% [markdown]
-# Every step moves a chunk, a fourth of the tensor, over every cable of the ring at once. So each rank sends
-# 2 (n − 1) / n of the tensor, hardly more than twice its size, *however many ranks there are*. Rank 0 of the naive way
-# would have received n − 1 tensors and sent as many. This is what the record counts:
+# **Answer:** Naively n − 1 gigabytes in and as many out. In the ring every step moves a chunk, a fourth of the tensor,
+# over every cable of the ring at once. So each rank sends 2 (n − 1) / n of the tensor, hardly more than twice its size,
+# *however many ranks there are*. Rank 0 of the naive way would have received n − 1 tensors and sent as many. This is
+# what the record counts:
 
 # %%
 print("bytes that go from rank to rank, for tensors of 12 bytes (of 4 in the all-gather):")
@@ -287,9 +288,9 @@ for n in (2, 4, 8):
     print(f"{n} ranks: the gradient is {stable(100 * (found - alone).norm() / alone.norm(), 0)} % off")
 
 # %% [markdown]
-# It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss would fall
-# all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with few tokens
-# speaks as loudly as one with many, so that each of *its* tokens counts more.
+# **Answer:** It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss
+# would fall all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with
+# few tokens speaks as loudly as one with many, so that each of *its* tokens counts more.
 #
 # ### Exercise 1 (10 minutes): the right average
 
@@ -438,8 +439,8 @@ what = "Two panels of bars on a logarithmic scale, GB on each rank by stage. Wit
 show(figure, alt=what + "17, below the dashed line of one A100 only at stage 3; the 7B fits from stage 1 on.")
 
 # %% [markdown]
-# Only the third, which shares everything. (The figure of the ZeRO paper has a model of 7.5 billion numbers on 64 ranks;
-# try your function on it.) PyTorch calls stage 3 *fully sharded data parallel*.
+# **Answer:** Only the third, which shares everything. (The figure of the ZeRO paper has a model of 7.5 billion numbers
+# on 64 ranks; try your function on it.) PyTorch calls stage 3 *fully sharded data parallel*.
 #
 # ## 5. Fully sharded
 #
@@ -474,8 +475,8 @@ print(f"{sum(w.numel() for w in right):,} numbers; each rank keeps {len(shares[0
 print("the four shares together are the gradient of one process")
 
 # %% [markdown]
-# The reduce-scatter: it adds up over the ranks, and leaves each with its own share. (`functional_call` runs a module
-# with weights that are given to it, in place of its own.)
+# **Answer:** The reduce-scatter: it adds up over the ranks, and leaves each with its own share. (`functional_call` runs
+# a module with weights that are given to it, in place of its own.)
 #
 # For a whole model, go through it unit by unit: embedding, each layer, head. Forward: gather, compute, free. Backward,
 # from the end: gather again, compute again from what had entered, take the gradient, reduce-scatter, free. So
@@ -494,9 +495,9 @@ for name in ("data parallel", "fully sharded"):
     print(f"{name}: rank 0 sends {sent:,} bytes in a step, and holds at most {most:,}")
 
 # %% [markdown]
-# Half as much again is sent, and on four ranks a quarter is held. Memory is what one runs out of, so the price is low.
-# That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the next layer
-# while this one computes.
+# **Answer:** Half as much again is sent, and on four ranks a quarter is held. Memory is what one runs out of, so the
+# price is low. That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the
+# next layer while this one computes.
 #
 # A good place for a pause.
 #
@@ -536,12 +537,12 @@ for way in (by_columns, by_columns_and_back):
     print(f"{way.__name__:<20} {stable(far, 0):>3} % off, {sent:,} bytes sent by each rank")
 
 # %% [markdown]
-# The silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every bend, and the
-# hidden channels are wide, about three times the stream. Cut the other way: w_gate and w_up by rows, so that each rank
-# has some hidden channels, complete. Silu and product work channel by channel. And then w_down by columns: each rank
-# multiplies its channels with *their* columns, and has a part of the sum for all outputs. One all-reduce at the end, as
-# wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then
-# row parallel".)
+# **Answer:** No: the silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every
+# bend, and the hidden channels are wide, about three times the stream. Cut the other way: w_gate and w_up by rows, so
+# that each rank has some hidden channels, complete. Silu and product work channel by channel. And then w_down by
+# columns: each rank multiplies its channels with *their* columns, and has a part of the sum for all outputs. One
+# all-reduce at the end, as wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns:
+# "column parallel, then row parallel".)
 #
 # ### Exercise 3 (15 minutes): each rank's part
 
@@ -609,9 +610,9 @@ for rank in range(4):
     print(f"rank {rank}: query heads {2 * rank} and {2 * rank + 1}, key-value head {has}")
 
 # %% [markdown]
-# Neighbours have copies of the same one, as they must: query heads 0 to 3 share key-value head 0. Each copy's gradient
-# has heard only from the query heads of its own rank. If both ranks stepped by their own, the copies would drift apart
-# and nobody would notice. So ranks with the same head add their gradients up (`shared_gradient`).
+# **Answer:** Neighbours have copies of the same one, as they must: query heads 0 to 3 share key-value head 0. Each
+# copy's gradient has heard only from the query heads of its own rank. If both ranks stepped by their own, the copies
+# would drift apart and nobody would notice. So ranks with the same head add their gradients up (`shared_gradient`).
 #
 # One thing is left, and in training it is the largest tensor of all: the logits. The head is cut by rows, so that each
 # rank has the logits of its own part of the vocabulary. The loss needs log Σ exp over *all* of them. Gathering them
@@ -751,9 +752,9 @@ for n in (2, 4):
         print(f"{name:<16} in {n} processes: one process's step to 1e-5{same}")
 
 # %% [markdown]
-# Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c + d) or
-# ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours. That is what
-# "equal" means from here on: *exact where the order of sums allows, to a stated tolerance where not*.
+# **Answer:** Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c
+# + d) or ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours. That is what "equal"
+# means from here on: *exact where the order of sums allows, to a stated tolerance where not*.
 #
 # If a process dies, the others notice when they next want something from it. `torchrun` then ends them all, and the
 # training starts again from the last saved state. With a thousand machines something breaks every day, so this is daily
@@ -810,8 +811,8 @@ for way in ("fsdp", "tp"):
     )
 
 # %% [markdown]
-# The list says which rows of which weight lie in which file, and whoever reads takes the rows that it needs. So a run
-# may lose half its machines at night and go on with the other half.
+# **Answer:** Both can. The list says which rows of which weight lie in which file, and whoever reads takes the rows
+# that it needs. So a run may lose half its machines at night and go on with the other half.
 #
 # Two traps these tools leave to you. Ranks that draw their own random numbers choose other rows than the others. That
 # is wanted in data parallel, where each should have its own; under tensor parallel, where all must read the same
@@ -865,9 +866,10 @@ what = "Seconds against tokens, both logarithmic. Arithmetic rises and crosses t
 show(figure, alt=what + "fully sharded between 2,000 and 7,000 tokens; tensor parallel rises in parallel to it.")
 
 # %% [markdown]
-# With one or two texts of 4096 tokens on each rank, sending weights can be hidden. Tensor parallel cannot be saved by a
-# larger batch: it belongs where cables are short, inside one machine, where links are some ten times faster (put 300e9
-# for `LINK`). So large runs do both, tensor parallel inside a machine and fully sharded between machines.
+# **Answer:** With one or two texts of 4096 tokens on each rank, sending weights can be hidden. Tensor parallel cannot
+# be saved by a larger batch: it belongs where cables are short, inside one machine, where links are some ten times
+# faster (put 300e9 for `LINK`). So large runs do both, tensor parallel inside a machine and fully sharded between
+# machines.
 #
 # What did Meta reach? The paper gives the hours of all GPUs; arithmetic gives the operations, six for each parameter
 # and token. **Predict:** which share of the A100's peak is that? Does it fall for the larger models, which must be
@@ -895,9 +897,9 @@ what = "Four bars: 7B, 13B, 34B and 70B reach 39, 38, 35 and 43 % of the peak; "
 show(figure, alt=what + "the largest the most.")
 
 # %% [markdown]
-# About 40 % throughout (hours: table 2 of the paper; the 34B ran on cards that were held to fewer watts). The 70B,
-# which must be shared out most, loses nothing by it. That is the measure of a training system: not how fast one card
-# is, but how little a thousand of them wait for each other.
+# **Answer:** About 40 % throughout (hours: table 2 of the paper; the 34B ran on cards that were held to fewer watts).
+# The 70B, which must be shared out most, loses nothing by it. That is the measure of a training system: not how fast
+# one card is, but how little a thousand of them wait for each other.
 #
 # ## What you have, and where it goes
 #

@@ -11,6 +11,7 @@ from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
 from nbformat import NotebookNode
 
+from llama_lessons.files import MARK
 from tools import my_lessons
 from tools.my_lessons import blank_page, complete, start_anew
 from tools.notebook_files import sources
@@ -78,7 +79,7 @@ def test_what_is_missing_is_written_and_the_second_time_there_is_nothing_to_say(
         'print("the end")',
     ]
     assert complete([lesson], folder) == []
-    assert os.listdir(folder) == ["03_lesson.ipynb"]
+    assert sorted(os.listdir(folder)) == [MARK, "03_lesson.ipynb"]
 
 
 @pytest.mark.parametrize("changed", [False, True])
