@@ -537,10 +537,10 @@ for way in (by_columns, by_columns_and_back):
     print(f"{way.__name__:<20} {stable(far, 0):>3} % off, {sent:,} bytes sent by each rank")
 
 # %% [markdown]
-# **Answer:** No: the silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before* every
-# bend, and the hidden channels are wide, about three times the stream. Cut the other way: w_gate and w_up by rows, so
-# that each rank has some hidden channels, complete. Silu and product work channel by channel. And then w_down by
-# columns: each rank multiplies its channels with *their* columns, and has a part of the sum for all outputs. One
+# **Answer:** No: the silu of a part of a sum is not a part of the silu. To cut by columns one must add up *before*
+# every bend, and the hidden channels are wide, about three times the stream. Cut the other way: w_gate and w_up by
+# rows, so that each rank has some hidden channels, complete. Silu and product work channel by channel. And then w_down
+# by columns: each rank multiplies its channels with *their* columns, and has a part of the sum for all outputs. One
 # all-reduce at the end, as wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns:
 # "column parallel, then row parallel".)
 #
