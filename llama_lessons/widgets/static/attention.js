@@ -106,11 +106,11 @@ function render(view) {
 
   function drawSmall(layer, head) {
     const small = thumbs.get(state.small);
-    const places = thumbPlaces(shape(), colours.em);
+    const places = (parts.places = thumbPlaces(shape(), colours.em, root.clientWidth - 2 * colours.em));
     if (!small) maps.wantThumbs(state.small);
-    else if (parts.painted?.small !== small || parts.painted.colours !== colours) {
+    else if (parts.painted?.small !== small || parts.painted.colours !== colours || parts.painted.tile !== places.tile) {
       drawThumbs(parts.thumbs, shape(), small, places, colours);
-      parts.painted = { small, colours };
+      parts.painted = { small, colours, tile: places.tile };
     }
     const at = { left: places.x(head) - 2, top: places.y(layer) - 2, width: places.tile + 3, height: places.tile + 3 };
     for (const [name, value] of Object.entries(at)) parts.mark.style[name] = `${value}px`;

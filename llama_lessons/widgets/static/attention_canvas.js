@@ -115,12 +115,12 @@ function fitted(pen, word, room) {
 }
 
 // Where the thumbnail of a head stands; heads that share keys and values stand together.
-function thumbPlaces(shape, em) {
+function thumbPlaces(shape, em, room) {
   const size = shape.heads / shape.groups;
   const gap = size > 1 ? GAP * em : 0;
   const left = (22 / 14) * em;
   const top = size > 1 ? (20 / 14) * em : 4;
-  const [wide, high] = [18 * em - left - (shape.groups - 1) * gap, 16 * em];
+  const [wide, high] = [Math.min(18 * em, room) - left - 2 - (shape.groups - 1) * gap, 16 * em];
   const tile = Math.max(6, Math.floor(Math.min(3 * em, wide / shape.heads, high / shape.layers)));
   const x = (head) => left + head * tile + (size > 1 ? Math.floor(head / size) * gap : 0);
   const y = (layer) => top + layer * tile;

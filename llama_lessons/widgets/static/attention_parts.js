@@ -86,9 +86,10 @@ function makeParts(model) {
       go(here()[0] + move[0], here()[1] + move[1]);
     });
     grid.addEventListener("click", (event) => {
-      const places = thumbPlaces(shape(), parseFloat(getComputedStyle(grid).fontSize));
+      const { places } = parts; // of what was drawn last
       const box = thumbs.getBoundingClientRect();
       const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+      if (!places) return;
       const heads = Array.from({ length: shape().heads }, (_, k) => k);
       go(Math.floor((y - places.y(0)) / places.tile), heads.findLast((k) => places.x(k) <= x) ?? 0);
     });

@@ -81,7 +81,7 @@ function makeWords(choose, preview) {
     chips[there].focus();
   });
   const watch = new ResizeObserver(() => {
-    places = null;
+    places = revealed = null;
     box.dispatchEvent(new Event("moved"));
   });
   watch.observe(row);
