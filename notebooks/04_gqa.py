@@ -937,9 +937,9 @@ for rule, capacity in {"stop": 130, **dict.fromkeys(list(RULES)[1:], 32)}.items(
 # it; do not take it for a law, measure yours.
 #
 # Now the whole view: the rules of this section under *When it is full*, the mistake of section 7 among the others, and
-# at the end the question at full size. Choose the 70B in *int4* (the weights; a cache is kept in 16 bits here).
-# **Predict, then find out** with the sliders: how many conversations of 4096 tokens does an 80 GB card hold, with MHA,
-# GQA and MQA?
+# behind its second button the question at full size. Choose the 70B in *int4* (the weights; a cache is kept in 16 bits
+# here). **Predict, then find out** with the sliders: how many conversations of 4096 tokens does an 80 GB card hold,
+# with MHA, GQA and MQA?
 
 # %%
 from llama_lessons.arithmetic import CARDS
