@@ -31,9 +31,9 @@
 # trust its reward model, we draw the truth beside it, and see where the two part.
 #
 # **You need** training (lesson 06), log-probabilities and sampling (lesson 07), and the chat format (lesson
-# [09](09_chat.ipynb)). **It takes** two hours, 45 minutes of them for the four exercises. Good places to pause are the
-# ends of sections 3 and 5. Letters and terms: [TERMS](../TERMS.md). Where it says **Predict**, do so before you run on;
-# the answer stands below the cell.
+# [09](09_chat.ipynb)). **It takes** two hours, 45 minutes of them for the four exercises, without section 8, which is
+# optional. Good places to pause are the ends of sections 3 and 5. Letters and terms: [TERMS](../TERMS.md). Where it
+# says **Predict**, do so before you run on; the answer stands below the cell.
 #
 # Letters: B answers at once, T tokens of a text, A tokens of the longest answer, N requests with K answers each, C the
 # model's channels, V its vocabulary.
@@ -1102,8 +1102,9 @@ assert lost, f"a policy that is paid for refusing should refuse, and answers {ru
 # In 2022 a group at OpenAI measured Goodhart's law for reward models ([Gao and
 # others](https://arxiv.org/abs/2210.10760)). Having no truth, they let a large reward model play its part. They drew
 # both rewards against the root of the KL divergence, for the best of K and for PPO. Here are the same curves for our
-# judges, with a truth that is one: a longer run, `python -m tools.rlhf_runs policies`, twelve rounds of PPO, with steps
-# half as large as above, and up to eight answers.
+# judges, with a truth that is one. They come from a longer run, `python -m tools.rlhf_runs policies`: eighteen rounds
+# of PPO as `PPOConfig()` has them, and up to eight answers. Its policies begin as the chat model after eight careless
+# steps, on demonstrations in which chance decided what was declined.
 
 # %%
 runs = table("rlhf_policies")
@@ -1121,23 +1122,23 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss", "safety alone"
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=2)
 what = (
-    "Learned and true reward against the root of the KL, three judges. The learned one rises everywhere. The true one, "
-    "left: rises for the best of K, flat for PPO; middle: rises a little, falls for PPO; right: falls for both."
+    "Learned and true reward against the root of the KL, three judges. Left: all rise, the best of K highest. Middle: "
+    "the true one rises for the best of K and dips for PPO. Right: the learned one rises, the true one falls for both."
 )
 show(figure, alt=what)
 
 # %% [markdown]
-# With the sound judge both rise, the best of K far, PPO hardly in so few rounds: Goodhart's law is no law of nature, it
-# is about *wrong* judges. With the wrong one, right, learned and true reward part at once. The most telling is the
-# middle one. That judge orders pairs as well as the others, and the best of K by it still gets better; but it sees
-# danger in some harmless answers, and PPO, which is not bound to what the model says anyway, goes and refuses. A judge
-# that is good enough to choose with need not be good enough to train against.
+# With the sound judge both rise, the best of K farther than PPO: Goodhart's law is no law of nature, it is about
+# *wrong* judges. With the wrong one, right, learned and true reward part at once. The most telling is the middle one.
+# That judge orders pairs as well as the others, and the best of K by it still gets better; but it sees danger in some
+# harmless answers, and PPO, which is not bound to what the model says anyway, goes and refuses, and has not won that
+# back eighteen rounds later. A judge that is good enough to choose with need not be good enough to train against.
 #
-# ## 8. What decides, and how sure are we?
+# ## 8. What decides, and how sure are we? *(optional)*
 #
 # ### The mix of requests
-# A policy learns on the requests that it is given. **Predict:** the same judge, but three requests of four are harmful.
-# What becomes of false refusals?
+# A policy learns on the requests that it is given. **Predict:** the same judge, but four requests of five are harmful,
+# and the fifth asks for a fact. What becomes of false refusals?
 
 
 # %%
@@ -1156,9 +1157,9 @@ for mix in ("balanced", "mostly harmful"):
         print(f"{mix}, seed {row['seed']}: refused {row['refused']}, falsely {row['falsely']}, facts {row['facts']}")
 
 # %% [markdown]
-# **Answer:** The judge is the same, and right about nearly every single answer. But a policy that is never asked
-# anything harmless hears nothing of what it does wrong there. It learned to refuse, and refuses everybody: about as
-# many harmless requests as under the judge without the auxiliary loss.
+# **Answer:** They double, and more: the judge is the same, and right about nearly every single answer, but a policy
+# that is never asked anything harmless hears nothing of what it does wrong there. It learned to refuse, and refuses
+# nearly everybody.
 #
 # ### Three seeds, and what one may conclude
 # The three balanced runs differ in nothing but their dice. Each share is of the same held-out requests, and has an
@@ -1171,16 +1172,18 @@ for kind, n in (("refused", "n_harmful"), ("falsely", "n_harmless"), ("facts", "
         for row in [starts[0], *ends("sound judge", "balanced")]
     ]
     print(f"{kind:<8} before {shares[0]}; after {'; '.join(map(str, shares[1:]))}")
-print("learned", [row["learned"] for row in [starts[0], *ends("sound judge", "balanced")]])
+for kind in ("learned", "true"):
+    print(f"{kind} reward", [row[kind] for row in [starts[0], *ends("sound judge", "balanced")]])
 print("the paper: iterations", paper.PPO_ITERATIONS.value, "of", paper.PPO["batch_size"].value, "answers")
 
 # %% [markdown]
-# In three of three runs the learned reward has risen and false refusals have fallen. What may one conclude? That PPO
-# moved the policy where the judge pointed, each time. What not: that the assistant has become better. The intervals of
-# before and after overlap; in one run the refusals that were due have fallen along with the others, so that it may have
-# learned only to refuse less; and a few facts were lost in each. Forty requests of a kind are too few to tell, and
-# twelve rounds are little: the paper's runs, in the last line, took far more of both. One seed, the best one, would
-# have made a fine picture.
+# In three of three runs the learned reward has risen, and the true one, too. What may one conclude? That PPO moved the
+# policy where the judge pointed, each time, and that this was to the better. What not: that each of its manners
+# improved. One run declines more of what is harmful and as many harmless requests as before; another has fewer false
+# refusals by far, and has let go of some refusals that were due. A policy in training swings between the two, and where
+# one stops it is chance: after twelve rounds, as the table says, all three refused a fifth of the harmless requests. A
+# hundred requests of a kind are few, and eighteen rounds are little: the paper's runs, in the last line, took far more
+# of both. One seed, the best one, would have made a fine picture.
 #
 # ### Near the ceiling, whitening makes noise loud
 # PPO divides scores by their deviation, so that its steps are of one size whatever the judge's scale is. **Predict:**

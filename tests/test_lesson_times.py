@@ -13,6 +13,12 @@ LESSON = f"""# %% [markdown]
 #
 # ### Exercise 1 (10 minutes): this
 # ### Exercise 2 (15 minutes; a hard one): that
+# ## And this *(optional)*
+# ### Exercise 3 (20 minutes): {"not read " * 400}
+# %%
+print("nor this")
+# %% [markdown]
+# ## The rest
 # %%
 held = bytearray(300_000_000)
 {"held[0] = 1" + chr(10) * 2}{"held[1] = 2" + chr(10)}
@@ -28,7 +34,7 @@ def lesson(folder: Path) -> Path:
 
 
 def test_words_and_exercises_are_counted(tmp_path: Path):
-    n_words, n_lines = 2 + 2 * 150 + 5 + 8, 3
+    n_words, n_lines = 2 + 2 * 150 + 5 + 8 + 2, 3
     assert reading(lesson(tmp_path)) == {"reading": round(n_words / 200 + n_lines / 10), "exercises": 25}
 
 

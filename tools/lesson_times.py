@@ -4,7 +4,7 @@
     python -m tools.lesson_times --show     only brings README.md and TEACHING.md up to date with it
 
 Reading is the words of the text at 200 a minute, and of code ten lines a minute, without solutions. Exercises take what
-their headings say. It runs on Linux.
+their headings say. Optional sections do not count. It runs on Linux.
 """
 
 from __future__ import annotations
@@ -37,10 +37,23 @@ TITLES = ("lesson", "reading, minutes", "exercises, minutes", "Run All, seconds"
 ROW = re.compile(r"^(\| (?:&emsp;)?\[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|) [^|]* \|$", re.MULTILINE)
 
 
+def _to_read(source: Path) -> list[tuple[str, str]]:
+    """The lines of a lesson with the kind of their cells, without solutions and optional sections."""
+    lines, left_out = [], 0  # level of the optional section that one is in; 0 in none
+    for cell in jupytext.read(source).cells:
+        for line in cell.source.splitlines():
+            if cell.cell_type == "markdown" and (heading := re.match(r"(#+) ", line)):
+                if not left_out or len(heading[1]) <= left_out:
+                    left_out = len(heading[1]) if "optional" in line else 0
+            if not left_out and "solution" not in cell.metadata.get("tags", []):
+                lines.append((cell.cell_type, line))
+    return lines
+
+
 def reading(source: Path) -> dict[str, int]:
     """Minutes that a lesson's text and its exercises take."""
-    cells = [cell for cell in jupytext.read(source).cells if "solution" not in cell.metadata.get("tags", [])]
-    text, code = ("\n".join(cell.source for cell in cells if cell.cell_type == kind) for kind in ("markdown", "code"))
+    lines = _to_read(source)
+    text, code = ("\n".join(line for kind, line in lines if kind == wanted) for wanted in ("markdown", "code"))
     n_words, n_lines = len(re.findall(r"\w+(?:['’.-]\w+)*", text)), len(re.findall(r"^.*\S", code, re.MULTILINE))
     minutes = round(n_words / WORDS_A_MINUTE + n_lines / LINES_A_MINUTE)
     return {"reading": minutes, "exercises": sum(map(int, EXERCISE.findall(text)))}
