@@ -29,7 +29,7 @@ from tools.tables import write_table
 
 TABLE = COURSE / "data/tables/lesson_times.csv"
 WORDS_A_MINUTE, LINES_A_MINUTE = 200, 10
-EXERCISE = re.compile(r"^#+ Exercise \d+ \((\d+) minutes", re.MULTILINE)
+EXERCISE = re.compile(r"^#+ Exercise(?: \d+)? \((\d+) minutes", re.MULTILINE)
 USED = """import resource
 both = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(sum(used.ru_utime + used.ru_stime for used in both), both[0].ru_maxrss)"""
@@ -42,9 +42,9 @@ def _to_read(source: Path) -> list[tuple[str, str]]:
     lines, left_out = [], 0  # level of the optional section that one is in; 0 in none
     for cell in jupytext.read(source).cells:
         for line in cell.source.splitlines():
-            if cell.cell_type == "markdown" and (heading := re.match(r"(#+) ", line)):
-                if not left_out or len(heading[1]) <= left_out:
-                    left_out = len(heading[1]) if "optional" in line else 0
+            heading = re.match(r"(#+) ", line) if cell.cell_type == "markdown" else None
+            if heading and (not left_out or len(heading[1]) <= left_out):
+                left_out = len(heading[1]) if "optional" in line else 0
             if not left_out and "solution" not in cell.metadata.get("tags", []):
                 lines.append((cell.cell_type, line))
     return lines
