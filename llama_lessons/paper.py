@@ -79,6 +79,7 @@ OPTIMIZER = _table(
     note="min_lr_ratio is the share of the peak at which the cosine ends",
 )
 GLOBAL_BATCH = Fact(4_000_000, "tokens", f"{PAPER}, table 1")
+ENDPOINT = Fact(200e9, "bits a second", f"{PAPER}, section 2.2.1", "of the network; RoCE as well as InfiniBand")
 GPU_HOURS = _by_size("hours of an A100-80GB", f"{PAPER}, table 2", 184_320, 368_640, 1_038_336, 1_720_320)
 GPU_HOURS_TOTAL = Fact(3_311_616, "hours of an A100-80GB", f"{PAPER}, table 2")
 TCO2 = _by_size("tonnes of CO2 equivalent", f"{PAPER}, table 2", 31.22, 62.44, 153.90, 291.42)

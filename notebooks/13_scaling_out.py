@@ -26,10 +26,10 @@
 # who sends what, in bytes. Then the same functions run in two and in four real processes, and PyTorch's own tools do
 # what you did by hand. Each time you compare with one process.
 #
-# **You need** lesson 05 (the parts of a Llama), 06 (gradients, AdamW, the batch) and the sum of bytes from 08. No GPU:
-# several *processes* on one computer talk to each other as several machines do. **It takes** about an hour and
-# a half; a good place to pause is after section 5. Letters and terms: [TERMS](../TERMS.md). Where it says
-# **Predict**, do so before you run on.
+# **You need** lessons 04 (key-value heads), 05 (the parts of a Llama), 06 (gradients, AdamW, the batch) and the sum of
+# bytes from 08. No GPU: several *processes* on one computer talk to each other as several machines do. **It takes**
+# about an hour and three quarters; a good place to pause is after section 5. Letters and terms: [TERMS](../TERMS.md).
+# Where it says **Predict**, do so before you run on.
 
 # %%
 from llama_lessons.page import setup, show, stable
@@ -49,22 +49,31 @@ print(", ".join(f"{name}: {config.n_params:,} numbers" for name, config in SIZES
 # %% [markdown]
 # ## 1. What does not fit
 #
-# Training keeps more than weights. The usual recipe is called *mixed precision*. The numbers that compute are bfloat16,
-# 2 bytes each, and so are their gradients. AdamW keeps two means for each number (lesson 06) in float32, and a copy of
-# the weight itself in float32: 12 bytes more. That makes 16 bytes for each number, as in lesson 08, where everything
-# was float32.
+# Training keeps more than weights. The usual recipe is called *mixed precision* (Micikevicius and others,
+# [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), then with float16). The numbers that compute are bfloat16, 2
+# bytes each, and so are their gradients. AdamW has two means for each number (lesson 06) in float32, and beside them
+# lies a copy of the weight itself in float32. We count it as AdamW's, which steps it: 12 bytes more. That makes 16
+# bytes for each number, as many as in lesson 08, where everything was float32 and no copy was needed.
 #
 # Why the copy? **Predict:** a weight of 1 is moved by 0.001, a thousand times. Where does it end in bfloat16, and where
-# in float32? And how many cards of 80 GB does it take to hold what training keeps of the 7B? Of the 70B?
+# in float32?
 
 # %%
-from llama_lessons.arithmetic import CARDS
-
 short, long = torch.tensor(1.0, dtype=torch.bfloat16), torch.tensor(1.0)
 for _ in range(1000):
     short, long = short + 0.001, long + 0.001
 print("a thousand small steps from 1 lead, in bfloat16, to", short.item(), "and in float32 to", stable(long), end="; ")
 print("the next bfloat16 after 1 is", stable(1 + torch.finfo(torch.bfloat16).eps, 3))
+
+# %% [markdown]
+# **Answer:** In bfloat16 it never moves: the next number after 1 is too far off, and each small step is rounded away.
+# So steps are added up in float32, and rounded only for computing.
+#
+# Now to the bytes. A card "of 80 GB" has 80 GiB, which is 86 GB; we count in GB throughout, of 10⁹ bytes.
+# **Predict:** how many such cards does it take to hold what training keeps of the 7B? Of the 70B?
+
+# %%
+from llama_lessons.arithmetic import CARDS
 
 card = CARDS["A100 80GB"] / 1e9  # GB
 for name, config in SIZES.items():
@@ -73,17 +82,17 @@ for name, config in SIZES.items():
     print(f"{name:<4} weights {stable(weights, 0):>4} GB, in training {stable(everything, 0):>5} GB: {n_cards} cards")
 
 # %% [markdown]
-# **Answer:** In bfloat16 it never moves: the next number after 1 is too far off, and each small step is rounded away.
-# So steps are added up in float32, and rounded only for computing.
+# **Answer:** Not even the 7B fits into one: it takes two cards, and the 70B takes thirteen. That is before it has read
+# a word: the backward pass needs what the forward pass has computed, its *activations*. There is a way to keep less of
+# them. *Activation checkpointing* (Chen and others, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174)) keeps only
+# what enters each layer, and computes the rest a second time when the gradients come back. It costs one more forward
+# pass. The backward pass is twice the work of the forward pass (a gradient for x, and one for W), so that is a third of
+# a step's work again.
 #
-# And not even the 7B fits. That is before it has read a word: the backward pass needs what the forward pass has
-# computed, its *activations*. There is a way to keep less of them. *Activation checkpointing* (Chen and others,
-# [arXiv:1604.06174](https://arxiv.org/abs/1604.06174)) keeps only what enters each layer, and computes the rest a
-# second time when the gradients come back. It costs one more forward pass, a third of the work again.
-#
-# The next cell asks PyTorch what it would keep: one layer at true shapes on the *meta* device, which has shapes and no
-# memory (lesson 14 uses it more). We leave out the attention weights, T by T, which fused kernels never write.
-# **Predict:** 4096 tokens of the 7B: more than its weights, or less?
+# The next cell asks PyTorch what it would keep of our `Block`: one layer at true shapes on the *meta* device, which has
+# shapes and no memory (lesson 14 uses it more), times the number of layers. We leave out embedding and head, and the
+# attention weights, T by T, which fused kernels (lesson 02) never write. **Predict:** 4096 tokens of the 7B, as two
+# texts of 2048: more than its weights, or less?
 
 # %%
 from torch.utils.checkpoint import checkpoint
@@ -132,13 +141,15 @@ what = "Stacked bars for four sizes: weights, gradients, AdamW, activations. Ada
 show(figure, alt=what + "a dashed line at 86 GB, one A100, is below the top of all four.")
 
 # %% [markdown]
-# **Answer:** More than its weights, for a batch of two pages; with checkpointing nearly nothing. AdamW is the largest
-# part by far. Remember that when we ask what to share first.
+# **Answer:** More than its weights, for a batch of two texts. With checkpointing there is little: what enters the
+# layers, and for a moment everything of the one layer that is computed again. AdamW is the largest part by far.
+# Remember that when we ask what to share first.
 #
 # ## 2. Ranks, and how they talk
 #
 # Several processes run *the same program*. Each is a *rank*: number 0, 1, 2 and so on, of `size`. A rank sees its own
-# memory and nothing else. They talk in *collectives*, operations that all of them call together:
+# memory and nothing else. They talk in *collectives*, operations that all of them call together (two ranks can also
+# send to each other alone; we need none of that):
 #
 # | collective | each rank brings | each rank gets |
 # |---|---|---|
@@ -172,8 +183,8 @@ for what in results[0]:
     print(f"{what:<15}", *(f"{[round(x) for x in result[what].tolist()]!s:<18}" for result in results))
 
 # %% [markdown]
-# (A column for each rank.) Look at the last two rows: an all-reduce is a reduce-scatter followed by an all-gather. That
-# will be useful twice.
+# (A column for each rank.) Look at the last two rows: gather the shares of the last, and you have the row above it. An
+# all-reduce is a reduce-scatter followed by an all-gather. That will be useful twice.
 #
 # **Predict:** rank 2 sees that it has nothing to do, and returns early. The others wait for it in an all-reduce. What
 # happens?
@@ -192,18 +203,20 @@ except ValueError as error:
     print("ValueError:", error)
 
 # %% [markdown]
-# **Answer:** Our ranks stand in one kernel, and notice. Real ones would wait, until a timeout says no more than that it
-# has passed. It is the usual accident of distributed programs: an `if` that depends on the rank, around something that
-# all must do.
+# **Answer:** Our ranks stand in one kernel, and notice. Real ones would wait for minutes, until a timeout tells which
+# operation did not end, and not who was missing or why. It is the usual accident of distributed programs: an `if` that
+# depends on the rank, around something that all must do.
 #
 # ### Who sends what?
-# How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back.
-# **Predict:** with n ranks and a tensor of one gigabyte, how much must pass through rank 0's cable?
+# How does one make a sum of everybody's tensors? Naively: all send to rank 0, which adds up and sends back. With n
+# ranks, n − 1 tensors then come in through rank 0's cable, and n − 1 go out, while every other cable carries one each
+# way.
 #
 # There is a better way (Patarasuk and Yuan, 2009). The ranks stand in a *ring*, and each cuts its tensor into n chunks.
 # In each step every rank sends one chunk to its right neighbour, at the same time, and adds what it gets from the left.
 # After n − 1 steps each has one chunk that is complete, and in n − 1 more steps the complete chunks go round. Here it
-# is, with ones: then each number says how many summands it has.
+# is on four ranks, with ones: then each number says how many summands it has. **Predict:** how many tensors' worth does
+# each rank send in all? And with a thousand ranks?
 
 
 # %%
@@ -234,10 +247,12 @@ what = "Seven grids, rows are ranks and columns chunks; each number counts summa
 show(figure, alt=what + "grows to 2, 3 and 4 in three steps, then the 4s spread, until all sixteen are 4.")
 
 # %% [markdown]
-# **Answer:** Naively n − 1 gigabytes in and as many out. In the ring every step moves a chunk, a fourth of the tensor,
-# over every cable of the ring at once. So each rank sends 2 (n − 1) / n of the tensor, hardly more than twice its size,
-# *however many ranks there are*. Rank 0 of the naive way would have received n − 1 tensors and sent as many. This is
-# what the record counts:
+# **Answer:** Each of the six steps moves a chunk, a fourth of the tensor, over every cable of the ring at once: one and
+# a half tensors. In general a rank sends 2 (n − 1) / n of the tensor, less than twice its size *however many ranks
+# there are*, and gets as much. Only the number of steps grows; where that waiting counts, with small tensors or very
+# many ranks, NVIDIA's library takes trees in place of rings.
+#
+# This is what the record counts, and what it means for a large gradient (through rank 0: what comes in and goes out):
 
 # %%
 print("bytes that go from rank to rank, for tensors of 12 bytes (of 4 in the all-gather):")
@@ -289,7 +304,7 @@ for n in (2, 4, 8):
 
 # %% [markdown]
 # **Answer:** It is another gradient, and the more ranks there are, the further off. No error was raised, and the loss
-# would fall all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with
+# may well fall all the same: a mistake that one finds only by comparing. The mean of means is not the mean. A rank with
 # few tokens speaks as loudly as one with many, so that each of *its* tokens counts more.
 #
 # ### Exercise 1 (10 minutes): the right average
@@ -333,9 +348,9 @@ def solved_average(gradients, n_tokens):
 check_average(solved_average)
 
 # %% [markdown]
-# In practice one does not multiply a mean by what it was divided by. Each rank backs up from the *sum* of its losses;
-# one all-reduce adds up the gradients, another one the numbers of tokens, and there is one division. That is the whole
-# of `average_gradients`:
+# In practice one does not multiply a mean by what it was divided by. Each rank calls `backward` on the *sum* of its
+# losses; one all-reduce adds up the gradients, another one the numbers of tokens, and there is one division. That is
+# the whole of `average_gradients`:
 #
 # ```python
 # n_all = ranks.all_reduce(torch.tensor(float(n_own)), "number of tokens")
@@ -343,8 +358,11 @@ check_average(solved_average)
 # weights[key].grad = gradient / n_all     # of the sum over all ranks
 # ```
 #
-# (Gradients go round in *buckets*, those of a layer in one tensor: a hundred small all-reduces would wait a hundred
-# times.) `parallel_trials` takes a whole step with it, AdamW included, and compares the weights.
+# (Gradients go round in *buckets*, here those of a layer in one tensor: a hundred small all-reduces would wait a
+# hundred times.) `parallel_trials` takes a whole step with it, AdamW included, and `compare` looks at the weights of
+# every rank afterwards. (AdamW divides a gradient by its own size. So the weights after a first step show at once a
+# gradient that points elsewhere, but hardly one that is a per cent too long: in section 5 we compare the gradient
+# itself.)
 
 # %%
 from llama_lessons.checks.parallel_trials import STRATEGIES, distance
@@ -378,7 +396,9 @@ compare("data parallel")
 
 # %% tags=["exercise"]
 def my_rank_gb(n_params, n_ranks, stage):
-    """GB (10**9 bytes) that each rank keeps: weights, gradients and AdamW's numbers; activations are not counted.
+    """GB (10**9 bytes) that each rank keeps: weights, gradients and AdamW's numbers.
+
+    Activations, and a layer that is gathered for a moment, are not counted.
 
     n_params: numbers in the model. Weights and gradients have 2 bytes each, AdamW keeps 12 for each number.
     n_ranks: how many ranks there are.
@@ -439,15 +459,17 @@ what = "Two panels of bars on a logarithmic scale, GB on each rank by stage. Wit
 show(figure, alt=what + "17, below the dashed line of one A100 only at stage 3; the 7B fits from stage 1 on.")
 
 # %% [markdown]
-# **Answer:** Only the third, which shares everything. (The figure of the ZeRO paper has a model of 7.5 billion numbers
-# on 64 ranks; try your function on it.) PyTorch calls stage 3 *fully sharded data parallel*.
+# **Answer:** Only the third, which shares everything; on eight cards not even that would do. (Figure 1 of the ZeRO
+# paper shows a model of 7.5 billion numbers on 64 ranks; see whether your function gives its four bars.) PyTorch calls
+# stage 3 *fully sharded data parallel*.
 #
 # ## 5. Fully sharded
 #
 # How can a rank compute with a layer of which it holds a quarter? It cannot; so for a moment it holds all of it:
-# *gather, compute, free*. All the numbers of a layer stand one after the other in a long vector, which is cut into
-# equal shards. Here is one layer, and a loss that has no meaning. **Predict:** which collective brings each rank the
-# gradient of its shard?
+# *gather, compute, free*. All the numbers of a layer stand one after the other in a long vector (`flatten`), which is
+# cut into equal shards (`shard`). `functional_call` runs a module with weights that are given to it, in place of its
+# own. Here is one layer's feed-forward, and a loss that has no meaning. **Predict:** which collective brings each rank
+# the gradient of its shard?
 
 # %%
 from torch.func import functional_call
@@ -475,12 +497,12 @@ print(f"{sum(w.numel() for w in right):,} numbers; each rank keeps {len(shares[0
 print("the four shares together are the gradient of one process")
 
 # %% [markdown]
-# **Answer:** The reduce-scatter: it adds up over the ranks, and leaves each with its own share. (`functional_call` runs
-# a module with weights that are given to it, in place of its own.)
+# **Answer:** The reduce-scatter: it adds up over the ranks, and leaves each with its own share.
 #
 # For a whole model, go through it unit by unit: embedding, each layer, head. Forward: gather, compute, free. Backward,
-# from the end: gather again, compute again from what had entered, take the gradient, reduce-scatter, free. So
-# `fully_sharded` does activation checkpointing on its way, in some thirty lines.
+# from the end: gather again, compute again from what had entered, take the gradient, reduce-scatter, free. So our
+# `fully_sharded` does activation checkpointing on its way. (PyTorch's tool does not by itself: there it is a choice of
+# its own, the package's `recompute_blocks`.)
 #
 # **Predict:** each weight goes round three times: two all-gathers and a reduce-scatter. Compared with the all-reduce of
 # data parallel, how many bytes does a rank send?
@@ -488,6 +510,7 @@ print("the four shares together are the gradient of one process")
 # %%
 compare("fully sharded")
 records = {name: in_lockstep(4, step)[1] for name, step in STRATEGIES.items()}
+# the weights are gathered once more at the end, only to be compared: that does not count
 records = {name: [one for one in record if "saved" not in one.what] for name, record in records.items()}
 for name in ("data parallel", "fully sharded"):
     sent = sum(n_bytes for one in records[name] for (source, _), n_bytes in one.sends.items() if source == 0)
@@ -495,9 +518,13 @@ for name in ("data parallel", "fully sharded"):
     print(f"{name}: rank 0 sends {sent:,} bytes in a step, and holds at most {most:,}")
 
 # %% [markdown]
-# **Answer:** Half as much again is sent, and on four ranks a quarter is held. Memory is what one runs out of, so the
-# price is low. That is why it is the first thing to try. The gathering can even be hidden: a real program gathers the
-# next layer while this one computes.
+# **Answer:** Half as much again is sent, and on four ranks a quarter is kept. Memory is what one runs out of, so the
+# price is low, and it can even be hidden: a real program gathers the next layer while this one computes.
+#
+# A fair comparison says one thing more. This was a *first* step, where AdamW's means come into being at its end. From
+# the second step on they lie there all the time, and a rank holds most in the backward pass, when one unit is whole,
+# with its whole gradient, on top of all that is kept. Our units are a large part of a small model; a layer of the 70B
+# is about an eightieth of it.
 #
 # A good place for a pause.
 #
@@ -541,8 +568,9 @@ for way in (by_columns, by_columns_and_back):
 # every bend, and the hidden channels are wide, about three times the stream. Cut the other way: w_gate and w_up by
 # rows, so that each rank has some hidden channels, complete. Silu and product work channel by channel. And then w_down
 # by columns: each rank multiplies its channels with *their* columns, and has a part of the sum for all outputs. One
-# all-reduce at the end, as wide as x. (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns:
-# "column parallel, then row parallel".)
+# all-reduce at the end, as wide as x: no more bytes than the wrong way above, and no rank has all of a matrix.
+# (Megatron-LM writes x W where PyTorch writes x Wᵀ, and so calls our rows columns: "column parallel, then row
+# parallel".)
 #
 # ### Exercise 3 (15 minutes): each rank's part
 
@@ -593,9 +621,10 @@ check_parts(solved_parts)
 # Attention is cut in the same way, by heads: wq, wk, wv by rows, a few heads to each rank, and wo by columns. Heads do
 # not look at each other, so nothing need be sent before the end.
 #
-# Grouped-query attention has a catch: the 70B has 64 query heads and only 8 key-value heads; our model has 8 and 2.
-# **Predict:** on four ranks, each has two query heads, and there are two key-value heads. Who gets which? And when the
-# gradients come back: has a rank all of the gradient of its key-value head?
+# Grouped-query attention has a catch (lesson 04): the 70B has 64 query heads and only 8 key-value heads, one for each
+# GPU of a machine with eight and no more; our model has 8 and 2. **Predict:** on four ranks, each has two query heads,
+# and there are two key-value heads. Who gets which? And when the gradients come back: has a rank all of the gradient of
+# its key-value head?
 
 # %%
 from llama_lessons.parallel.ranks import Ranks
@@ -612,11 +641,12 @@ for rank in range(4):
 # %% [markdown]
 # **Answer:** Neighbours have copies of the same one, as they must: query heads 0 to 3 share key-value head 0. Each
 # copy's gradient has heard only from the query heads of its own rank. If both ranks stepped by their own, the copies
-# would drift apart and nobody would notice. So ranks with the same head add their gradients up (`shared_gradient`).
+# would drift apart and nobody would notice. So ranks with the same head add their gradients up (`shared_gradient`);
+# without that, the comparison that closes this section fails.
 #
-# One thing is left, and in training it is the largest tensor of all: the logits. The head is cut by rows, so that each
-# rank has the logits of its own part of the vocabulary. The loss needs log Σ exp over *all* of them. Gathering them
-# would undo everything. But a sum of exponentials can be put together from parts.
+# One thing is left, and it is the widest of all activations: the logits, one for each entry of the vocabulary. The head
+# is cut by rows, so that each rank has the logits of its own part of the vocabulary. The loss needs log Σ exp over
+# *all* of them. Gathering them would undo everything. But a sum of exponentials can be put together from parts.
 #
 # ### Exercise 4 (15 minutes): a loss without all logits
 # Each rank knows the largest of its own logits, and the sum of exp(logit − that largest), which cannot overflow. One of
@@ -630,7 +660,7 @@ def my_shared_loss(tops, sums, said):
     tops: for each rank the largest of its own logits, shape (ranks, N).
     sums: for each rank the sum of exp(logit - its own largest), shape (ranks, N).
     said: the target's logit on the rank that has it, 0 on the others, shape (ranks, N).
-    Returns shape (N,). It must work where logits are as large as 200.
+    Returns shape (N,). It must work where one token's logits are about 200, and another's about -200.
     """
     raise NotImplementedError("your turn")
 
@@ -667,9 +697,11 @@ def solved_shared_loss(tops, sums, said):
 check_shared_loss(solved_shared_loss)
 
 # %% [markdown]
-# (FlashAttention puts a softmax together from blocks by the same formula.) With that, everything is cut, and a whole
-# step can be compared. What the layers say to each other is two small functions: where all ranks begin to read the same
-# x, the *gradients* are added up; where each has a part of a sum, the *parts* are.
+# (FlashAttention, lesson 02, puts a softmax together from blocks by the same formula. The package asks for the largest
+# logit of all ranks first, by an all-reduce that takes the maximum in place of the sum; the rest is alike.) With that,
+# everything is cut, and a whole step can be compared. What ranks say to each other within the layers is two small
+# functions, Megatron-LM's *f* and *g*: where all ranks begin to read the same x, the *gradients* are added up; where
+# each has a part of a sum, the *parts* are.
 
 # %%
 compare("tensor parallel")
@@ -703,18 +735,19 @@ for name, record in records.items():
     print(f"after '{fullest.what}'; sent {sent:>9,} in {len(record) - 1} collectives")
 
 # %% [markdown]
-# A rank of *fully sharded* holds most at the end, when AdamW has its numbers. The head is gathered at the end of the
-# forward pass, freed, and gathered again at once: real programs keep the last unit. Tensor parallel sends activations,
-# tokens times channels, twice a layer and twice on the way back, and no weights at all: with few tokens that is little,
-# with many it is much.
+# A rank of *fully sharded* holds most at the end, when AdamW has got its numbers (in a first step; later in the
+# backward pass, as section 5 says). The head is gathered at the end of the forward pass, freed, and gathered again at
+# once: real programs keep the last unit. Tensor parallel sends activations, tokens times channels, twice a layer and
+# twice on the way back, and no weights (only the gradients of the key-value heads that two ranks have): with few tokens
+# that is little, with many it is much.
 #
 # ## 8. Real processes
 #
 # Now the same functions, in processes that share no memory. `torchrun` starts a module several times and tells each
 # copy its rank; the copies find each other through a port of this machine. Between CPUs a library called *gloo* carries
-# the bytes, between NVIDIA's GPUs *nccl*. The module must be a file: a new process cannot see what you have written in
-# a cell. Ours is `parallel_trials`; its function `data_parallel(ranks)` is the one that you have just run, and only
-# `ranks` is another.
+# the bytes, between NVIDIA's GPUs *NCCL* (`"nccl"` in code). The module must be a file: a new process cannot see what
+# you have written in a cell. Ours is `parallel_trials`; its function `data_parallel(ranks)` is the one that you have
+# just run, and only `ranks` is another.
 #
 # **Predict:** will two processes give exactly the numbers of two ranks in this kernel, to the last bit? Will four?
 
@@ -752,26 +785,29 @@ for n in (2, 4):
         print(f"{name:<16} in {n} processes: one process's step to 1e-5{same}")
 
 # %% [markdown]
-# **Answer:** Two processes agree to the last bit: a + b is b + a. With four it depends on who adds first, (a + b) + (c
-# + d) or ((a + b) + c) + d, and floats round in between; so the last digits may differ from ours. That is what "equal"
-# means from here on: *exact where the order of sums allows, to a stated tolerance where not*.
+# **Answer:** Two processes agree to the last bit with two ranks in lockstep (the first process runs those too, and
+# compares): a + b is b + a. With four it depends on who adds first, (a + b) + (c + d) or ((a + b) + c) + d, and floats
+# round in between; so the last digits may differ from ours. That is what "equal" means from here on: *exact where the
+# order of sums allows, to a stated tolerance where not*.
 #
-# If a process dies, the others notice when they next want something from it. `torchrun` then ends them all, and the
-# training starts again from the last saved state. With a thousand machines something breaks every day, so this is daily
-# life.
+# If a process dies, `torchrun` notices and ends the others, which could only wait for it, and the training starts again
+# from the last saved state. In large runs this is daily life: Meta's report on Llama 3
+# ([arXiv:2407.21783](https://arxiv.org/abs/2407.21783), section 3.3.4) counts several unexpected interruptions a day.
 #
 # ## 9. PyTorch's own
 #
 # Nobody writes these functions anew. PyTorch has three tools:
 #
-# - `DistributedDataParallel` wraps a model and sends each bucket of gradients while the rest is still being computed.
-#   It *averages* over ranks, so that unequal numbers of tokens are the caller's affair.
-# - `fully_shard` (FSDP2) puts hooks before and after each module: gather, compute, free.
-# - `parallelize_module` cuts a module's matrices after a plan, "column" or "row" for each.
+# - `DistributedDataParallel` (DDP) wraps a model and sends each bucket of gradients while the rest is still being
+#   computed. It *averages* over ranks, so that unequal numbers of tokens are the caller's affair.
+# - `fully_shard` (FSDP2) puts hooks before and after each module that you name, here every block: gather, compute,
+#   free. It cuts each weight by rows, where we cut a long vector, and averages too unless told otherwise.
+# - `parallelize_module` cuts a module's matrices after a plan, `ColwiseParallel` or `RowwiseParallel` for each, in
+#   Megatron-LM's words: the first cuts our rows.
 #
-# The package's `shard(model, way)` calls the second or the third on our Llama. Afterwards a `Trainer` (lesson 06)
-# trains it as ever; clipping is by the norm of *all* gradients, wherever they lie, and the tokens of all ranks count
-# alike.
+# The package's `llama_lessons.parallel.shard(model, way)` calls the second or the third on our Llama (it is not the
+# small `shard` of section 5, which cuts a vector). Afterwards a `Trainer` (lesson 06) trains it as ever; clipping is by
+# the norm of *all* gradients, wherever they lie, and the tokens of all ranks count alike.
 #
 # ```python
 # with process_group():                                  # gloo, or nccl with "cuda"
@@ -820,22 +856,27 @@ for way in ("fsdp", "tp"):
 # whole copies once, not once for each rank.
 #
 # **With GPUs** nothing changes but the carrier: one process for each GPU, `process_group("cuda")`, nccl.
-# `torchrun --nproc-per-node 8 -m llama_lessons.pretrain --shard fsdp` trains the Valley on eight. This page has not
-# measured any: its processes share two CPU cores, and are slower together than one alone.
+# `torchrun --nproc-per-node 8 -m llama_lessons.pretrain --shard fsdp` trains the Valley on eight. This page measures no
+# speed: processes that share the cores of one computer say nothing about GPUs.
 #
 # ## 10. The real thing
 #
 # Is the cable fast enough? An NVIDIA A100 does 312 million million operations a second in bfloat16, by its maker's data
-# sheet, of which training reaches some 40 % (see below). The cable between two machines is an *assumption*: 25 GB a
-# second for each GPU. Change it.
+# sheet, of which training reaches some 40 % (see below). The paper (section 2.2.1) says how fast the network's
+# end-points were, in bits a second. That each GPU has one for itself is our *assumption*: change `LINK`.
+#
+# We count the same tokens a rank for each way. In tensor parallel all ranks read the tokens of all, so the activations
+# that go round are those of eight ranks' tokens.
 #
 # **Predict:** data parallel and fully sharded send weights and gradients, whatever the batch is. From how many tokens
 # on a rank is the arithmetic longer than the sending, for the 7B? And tensor parallel sends activations: does a larger
 # batch help it?
 
 # %%
+from llama_lessons import paper
+
 A100, REACHED = 312e12, 0.4  # operations per second, and the share that training reaches
-LINK = 25e9  # bytes a second that each rank can send: an assumption
+LINK = paper.ENDPOINT.value / 8  # bytes a second that each rank can send: an assumption, of one end-point a GPU
 RANKS = 8
 
 
@@ -863,21 +904,24 @@ for name in ("data parallel", "fully sharded"):
 ratio = seconds(SIZES["7B"], 1)["tensor parallel, per rank"] / seconds(SIZES["7B"], 1)["arithmetic"]
 print(f"tensor parallel: sending takes {stable(ratio, 1)} times as long as arithmetic, whatever the batch is")
 what = "Seconds against tokens, both logarithmic. Arithmetic rises and crosses the flat lines of data parallel and of "
-show(figure, alt=what + "fully sharded between 2,000 and 7,000 tokens; tensor parallel rises in parallel to it.")
+show(figure, alt=what + "fully sharded between 2,000 and 7,000 tokens; tensor parallel rises in parallel, above it.")
 
 # %% [markdown]
-# **Answer:** With one or two texts of 4096 tokens on each rank, sending weights can be hidden. Tensor parallel cannot
-# be saved by a larger batch: it belongs where cables are short, inside one machine, where links are some ten times
-# faster (put 300e9 for `LINK`). So large runs do both, tensor parallel inside a machine and fully sharded between
-# machines.
+# **Answer:** With one or two texts of 4096 tokens on each rank, sending weights can be hidden, at best: data parallel
+# can send only while the backward pass runs, two thirds of the arithmetic, and no waiting is counted. Tensor parallel
+# cannot be saved by a larger batch, and more ranks make it worse: it belongs where cables are short, inside one
+# machine, where links are some ten times faster (put 300e9 for `LINK`: NVLink, by the data sheet, each way). So large
+# runs do both, tensor parallel inside a machine and fully sharded between machines. Many add a way that we have not
+# built, *pipeline parallel* (GPipe, [arXiv:1811.06965](https://arxiv.org/abs/1811.06965)): each rank has some of the
+# layers, and passes activations on to the next.
 #
 # What did Meta reach? The paper gives the hours of all GPUs; arithmetic gives the operations, six for each parameter
-# and token. **Predict:** which share of the A100's peak is that? Does it fall for the larger models, which must be
-# shared out more?
+# and token: a multiplication and an addition forward, and twice that backward (Kaplan and others,
+# [arXiv:2001.08361](https://arxiv.org/abs/2001.08361); attention's scores, and what is computed twice, are left out).
+# **Predict:** which share of the A100's peak is that? Does it fall for the larger models, which must be shared out
+# more?
 
 # %%
-from llama_lessons import paper
-
 share = {}
 for name, config in SIZES.items():
     operations = 6 * config.n_params * paper.TOKENS.value
@@ -898,15 +942,18 @@ show(figure, alt=what + "the largest the most.")
 
 # %% [markdown]
 # **Answer:** About 40 % throughout (hours: table 2 of the paper; the 34B ran on cards that were held to fewer watts).
-# The 70B, which must be shared out most, loses nothing by it. That is the measure of a training system: not how fast
-# one card is, but how little a thousand of them wait for each other.
+# The 70B, which must be shared out most, shows no loss by it, though its larger matrices may make up for some. The
+# share is called *model FLOPs utilization*, MFU (PaLM, [arXiv:2204.02311](https://arxiv.org/abs/2204.02311), section
+# 4.1), and it is the measure of a training system: not how fast one card is, but how little a thousand of them wait for
+# each other.
 #
 # ## What you have, and where it goes
 #
 # - Training keeps 16 bytes for each number, and AdamW has most of them; activations can be computed again.
-# - Ranks talk in collectives that all must call. In a ring each sends about twice the tensor, however many there are.
+# - Ranks talk in collectives that all must call. In a ring each sends less than twice the tensor, however many there
+#   are.
 # - The mean of means is not the mean: gradients are weighted by tokens.
-# - Fully sharded: gather, compute, free. Half as much again is sent, and memory falls with the number of ranks.
+# - Fully sharded: gather, compute, free. Half as much again is sent, and what is kept falls with the number of ranks.
 # - Tensor parallel: rows, then columns, and one sum. Copies of a key-value head add up their gradients; a loss needs no
 #   rank with all logits.
 # - Equal to one process: exact where the order of sums allows, to a stated tolerance where not. Compare; no error is
@@ -924,9 +971,13 @@ show(figure, alt=what + "the largest the most.")
 #
 # **Next lesson,** [14 real Llama 2](14_real_llama_2.ipynb): can my code run Meta's weights?
 #
-# **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and table 2. Rings: Patarasuk
-# and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, Journal of Parallel and Distributed
-# Computing 69 (2009). ZeRO: [arXiv:1910.02054](https://arxiv.org/abs/1910.02054). PyTorch FSDP:
-# [arXiv:2304.11277](https://arxiv.org/abs/2304.11277). Megatron-LM:
+# **Sources.** Llama 2, [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and table 2. Mixed precision:
+# [arXiv:1710.03740](https://arxiv.org/abs/1710.03740). Rings: Patarasuk and Yuan, Bandwidth optimal all-reduce
+# algorithms for clusters of workstations, Journal of Parallel and Distributed Computing 69 (2009). ZeRO:
+# [arXiv:1910.02054](https://arxiv.org/abs/1910.02054), where section 3.1 has the sum of 16 bytes. PyTorch's DDP:
+# [arXiv:2006.15704](https://arxiv.org/abs/2006.15704), and FSDP: [arXiv:2304.11277](https://arxiv.org/abs/2304.11277).
+# Pipelines: GPipe, [arXiv:1811.06965](https://arxiv.org/abs/1811.06965). Six operations: Kaplan and others,
+# [arXiv:2001.08361](https://arxiv.org/abs/2001.08361); MFU: PaLM, [arXiv:2204.02311](https://arxiv.org/abs/2204.02311).
+# Interruptions: Llama 3, [arXiv:2407.21783](https://arxiv.org/abs/2407.21783). Megatron-LM:
 # [arXiv:1909.08053](https://arxiv.org/abs/1909.08053). Activation checkpointing:
 # [arXiv:1604.06174](https://arxiv.org/abs/1604.06174). The A100's peak: NVIDIA's data sheet of the A100 80GB SXM.

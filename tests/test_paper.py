@@ -27,6 +27,7 @@ CONTENTS = {
     f"{PAPER}, table 30": ("GHOST_ATTENTION",),  # multi-turn memory
     f"{PAPER}, section 1": ("MORE_DATA",),  # introduction
     f"{PAPER}, section 2.2": ("OPTIMIZER",),  # training details
+    f"{PAPER}, section 2.2.1": ("ENDPOINT",),  # training hardware
     f"{PAPER}, section 3.1": ("SFT", "SFT_ANNOTATIONS"),  # supervised fine-tuning
     f"{PAPER}, section 3.2.2": ("REWARD_LR", "REWARD_BATCH"),  # reward modelling
     f"{PAPER}, section 3.2.3": ("PPO", "PPO_KL", "PPO_ITERATIONS", "PPO_SECONDS", "SAMPLING_TEMPERATURE"),

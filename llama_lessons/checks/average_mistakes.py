@@ -41,6 +41,14 @@ AVERAGE_MISTAKES = {
     "you divided the plain sum by all tokens: each gradient is of a mean, multiply it by its tokens first": (
         _weighted(lambda n, every: 1 / sum(every))
     ),
+    "you divided the mean of the gradients by all tokens: multiply each by its tokens first": (
+        _weighted(lambda n, every: 1 / len(every) / sum(every))
+    ),
+    "you multiplied the plain sum by all tokens: each gradient by its own, and divide by all": (
+        _weighted(lambda n, every: sum(every))
+    ),
+    "you divided by the square of all tokens: once is enough": _weighted(lambda n, every: n / sum(every) ** 2),
+    "you rounded the weights to whole numbers": _weighted(lambda n, every: round(n / sum(every))),
     "you weighted the wrong way round: a rank with more tokens counts more": (
         _weighted(lambda n, every: (1 / n) / sum(1 / other for other in every))
     ),

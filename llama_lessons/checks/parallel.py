@@ -146,8 +146,9 @@ SHARED_LOSS_EXAMPLES = [  # tops, sums, said
     _of_ranks(31, 2, 4, 60.0),
     _of_ranks(32, 4, 3, 3.0),
 ]
-SHARED_LOSS_EXAMPLES[2][0].add_(120)
-SHARED_LOSS_EXAMPLES[2][2][1].add_(120)
+FAR = torch.tensor([120.0, 120.0, -120.0, 120.0])  # one token's logits are far below the others'
+SHARED_LOSS_EXAMPLES[2][0].add_(FAR)
+SHARED_LOSS_EXAMPLES[2][2][1].add_(FAR)
 
 
 def shared_loss(tops: Tensor, sums: Tensor, said: Tensor) -> Tensor:

@@ -82,6 +82,21 @@ PARTS_MISTAKES = {
     "you cut w_gate and w_up in different orders: channel by channel they belong together": _parts(
         gate=_backwards(_rows)
     ),
+    "you cut pieces of n_ranks channels, as split does: cut n_ranks pieces, as chunk does": (
+        lambda x, w_gate, w_up, w_down, n: [
+            _gated(x @ gate.T, x @ up.T) @ down.T
+            for gate, up, down in zip(w_gate.split(n), w_up.split(n), w_down.split(n, 1), strict=True)
+        ]
+    ),
+    "you took silu at the end, of the output: it comes before the product with up": (
+        lambda x, w_gate, w_up, w_down, n: [silu(part) for part in _parts(hidden=torch.mul)(x, w_gate, w_up, w_down, n)]
+    ),
+    "you added the parts up from rank to rank: each gives its own, without those before it": (
+        _then(lambda p, n: list(torch.stack(p).cumsum(0)))
+    ),
+    "you gave every rank the whole output divided by n_ranks: each gives what its own channels add": (
+        _then(lambda p, n: [sum(p) / n] * n)
+    ),
     "you took the same columns of w_down for all ranks": _parts(down=lambda weight, rank, n: _columns(weight, 0, n)),
     "you took the same rows of w_gate and w_up for all ranks": (
         _parts(lambda weight, rank, n: _rows(weight, 0, n), lambda weight, rank, n: _rows(weight, 0, n))

@@ -26,6 +26,11 @@ def _wrong(
     return wrong
 
 
+def _rest(n_params: int, n_ranks: int) -> float:
+    """GB that the other ranks have of what takes one byte a number."""
+    return n_params * (1 - 1 / n_ranks) / GB
+
+
 RANK_GB_MISTAKES = {
     "you shared nothing: from stage 1 on each rank has a part": _wrong(shared_from=(9, 9, 9)),
     "you shared everything at every stage": _wrong(shared_from=(0, 0, 0)),
@@ -42,6 +47,28 @@ RANK_GB_MISTAKES = {
         lambda n_params, n_ranks, stage: (
             sum(size * n_params / (n_ranks if stage == at else 1) for size, at in ((2, 3), (2, 2), (12, 1))) / GB
         )
+    ),
+    "you shared AdamW's means, and not its copy of the weights: stage 1 shares all 12 bytes": (
+        lambda n_params, n_ranks, stage: (
+            _wrong()(n_params, n_ranks, stage) + (stage >= 1) * 4 * _rest(n_params, n_ranks)
+        )
+    ),
+    "you shared AdamW's copy only with the weights, at stage 3: it is AdamW's, and shared from stage 1 on": (
+        lambda n_params, n_ranks, stage: (
+            _wrong()(n_params, n_ranks, stage) + (stage in (1, 2)) * 4 * _rest(n_params, n_ranks)
+        )
+    ),
+    "you shared AdamW's copy, and not its means: stage 1 shares all 12 bytes": (
+        lambda n_params, n_ranks, stage: (
+            _wrong()(n_params, n_ranks, stage) + (stage >= 1) * 8 * _rest(n_params, n_ranks)
+        )
+    ),
+    "you shared what AdamW keeps from stage 2 on: from stage 1 on": _wrong(shared_from=(3, 2, 2)),
+    "you rounded the result: give all its digits": lambda n_params, n_ranks, stage: float(
+        round(_wrong()(n_params, n_ranks, stage))
+    ),
+    "you rounded the result to one digit: give all": lambda n_params, n_ranks, stage: round(
+        _wrong()(n_params, n_ranks, stage), 1
     ),
     "you forgot the weights": _wrong(sizes=(0, 2, 12)),
     "you forgot the gradients": _wrong(sizes=(2, 0, 12)),

@@ -49,6 +49,14 @@ SHARED_LOSS_MISTAKES = {
     "you added the mean of the ranks' largest: add the largest of all": _loss(top=lambda tops: tops.mean(0)),
     "you added the smallest of the ranks' largest: add the largest of all": _loss(top=lambda tops: tops.amin(0)),
     "you added the first rank's largest: add the largest of all": _loss(top=lambda tops: tops[0]),
+    "you took the largest of all tokens together: each token has its own, and another's may be far above": (
+        lambda tops, sums, said: (sums * (tops - tops.max()).exp()).sum(0).log() + tops.max() - said.sum(0)
+    ),
+    "you added all ranks' largest: add the largest of all": _loss(top=lambda tops: tops.sum(0)),
+    "you added the last rank's largest: add the largest of all": _loss(top=lambda tops: tops[-1]),
+    "you forgot sums: each rank's exponentials add up to more than that of its largest": (
+        lambda tops, sums, said: (tops - tops.amax(0)).exp().sum(0).log() + tops.amax(0) - said.sum(0)
+    ),
     "you multiplied by exp(the rank's largest) without the largest of all: that is inf for large logits": (
         lambda tops, sums, said: (sums * tops.exp()).sum(0).log() - said.sum(0)
     ),

@@ -24,12 +24,22 @@ def with_shares(gradients, n_tokens):
     return torch.tensordot(shares, torch.stack(gradients), dims=1)
 
 
+@bank.right
+def token_by_token(gradients, n_tokens):
+    return torch.stack(gradients).repeat_interleave(torch.tensor(n_tokens), 0).mean(0)
+
+
 def summed(weights):
     """An answer that multiplies each gradient by its own of weights(n_tokens)."""
     return lambda gradients, n_tokens: sum(g * w for g, w in zip(gradients, weights(n_tokens), strict=True))
 
 
 for says, answer in {
+    "the mean of the gradients by all tokens": lambda gradients, n_tokens: (
+        torch.stack(gradients).mean(0) / sum(n_tokens)
+    ),
+    "by the square of all tokens": summed(lambda ns: [n / sum(ns) ** 2 for n in ns]),
+    "rounded the weights to whole": summed(lambda ns: [round(n / sum(ns)) for n in ns]),
     "every rank the same weight": lambda gradients, n_tokens: torch.stack(gradients).mean(0),
     "added the gradients up without weights": lambda gradients, n_tokens: torch.stack(gradients).sum(0),
     "forgot to divide": summed(lambda ns: ns),

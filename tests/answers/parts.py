@@ -30,6 +30,13 @@ def all_hidden_channels_first(x, w_gate, w_up, w_down, n_ranks):
     ]
 
 
+@bank.right
+def with_a_mask(x, w_gate, w_up, w_down, n_ranks):
+    hidden = functional.silu(x @ w_gate.T) * (x @ w_up.T)
+    owner = torch.arange(len(w_gate)) * n_ranks // len(w_gate)
+    return [(hidden * (owner == rank)) @ w_down.T for rank in range(n_ranks)]
+
+
 def parts_of(change_hidden=None, order=lambda k, n: k, act=functional.silu):
     """An answer with a reader's own hidden channels, or w_down's parts in another order."""
 
@@ -49,7 +56,16 @@ def after(change):
     return lambda *given: change(with_slices(*given))
 
 
+def by_split(x, w_gate, w_up, w_down, n_ranks):
+    each = zip(w_gate.split(n_ranks), w_up.split(n_ranks), w_down.split(n_ranks, dim=1), strict=True)
+    return [(functional.silu(x @ gate.T) * (x @ up.T)) @ down.T for gate, up, down in each]
+
+
 for says, answer in {
+    "as split does": by_split,
+    "silu at the end": lambda *given: [functional.silu(p) for p in parts_of(lambda gate, up: gate * up)(*given)],
+    "from rank to rank": after(lambda parts: [sum(parts[: k + 1]) for k in range(len(parts))]),
+    "whole output divided by n_ranks": after(lambda parts: [torch.stack(parts).mean(0) for _ in parts]),
     "you added the parts up": after(lambda parts: torch.stack(parts).sum(0)),
     "every rank the whole output": after(lambda parts: [torch.stack(parts).sum(0) for _ in parts]),
     "divided each part by the number of ranks": after(lambda parts: [part / len(parts) for part in parts]),

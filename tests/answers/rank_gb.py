@@ -38,6 +38,10 @@ def cases(zero, one, two, three, unit=1e9):
 
 RIGHT = ((16, 0), (4, 12), (2, 14), (0, 16))
 for says, answer in {
+    "AdamW's means, and not its copy": cases((16, 0), (8, 8), (6, 10), (4, 12)),
+    "AdamW's copy only with the weights": cases((16, 0), (8, 8), (6, 10), (0, 16)),
+    "AdamW's copy, and not its means": cases((16, 0), (12, 4), (10, 6), (8, 8)),
+    "rounded the result: give": lambda *given: float(round(case_by_case(*given))),
     "you shared nothing": cases(*4 * [(16, 0)]),
     "everything at every stage": cases(*4 * [(0, 16)]),
     "everything from stage 1 on": cases((16, 0), *3 * [(0, 16)]),

@@ -17,6 +17,15 @@ def rescaled(tops, sums, said):
 
 
 @bank.right
+def in_turns(tops, sums, said):
+    top, total = tops[0], sums[0]
+    for other, more in zip(tops[1:], sums[1:], strict=True):
+        new = torch.maximum(top, other)
+        top, total = new, total * (top - new).exp() + more * (other - new).exp()
+    return total.log() + top - said.sum(0)
+
+
+@bank.right
 def by_logsumexp(tops, sums, said):
     return torch.logsumexp(tops + sums.log(), 0) - said.sum(0)
 
@@ -37,6 +46,11 @@ def with_(**steps):
 
 
 for says, answer in {
+    "the largest of all tokens together": lambda tops, sums, said: (
+        ((tops - tops.max()).exp() * sums).sum(0).log() + tops.max() - said.sum(0)
+    ),
+    "all ranks' largest": with_(add=lambda tops: tops.sum(0)),
+    "forgot sums": lambda tops, sums, said: tops.logsumexp(0) - said.sum(0),
     "you added the sums as they are: each": with_(factor=lambda tops, top: 1),
     "you added the sums as they are, and each": with_(factor=lambda tops, top: 1, add=lambda tops: tops.sum(0)),
     "difference the wrong way round": with_(factor=lambda tops, top: (top - tops).exp()),
