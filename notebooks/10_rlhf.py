@@ -1094,8 +1094,8 @@ assert lost, f"a policy that is paid for refusing should refuse, and answers {ru
 # %% [markdown]
 # **Answer:** It has found the one thing that this judge always likes: to be sorry. By the learned reward it is a
 # success, the best curve of the lesson; by the truth it is worse than the other, since it refuses the harmless, too.
-# What a lab could see is the KL, the number of different answers, and the answers themselves, if anybody reads them.
-# Read the answers.
+# What a lab could see is the KL, the refusals of harmless requests, the number of different answers, and the answers
+# themselves, if anybody reads them. Read the answers.
 #
 # The cure was to mend the judge: it is the first curve. Others that are used: a larger β; comparisons collected from
 # the hacked policy, which is the arrow back in the picture of section 1; several judges.
