@@ -111,8 +111,12 @@ print("at the end, times what it was at the beginning:", stable(sizes[-1] / size
 # multiplies as well.
 #
 # **Break it:** let all layers read the stream as it is, and leave all else as it was. Beside it, the naive cure in one
-# line: each layer reads a *copy* of the stream in which every row is divided by its RMS. **Predict:** after how many
-# layers is a typical number beyond a million? Is the cure enough? And does it have a weak spot?
+# line: each layer reads a *copy* of the stream in which every row is divided by its RMS. We also ask for the *loss*,
+# the mean surprise: for each token, minus the logarithm of the chance that the model gave it, in *nats*, which is to
+# say by the natural logarithm. 0 would be perfect; who gives each of the V pieces the same chance pays ln V.
+#
+# **Predict:** after how many layers is a typical number beyond a million? Is the cure enough? And does it have a weak
+# spot?
 
 # %%
 from llama_lessons.rope import rope_angles
@@ -164,10 +168,9 @@ print("a row of zeros becomes", naive_norm(torch.zeros(1, 4)).tolist())
 # right one, for a quantized 7B on pages of Wikipedia (pull request 2374). For a while even Meta's own 7B chat model
 # came with a config that said 1e-6 (meta-llama/llama, issue 771). Nothing crashed.
 #
-# Now ours. The *loss* is the mean surprise on a text: for each token, minus the logarithm of the chance that the model
-# gave it, in *nats*, which is to say by the natural logarithm. 0 would be perfect; who gives each of the V pieces the
-# same chance pays ln V. **Predict:** for rows of which size does it matter which eps you take? And from which eps on
-# does our model notice?
+# Now ours, on four whole stories. (There the loss is far lower than on our sentence, which stood alone: whoever has
+# read the beginning is less surprised by the end.) **Predict:** for rows of which size does it matter which eps you
+# take? And from which eps on does our model notice?
 
 # %%
 from copy import deepcopy
@@ -302,7 +305,7 @@ for name, line, colour in (("silu", "-", "#0072B2"), ("relu", "--", "#D55E00"), 
 left.legend(frameon=False)
 left.set(xlabel="g", title="three gates")
 right.hist(torch.cat(gates).flatten().clamp(-6, 6).numpy(), bins=48, color="#56B4E9", edgecolor="black", linewidth=0.3)
-right.set(xlabel="g, beyond 6 counted at 6", title="gates on our sentence", yticks=[])
+right.set(xlabel="g; beyond ±6 counted at ±6", title="gates on our sentence", yticks=[])
 what = "Left: sigmoid rises from 0 to 1; relu is 0, then g; silu is near relu, with a dip below zero. Right: "
 show(figure, alt=f"{what}how often each g occurs; {stable(sum(negative) / len(negative), 0)} % are below zero.")
 
@@ -345,7 +348,7 @@ for name, settings in {
     print(f"{name:<10} {width:>6} = {width / settings[0]:.3f} * dim", width == LlamaConfig.preset(name).hidden_dim)
 
 # %% [markdown]
-# 13 824, by Meta's own rule; and so for all of them.
+# **Answer:** 13 824 channels, by Meta's own rule; and all the others come out as they should.
 #
 # ### Exercise 2 (10 minutes): SwiGLU
 # Three matrices, as `nn.Linear` keeps them: a matrix that makes F channels of C has the shape (F, C), so you write `x @
@@ -459,8 +462,8 @@ print({name: own.whose[name] for name in ("attention", "norm", "feed_forward", "
 print(tok.decode(opening + own.generate(own.like(model), opening, 12, temperature=0, stop=tok.eos_id)))
 
 # %% [markdown]
-# As a module it takes the tables of angles (lesson 03) as well. `norm` and `feed_forward` are arguments, so that we can
-# put wrong ones in later.
+# As a module, the block takes the tables of angles (lesson 03) as well. `norm` and `feed_forward` are arguments, so
+# that we can put wrong ones in later.
 
 # %%
 from llama_lessons.attention import Attention
@@ -559,14 +562,14 @@ for name, forward in wirings.items():
 # A table, the blocks, one more norm, and a head that gives every piece of the vocabulary a score. The angles are made
 # once and handed to all layers. Nothing has a bias. That is all of it.
 #
-# Putting it together is yours. The layers and norms are handed to it as classes, `block(config)` and
-# `norm(dim, eps)`, so that the check can hand it others, and so that we can put wrong ones in later.
+# Putting it together is yours. The layers and norms are handed to it as classes, `block(config)` and `norm(dim, eps)`,
+# so that the check can hand it others.
 #
 # ### Exercise 4 (15 minutes): assemble the model
 # The names of its parts are given, because weights are handed over **by name**. `nn.ModuleList` is a list of modules
 # that PyTorch sees; `rope_angles(positions, head_dim, theta)` gives the angles (T, D//2), of which the layers take
 # cosines and sines. `start` is the position of the first token: 0, but behind a cache more. And where
-# `config.tie_embeddings` says so, table and head are *one* parameter.
+# `config.tie_embeddings` says so, table and head are *one* parameter (why, the end of this section says).
 
 
 # %% tags=["exercise"]
@@ -594,8 +597,8 @@ check_llama(MyLlama)
 # %% [markdown]
 # <details><summary>Hint 1</summary>
 #
-# Four parts in `__init__`: the table has vocab_size rows of dim numbers, the head has its shape the other way round and
-# no bias. What `forward` needs of the config, keep: `self.config = config`.
+# Four parts in `__init__`: the table has vocab_size rows of dim numbers, the head makes vocab_size scores of dim
+# channels, without a bias. What `forward` needs of the config, keep: `self.config = config`.
 #
 # </details>
 #
@@ -659,7 +662,8 @@ print(tok.decode(first + own.generate(mine, first, 200, temperature=0, stop=tok.
 # the course's folder, writes it as one file of Python that runs without the course, with the course's parts where you
 # have none, and a line above each that says whose it is.
 #
-# For what follows we build many Llamas, each with one part changed.
+# For what follows we build many Llamas, each with one part changed: from `MyBlock` and the course's `MyLlama`, which
+# takes the same arguments as yours.
 
 # %%
 from functools import partial
@@ -698,10 +702,10 @@ for name, tokens in {"on our sentence": ids, "on the stories": held_out}.items()
     print(f"mine and {type(theirs).__name__} agree to 1e-5 {name}: {gap < 1e-5}")
 
 # %% [markdown]
-# Five digits of seven, in six layers of sums that are added in another order: that is what two right programs may
-# differ by. A mistake differs by far more, as section 5 shows. (Here it read each text at once. When it writes,
-# `own.generate` gives every layer the cache of lesson 04, and `start` says where a new token stands; the words are the
-# same.) So a page of Python is a Llama; the 7B differs from it in the numbers of its config, and in nothing else.
+# Again five digits of seven. A mistake differs by far more, as section 5 shows. (Here it read each text at once. When
+# it writes, `own.generate` gives every layer the cache of lesson 04, and `start` says where a new token stands; the
+# words are the same.) So a page of Python is a Llama; the 7B differs from it in the numbers of its config, and in
+# nothing else.
 #
 # Here is the whole way of our sentence, from bytes to logits; first one word, then all of them. **Predict:** after
 # which words is the model sure what comes next (chance above a half)? Is it right where it is sure?
@@ -1068,7 +1072,7 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
 # - RMSNorm gives each layer a copy of the stream in one size. Its eps belongs inside the root, and to the checkpoint.
 # - SwiGLU lets a token think for itself: one matrix proposes, one decides, one writes.
 # - The stream runs through untouched; everything else reads a copy and adds. This helps training, and it is why logits
-#   can be taken apart into who said what.
+#   can be taken apart into who said what: the side trip does so.
 # - Some mistakes ruin a model and some keep silent. Only number against number finds the silent ones.
 # - 6 738 415 616, and you know where each of them is.
 #
@@ -1090,7 +1094,5 @@ for name, heads in {"rows as stored": (None, None), "wk by query heads": (6, 6),
 # Pre-norm: [arXiv:2002.04745](https://arxiv.org/abs/2002.04745). Llama:
 # [arXiv:2302.13971](https://arxiv.org/abs/2302.13971), section 2.2. Llama 2:
 # [arXiv:2307.09288](https://arxiv.org/abs/2307.09288), section 2.2 and appendix A.2.1. Tied tables:
-# [arXiv:1608.05859](https://arxiv.org/abs/1608.05859). Logit lens: nostalgebraist, *interpreting GPT: the logit lens*,
-# 2020; the tuned lens: [arXiv:2303.08112](https://arxiv.org/abs/2303.08112). Feed-forward layers as memories:
-# [arXiv:2012.14913](https://arxiv.org/abs/2012.14913). The eps: llama.cpp, pull request 2374; meta-llama/llama, issue
+# [arXiv:1608.05859](https://arxiv.org/abs/1608.05859). The eps: llama.cpp, pull request 2374; meta-llama/llama, issue
 # 771.

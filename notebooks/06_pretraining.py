@@ -16,10 +16,10 @@
 # %% [markdown]
 # # 06 Pretraining: how does it learn?
 #
-# In lesson 05 you built a whole Llama. Its weights were random, and it talked noise. The weights that came with this
-# course make the same program tell stories. Nobody wrote those weights. They were found, by one exercise, done over and
-# over: *here is a piece of text; say what comes next*. That is called *pretraining*, and it is where nearly all the
-# work, the money and the electricity of a language model go.
+# In lesson 05 you built a whole Llama. With random weights it said nothing of use; with those that came with this
+# course it told stories. Nobody wrote those weights. They were found, by one exercise, done over and over: *here is a
+# piece of text; say what comes next*. That is called *pretraining*, and it is where nearly all the work, the money and
+# the electricity of a language model go.
 #
 # In this lesson you do it. You cut text into batches, write the training loop, AdamW, the schedule of the learning rate
 # and the clipping of gradients, each by hand. Then you train a Llama before your eyes, from noise to words to
@@ -422,7 +422,8 @@ print(own)
 print("its loss has fallen:", losses[-1] < losses[0] - 0.3)
 
 # %% [markdown]
-# **Predict:** two weights get the gradients 0.001 and 1000. How far does each move at the very first step?
+# Back to a single step of AdamW. **Predict:** two weights get the gradients 0.001 and 1000. How far does each move at
+# the very first step?
 
 # %%
 from llama_lessons.checks.pretraining import adamw
@@ -604,8 +605,8 @@ def solved_clip(gradients, limit):
 check_clip(solved_clip)
 
 # %% [markdown]
-# **Your own Llama,** with all four in their places: forty steps, from ln V down. What it then writes is not yet a
-# story.
+# **Your own Llama,** with all four in their places: forty steps, from ln V down. (It will not tell a story yet: that
+# takes a larger model and a longer run, which is section 7.)
 
 # %%
 own = assemble(training=True, device=device)
@@ -763,7 +764,8 @@ else:
 # *she* in the next it does not mind. Sense across sentences comes last, and a model of this size and age does not have
 # it.
 #
-# What does it now think of our sentence? On the picture: how surprising is each word, before training and after?
+# What does it now think of our sentence? How surprising is each word, before training, after it, and to the shipped
+# model?
 
 # %%
 ids = torch.tensor([tok.encode(sentence, eos=True)], device=device)
@@ -774,7 +776,7 @@ def surprise(model):
     return cross_entropy(model(ids[:, :-1])[0], ids[0, 1:], reduction="none").cpu()
 
 
-figure, axes = plt.subplots(figsize=(7, 2.5))
+figure, axes = plt.subplots(figsize=(7, 2.9))
 positions = range(ids.shape[1] - 1)
 axes.plot(positions, surprise(new_model(config)), "s:", color="#D55E00", label="before")
 axes.plot(positions, surprise(trainer.model), "o-", color="#0072B2", label=f"after {trainer.step} steps")
@@ -782,7 +784,8 @@ axes.plot(positions, surprise(shipped.to(device)), "^--", color="#009E73", label
 axes.set_xticks(positions, tok.pieces(ids[0, 1:].tolist()), rotation=60, fontsize=9)
 axes.set_ylabel("surprise, nats")
 axes.legend(frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, 1.2))
-show(figure, alt="Surprise at each token of the sentence: flat before training, lower and uneven after it.")
+what = "Surprise at each token of the sentence: flat before training, uneven and mostly lower after it; the shipped "
+show(figure, alt=what + "model's is largest at 'walked', and next to nothing from 'home' on.")
 means = [surprise(model).mean().item() for model in (new_model(config), trainer.model)]
 assert trainer.step < n_steps or means[1] < means[0] - 1, f"training should lower the surprise; it went {means}"
 
@@ -876,8 +879,9 @@ for axes, (name, losses) in zip(panels, list(curves.items())[1:], strict=False):
 panels[0].set_ylabel("loss, nats")
 wrote = broken.samples[-1]["text"].replace("$", r"\$") if broken.samples else "nothing yet"
 figure.supxlabel("not shifted, it writes: " + wrote[:70] + " ...", fontsize=10)
-what = "Four panels, in each the curve as it should be in grey. No warm-up and no clipping lie on it, a hundred times "
-show(figure, alt=what + "the rate first leaps up and stays above it, targets that are not shifted fall far below it.")
+what = "Four panels, in each the curve as it should be in grey. No warm-up falls a little sooner and ends on it, no "
+what += "clipping lies on it, a hundred times the rate first leaps up and stays above it, "
+show(figure, alt=what + "targets that are not shifted fall far below it.")
 
 # %%
 end = {run["name"]: sum(run["losses"][-8:]) / 8 for run in broken.runs if len(run["losses"]) == N_STEPS}
@@ -896,8 +900,8 @@ else:
 # %% [markdown]
 # **Answer:** The lowest by far is the worst mistake; two of the five make no difference, and one is a little worse.
 # **The loss that is too good to be true is the worst of all.** Without the shift the model learns to copy, which is
-# easy, and when it writes, it says one word for ever. No error, a beautiful curve, a useless model. If a loss falls
-# much faster than you expected, do not celebrate: look at what the model writes.
+# easy, and when it writes, it says the same word again and again. No error, a beautiful curve, a useless model. If a
+# loss falls much faster than you expected, do not celebrate: look at what the model writes.
 #
 # **Too high a rate** throws the weights about. It recovers when the schedule lowers the rate, but what it lost is lost.
 #

@@ -286,10 +286,9 @@ for name, changed in ways.items():
     print("the least likely token:", stable(100 * changed.min()), "%")
 
 # %% [markdown]
-# **Answer:** Nothing the one, and the other forgets the model. The second way does nothing, since what one divides by T
-# the normalising multiplies again. The third is worse: it forgets the model. Probabilities lie between 0 and 1, so to a
-# softmax they are almost equal scores, and even the least likely of the 2048 tokens gets nearly its fair share. The
-# fourth is the first in other words.
+# **Answer:** The one does nothing: what is divided by T, the normalising multiplies again. The other, the third line,
+# is worse: it forgets the model. Probabilities lie between 0 and 1, so to a softmax they are almost equal scores, and
+# even the least likely of the 2048 tokens gets nearly its fair share. The last line is the first in other words.
 #
 # ## 4. The tail
 #
@@ -391,8 +390,8 @@ def solved_probs(logits, temperature, top_k):
 check_probs(solved_probs)
 
 # %% [markdown]
-# **In your own Llama** it is this that the dice get. The same dice, your temperature and top-k, the package's beside
-# it:
+# **In your own Llama** it is this that the dice get. T = 0.8 and k = 20, the same dice twice: with your parts, and with
+# the package's.
 
 # %%
 from llama_lessons.my_llama import assemble
@@ -524,7 +523,8 @@ print(f"at the beginning of a page {stays[0]}\n")
 figure, axes = plt.subplots(figsize=(7, 2.2))
 axes.hist(stays, bins=range(1, 90), color="#0072B2", log=True)
 axes.set(xlabel="tokens that top-p 0.9 keeps", ylabel="places in the stories")
-show(figure, alt="A histogram on a log scale: one token at most places, then fewer and fewer, up to eighty tokens.")
+what = "A histogram on a log scale: most places keep one token, some two, few more, and hardly any more than "
+show(figure, alt=what + "twenty; a bar beyond eighty stands alone: the beginnings of the pages.")
 
 # %% [markdown]
 # **Answer:** At nine of ten. That is what top-k could not do: one token where one is right, nearly all the llamas'
@@ -558,9 +558,6 @@ for T in (0.6, 1.0, 1.5, 2.0):
 #    nothing else?
 # 4. T = 0: draw twenty, start over, draw twenty. And with top-k 1 at T = 2?
 # 5. Type something that no page of the Valley says. How open is the choice?
-#
-# (To compare. 1: top-p 0.63. 3: top-k 20, at any temperature above 0; or, at T = 1, a top-p of 0.97 to 0.99. 4: the
-# text is the same each time, and with top-k 1 it is that text again: one token is no choice.)
 
 # %%
 from llama_lessons.widgets.distribution import DistributionView
@@ -575,6 +572,9 @@ for settings in ((1.0, 0, 1.0), (1.0, 0, 0.9), (1.0, 10, 1.0), (0.6, 0, 0.9), (2
     print(DistributionView(model, tok, places["long tail"], **state).note)
 
 # %% [markdown]
+# **Answers.** To 1: top-p 0.63. To 3: top-k 20, at any temperature above 0; or, at T = 1, a top-p of 0.97 to 0.99. To
+# 4: the text is the same each time, and with top-k 1 it is that text again: one token is no choice.
+#
 # ### Which setting is good?
 # That can be measured, since the Valley has rules. `check_story` reads a story and says whether its names, things and
 # pronouns stay straight. Let the model write 24 stories in each of four settings, and count how many hold together. To

@@ -320,7 +320,9 @@ show(
 #
 # with *B* of shape (out, r) and *A* of shape (r, in): its rank is at most r. *W* stays frozen; only *A* and *B* are
 # trained. The change itself is never formed: `x @ A.T` makes r numbers of each row, `@ B.T` makes the output's channels
-# of them. The factor α / r comes in a moment. Here are the matrices of one `wq`, to scale, at rank 8.
+# of them. The factor α / r comes in a moment. Below are the matrices of one `wq`, to scale, at rank 8.
+#
+# **Predict:** how many numbers has `wq` of a layer, and how many have A and B together?
 
 # %%
 from llama_lessons.widgets.lora_picture import lora_picture
@@ -329,7 +331,7 @@ what = "To scale: W, a square of 192 × 192, frozen; plus α/r times B, a thin c
 show(lora_picture(192, 192, 8), alt=what + "8 × 192, both trained; equals W′, again 192 × 192.")
 
 # %% [markdown]
-# **Predict:** how many numbers has `wq` of a layer, and how many have A and B together at rank 8?
+# **Answer:** Twelve times as many in W as in A and B together. And the change may stand beside W or inside it:
 
 # %%
 from llama_lessons.lora import LoraLinear
@@ -348,8 +350,6 @@ print("W has", W.numel(), "numbers; A and B have", A.numel() + B.numel())
 print("beside W or inside it, by hand or by the package's LoraLinear: the same")
 
 # %% [markdown]
-# **Answer:** Twelve times as many in W as in A and B together.
-#
 # ### How to begin, and two ways to fail
 # Training starts from the model as it is, so the change must be zero at first: BA = 0. LoRA starts A as noise and B as
 # zeros. Two others look just as good. **Predict** what goes wrong:
@@ -381,10 +381,10 @@ for name, begin in {"A noise, B zero": (0.1, 0.0), "both noise": (0.1, 0.1), "bo
 print(f"{'base model':<16} loss {stable(loss(base, stories), 1)}")
 
 # %% [markdown]
-# Noise in both spoils the model, zeros in both never learn. With noise in both it is worse before it has learned
-# anything. With zeros in both it is whole, and stays so for ever: the gradient of B is a product with A, the gradient
-# of A a product with B, and both are zero. With one of them noise, the other gets a gradient; after the first step B is
-# no longer zero, and A moves too.
+# **Answer:** Noise in both spoils the model, zeros in both never learn. With noise it is worse before it has learned
+# anything. With zeros it is whole, and stays as it is for ever: the gradient of B is a product with A, the gradient of
+# A a product with B, and both are zero. With one of them noise, the other gets a gradient; after the first step B is no
+# longer zero, and A moves too.
 #
 # And α / r? A larger r adds more terms, and with them the change grows. Dividing by r is the paper's way to make up for
 # it, so that a learning rate found at one rank need hardly be searched anew at another. (For a large r it divides by
@@ -846,11 +846,11 @@ from llama_lessons.lora import merge_lora, unmerge_lora
 ids = torch.tensor([tok.encode(hummed_stories[0])], device=device)  # (1, T)
 model = deepcopy(adapted[8])
 with torch.no_grad():
-    beside = model(ids)
+    outside = model(ids)
     adapters = merge_lora(model)
     inside = model(ids)
 assert list(model.state_dict()) == list(base.state_dict()), "merged, it should have the names of a plain Llama"
-said = (inside - beside).abs().max().item()
+said = (inside - outside).abs().max().item()
 unmerge_lora(model, adapters)
 gap = max((model.get_parameter(name) - weight).abs().max().item() for name, weight in base.named_parameters())
 assert said < 1e-3 and 0 < gap < 1e-6, f"logits should agree, and weights be nearly back; gaps: {said:.1e}, {gap:.1e}"
@@ -874,10 +874,10 @@ print(f"merged in bfloat16, {unmoved:.1f} % of the weights do not move at all")
 print(f"taken out again, {returned:.1f} % are back where they were")
 
 # %% [markdown]
-# **Answer:** Most are back, and not all. Some changes are smaller than half a step of bfloat16 and vanish; some sums
-# round to a neighbour and come back beside where they were. So merge once, from the clean weights, and keep the
-# adapter's file: it is small. Whoever merges one adapter, takes it out, and merges the next into 16-bit weights, wears
-# the model down.
+# **Answer:** Most are back, and not all; a few never moved. Some changes are smaller than half a step of bfloat16 and
+# vanish; some sums round to a neighbour and come back beside where they were. So merge once, from the clean weights,
+# and keep the adapter's file: it is small. Whoever merges one adapter, takes it out, and merges the next into 16-bit
+# weights, wears the model down.
 #
 # ## 9. What does training keep in memory?
 #

@@ -1083,7 +1083,8 @@ def safety_alone(requests_of, answers_of):
 hacked = train(safety_alone, lr=6e-4, beta=0.0)
 view.follow(hacked, "safety alone")
 ruined, left = worth(hacked.policy)
-what = "The same six measures for both runs: with safety alone the learned reward rises, the true one falls."
+what = "The same six measures for both runs: with safety alone the learned reward is higher and the true one lower in "
+what += "the end, the distance grows faster, and more and more harmless requests are refused."
 show(view.picture(), alt=what)
 print("fewer different answers than with the sound judge:", left < distinct)
 lost = ruined["harmless"].accuracy < after["harmless"].accuracy
@@ -1092,8 +1093,9 @@ assert lost, f"a policy that is paid for refusing should refuse, and answers {ru
 
 # %% [markdown]
 # **Answer:** It has found the one thing that this judge always likes: to be sorry. By the learned reward it is a
-# success, the best curve of the lesson; by the truth it is useless. What a lab could see is the KL, the shorter and
-# more uniform answers, and the answers themselves, if anybody reads them. Read the answers.
+# success, the best curve of the lesson; by the truth it is worse than the other, since it refuses the harmless, too.
+# What a lab could see is the KL, the refusals of harmless requests, the number of different answers, and the answers
+# themselves, if anybody reads them. Read the answers.
 #
 # The cure was to mend the judge: it is the first curve. Others that are used: a larger β; comparisons collected from
 # the hacked policy, which is the arrow back in the picture of section 1; several judges.
@@ -1122,17 +1124,19 @@ for axes, way in zip(panels, ("sound judge", "no auxiliary loss", "safety alone"
     axes.set(xlabel="root of the KL, nats", title=way, ylim=(0, 1.05))
 figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, fontsize=9, loc="outside lower center", ncols=2)
 what = (
-    "Learned and true reward against the root of the KL, three judges. Left: all rise, the best of K highest. Middle: "
-    "the true one rises for the best of K and dips for PPO. Right: the learned one rises, the true one falls for both."
+    "Learned and true reward against the root of the KL, three judges. Left: all rise, the best of K "
+    "highest; PPO's take a step back at their end. Middle: the true one rises for the best of K; for PPO it dips, and "
+    "ends where it began. Right: the learned one rises, the true one falls for both."
 )
 show(figure, alt=what)
 
 # %% [markdown]
-# With the sound judge both rise, the best of K farther than PPO: Goodhart's law is no law of nature, it is about
-# *wrong* judges. With the wrong one, right, learned and true reward part at once. The most telling is the middle one.
-# That judge orders pairs as well as the others, and the best of K by it still gets better; but it sees danger in some
-# harmless answers, and PPO, which is not bound to what the model says anyway, goes and refuses, and has not won that
-# back eighteen rounds later. A judge that is good enough to choose with need not be good enough to train against.
+# With the sound judge both rise, the best of K farther than PPO, which at its end takes a step back: Goodhart's law is
+# no law of nature, it is about *wrong* judges. With the wrong one, right, learned and true reward part at once. The
+# most telling is the middle one. That judge orders pairs as well as the others, and the best of K by it still gets
+# better; but it sees danger in some harmless answers, and PPO, which is not bound to what the model says anyway, goes
+# and refuses, and eighteen rounds later has hardly won back what that cost. A judge that is good enough to choose with
+# need not be good enough to train against.
 #
 # ## 8. What decides, and how sure are we? *(optional)*
 #
