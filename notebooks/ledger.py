@@ -40,4 +40,5 @@ Ledger(folder / "ledger.json" if folder else None)
 # %% [markdown]
 # A word on scoring. To be right is one thing, to know when you are right another; a forecaster is judged by both. The
 # sentence beside the picture compares the two averages and says whether they differ by more than chance would make of
-# so few. It takes some twenty judged predictions until it can say much.
+# so few. It takes some twenty judged predictions until it can say much. How it counts stands in
+# [`llama_lessons/widgets/ledger_book.py`](../llama_lessons/widgets/ledger_book.py).

@@ -11,6 +11,10 @@ from tools.notebook_files import NOTEBOOKS
 
 PROJECTOR = {"width": 1366, "height": 768}  # pixels
 ROOM = 650  # of these, what JupyterLab leaves to a view
+JUDGED_ANEW = """() => {  // a length is a whole number
+  const scores = [...document.querySelectorAll('.ll-bestof .ll-score')];
+  return scores.length && scores.every(score => score.innerText.endsWith('.00'));
+}"""
 
 
 def test_the_lesson_and_its_views(lab: Lab):
@@ -46,6 +50,7 @@ def look_at_the_best_of_k(lab: Lab, view: Locator) -> None:
     expect(view.get_by_role("status")).to_contain_text("the best of 8: judge")
     lab.photograph(view, "best_of_8")
     view.get_by_role("combobox", name="Judge").select_option("the longest answer")
+    lab.page.wait_for_function(JUDGED_ANEW)
     scores = [float(text) for text in view.locator(".ll-score").all_inner_texts()]
     lengths = [len(text) for text in view.locator(".ll-words").all_inner_texts()]
     assert scores == lengths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from llama_lessons.widgets.ledger_book import questions
 from tests.browser import Lab
 from tools.notebook_files import NOTEBOOKS
 
@@ -12,11 +13,13 @@ LAPTOP = {"width": 1366, "height": 768}  # pixels
 
 def test_the_page_and_its_view(lab: Lab):
     lab.run_lesson(NOTEBOOKS / "ledger.ipynb")
+    asked = questions(NOTEBOOKS / "07_sampling.py")
     lab.page.set_viewport_size(LAPTOP)
     view = lab.page.locator(".ll-ledger")
     view.get_by_role("combobox", name="Lesson").select_option("07_sampling")
     for number, (sure, came) in enumerate((("80", "right"), ("80", "wrong"), ("100", "right")), 1):
         view.get_by_role("slider", name="Prediction").fill(str(number))
+        expect(view.locator(".ll-question")).to_have_text(asked[number - 1])  # Python has turned the page
         view.get_by_role("textbox").fill(f"<b>that</b> {number}")
         view.get_by_role("slider", name="How sure").fill(sure)
         button = view.get_by_role("button", name=f"It came out {came}")

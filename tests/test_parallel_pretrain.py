@@ -56,7 +56,9 @@ def test_a_killed_process_ends_the_run_with_a_message_and_leaves_nothing_behind(
 @pytest.mark.parametrize("way", WAYS)
 def test_it_goes_on_to_the_bit_as_if_nothing_had_been(way: str, runs: tuple):
     folder, printed = runs
-    assert printed["straight"].returncode == printed["resumed"].returncode == 0, printed["resumed"].stderr
+    assert printed["straight"].returncode == printed["resumed"].returncode == 0, (
+        f"{printed['straight'].stderr}\n{printed['resumed'].stderr}"
+    )
     assert printed["resumed"].stdout.count("going on after step 2") == len(WAYS)
     assert_close(weights_in(folder / "killed" / way), weights_in(folder / "straight" / way), rtol=0, atol=0)
     assert left_over(folder) == []

@@ -30,9 +30,9 @@ from tools.tables import write_table
 TABLE = COURSE / "data/tables/lesson_times.csv"
 WORDS_A_MINUTE, LINES_A_MINUTE = 200, 10
 EXERCISE = re.compile(r"^#+ Exercise(?: \d+)? \((\d+) minutes", re.MULTILINE)
-USED = """import resource
-both = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-print(sum(used.ru_utime + used.ru_stime for used in both), both[0].ru_maxrss)"""
+USED = """import os, re
+from pathlib import Path
+print(sum(os.times()[:4]), re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])"""
 TITLES = ("lesson", "reading, minutes", "exercises, minutes", "Run All, seconds", "core-seconds", "memory, MB")
 ROW = re.compile(r"^(\| (?:&emsp;)?\[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|) [^|]* \|$", re.MULTILINE)
 

@@ -107,9 +107,11 @@ class Ledger(View):
         return f"{where}: {self.question} - {said}{came}. {self.note}"
 
     def twin(self) -> str:
-        """The prediction, and the bands that were judged, as a table."""
+        """The prediction, and the bands that were judged, as tables."""
         rows = "".join(
             f"<tr><td>{row['sure']} %</td><td>{100 * row['share']:.0f} % of {row['n']}</td></tr>" for row in self.bands
         )
         judged = f"<table><tr><th>how sure</th><th>right</th></tr>{rows}</table>" if rows else ""
-        return f"<p>{escape(self.question)}</p><p>{escape(self.answer)}</p><p>{escape(self.note)}</p>{judged}"
+        asked = f"<tr><th>asked</th><td>{escape(self.question)}</td></tr>"
+        said = f"<tr><th>predicted</th><td>{escape(self.answer) or 'nothing yet'}</td></tr>"
+        return f"<table>{asked}{said}</table><p>{escape(self.note)}</p>{judged}"
