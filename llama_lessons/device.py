@@ -45,8 +45,7 @@ def free() -> None:
         shell.displayhook.flush()  # and what cells have shown: Out, _1, _2, ...
         shell.push(dict.fromkeys(("_", "__", "___"), ""), interactive=False)  # of these IPython keeps a second table
     for name in ("last_exc", "last_type", "last_value", "last_traceback"):
-        if hasattr(sys, name):
-            delattr(sys, name)
+        vars(sys).pop(name, None)
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -50,6 +50,7 @@ def process_group(device: str = "cpu") -> Iterator[None]:
     usual = signal.signal(signal.SIGTERM, _end)
     try:
         yield
+        wait_for_all()  # who leaves while another still listens may abort it
     except RuntimeError as error:
         if isinstance(error, distributed.DistError) or "gloo" in str(error):  # gloo's errors have no class of their own
             raise RuntimeError(_other_ended()) from error
