@@ -64,7 +64,7 @@ def look_at_the_best_of_k(lab: Lab, view: Locator) -> None:
 
 def look_at_ppo(lab: Lab, view: Locator) -> None:
     fits(lab, view)
-    expect(view.get_by_role("status")).to_have_text(re.compile(r"safety alone: done, \d+ iterations\."))
+    expect(view.locator(".ll-note")).to_have_text(re.compile(r"safety alone: done, \d+ iterations\."))
     expect(view.locator(".ll-panels section")).to_have_count(6)
     expect(view.locator(".ll-legend li")).to_have_text([" sound judge", " safety alone"])
     expect(view.locator(".ll-said tr")).to_have_count(3)
