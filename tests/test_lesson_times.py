@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from llama_lessons.files import COURSE
 from tools.lesson_times import hours, lessons, reading, running, saved, with_hours, with_machine
 
+README = COURSE / "README.md"
 LESSON = f"""# %% [markdown]
 # # A lesson
 # {"It's so. " * 150}
@@ -49,7 +51,13 @@ def test_the_table_has_every_lesson_and_both_pages_show_it():
     for name, renewed in (("README.md", with_hours), ("TEACHING.md", with_machine)):
         text = (COURSE / name).read_text(encoding="utf-8")
         assert renewed(text) == text
+        assert all(name in text for name in saved())
         assert renewed(text.replace(" 1 h ", " 7 h ").replace("| 4", "| 5")) == text
+
+
+def test_the_readme_tells_every_lesson_s_hours():
+    told = dict(re.findall(r"\(notebooks/(\d\w+)\.ipynb\) \|.*\| (\d h \d\d) \|$", README.read_text(), re.MULTILINE))
+    assert told == {name: hours(row) for name, row in saved().items()}
 
 
 def test_hours_are_to_a_quarter():

@@ -34,7 +34,7 @@ USED = """import os, re
 from pathlib import Path
 print(sum(os.times()[:4]), re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])"""
 TITLES = ("lesson", "reading, minutes", "exercises, minutes", "Run All, seconds", "core-seconds", "memory, MB")
-ROW = re.compile(r"^(\| (?:&emsp;)?\[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|) [^|]* \|$", re.MULTILINE)
+ROW = re.compile(r"^(\| (?:&emsp;)?\[[^\]]*\]\(notebooks/(\w+)\.ipynb\) \|.*\|)[^|]*\|$", re.MULTILINE)
 
 
 def _to_read(source: Path) -> list[tuple[str, str]]:
