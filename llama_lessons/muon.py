@@ -6,7 +6,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributed.tensor import distribute_tensor
+
+from llama_lessons.processes import is_shard
 
 
 class Muon(torch.optim.Muon):
@@ -39,11 +40,12 @@ def orthogonalized(matrix: Tensor, coefficients: tuple[float, float, float], n_s
 
     Source: Newton and Schulz's iteration; Jordan and others, Muon: An optimizer for hidden layers, 2024.
     """
-    if hasattr(matrix, "full_tensor"):
+    if is_shard(matrix):
+        from torch.distributed.tensor import distribute_tensor  # takes a second to load, and only shards need it
+
         whole = orthogonalized(matrix.full_tensor(), coefficients, n_steps)
-        return distribute_tensor(
-            whole, matrix.device_mesh, matrix.placements, src_data_rank=None
-        )  # each takes its part
+        # Each process takes its part of what all have computed.
+        return distribute_tensor(whole, matrix.device_mesh, matrix.placements, src_data_rank=None)
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed import checkpoint
 
 from llama_lessons.folders import settle_folder, write_folder
 from llama_lessons.processes import is_shard, rank, wait_for_all
@@ -28,6 +27,8 @@ def write_shards(path: Path | str, state: dict) -> None:
     Raises:
         ValueError: a weight is NaN or infinite, or files of others lie in the folder; it is left as it was.
     """
+    from torch.distributed import checkpoint  # takes long to load, and only shards need it
+
     parts = [weight.to_local() if is_shard(weight) else weight for weight in state["model"].values()]
     n_broken = torch.stack([(~part.isfinite()).sum() for part in parts]).sum()
     distributed.all_reduce(n_broken)
@@ -66,6 +67,8 @@ def read_shards(path: Path | str, own: dict, optimizers: list[torch.optim.Optimi
     Raises:
         ValueError: the folder is none, is not whole, or is another training's; the message says which and what to do.
     """
+    from torch.distributed import checkpoint
+
     path = Path(path).expanduser()
     if not holds_shards(path):
         raise ValueError(f"{path} is no folder of a training. Nothing was changed: name one that `Trainer.save` wrote")

@@ -481,3 +481,14 @@ def test_a_killed_process_loses_nothing_it_saved(tmp_path):
     list(resumed.run())
     list(straight.run())
     assert_close(resumed.model.state_dict(), straight.model.state_dict(), rtol=0, atol=0)
+
+
+def test_training_alone_loads_nothing_of_what_only_shards_need():
+    """DTensor and torch.distributed.checkpoint take longer to load than all else of a lesson's set-up."""
+    asked = (
+        "import sys, llama_lessons.training; print([name for name in sys.modules if name.startswith('torch.distr')])"
+    )
+    run = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert "torch.distributed.distributed_c10d" in run.stdout
+    assert "torch.distributed.tensor" not in run.stdout and "torch.distributed.checkpoint" not in run.stdout
