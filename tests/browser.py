@@ -22,6 +22,7 @@ FLAGS = (
 )
 WINDOW = {"width": 1400, "height": 1600}  # pixels
 PROJECTOR = {"width": 1366, "height": 768}  # pixels; a laptop has as many
+ENLARGED = {side: round(pixels / 1.5) for side, pixels in PROJECTOR.items()}  # what is left of it at a zoom of 150 %
 ROOM = 650  # of the 768, what JupyterLab leaves to a view
 PATIENCE = 180  # seconds: a machine that is slow, or has other work, is no mistake
 # The page's own indicator says "idle" before there is a kernel, so the application object is asked. A dialog that opens

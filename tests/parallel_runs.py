@@ -181,11 +181,11 @@ def valley(folder: Path, ways: tuple[str, ...], dies: bool) -> None:
                 pretrain.main()
 
 
-def torchrun(what: str, folder: Path, *ways: str, n: int = 2) -> subprocess.CompletedProcess:
-    """Run a function of this file in n processes."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "-m", "tests.parallel_runs"]
+def torchrun(*words: str | Path, n: int = 2, module: str = "tests.parallel_runs") -> subprocess.CompletedProcess:
+    """Run a module in n processes, with these words on its command line; this one takes WHAT FOLDER WAYS."""
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n), "-m", module]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    command = [sys.executable, *command, what, str(folder), *ways]
+    command = [sys.executable, *command, *map(str, words)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes) as started:
         try:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tools.notebook_files import NOTEBOOKS
 
-LAPTOP = {"width": 1366, "height": 768}  # pixels
 EVIL = "<img src=x onerror=alert(1)>"
 
 
 def test_the_lesson_and_its_views(lab: Lab):
     lab.run_lesson(NOTEBOOKS / "09_chat.ipynb")
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     masks(lab, lab.page.locator(".ll-loss-mask"))
     wishes(lab, lab.page.locator(".ll-obedience"))
     talk(lab, lab.page.locator(".ll-chat-box"))
@@ -72,5 +71,5 @@ def talk(lab: Lab, view: Locator) -> None:
 
 def fits(view: Locator) -> None:
     """A laptop's window shows all of it at once, and nothing is cut at its sides."""
-    assert view.bounding_box()["height"] <= 650
+    assert view.bounding_box()["height"] <= ROOM
     assert view.evaluate("root => root.scrollWidth <= root.clientWidth")

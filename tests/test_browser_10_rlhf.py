@@ -6,11 +6,9 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tools.notebook_files import NOTEBOOKS
 
-PROJECTOR = {"width": 1366, "height": 768}  # pixels
-ROOM = 650  # of these, what JupyterLab leaves to a view
 JUDGED_ANEW = """() => {  // a length is a whole number
   const scores = [...document.querySelectorAll('.ll-bestof .ll-score')];
   return scores.length && scores.every(score => score.innerText.endsWith('.00'));

@@ -7,15 +7,12 @@ import re
 from playwright.sync_api import Locator, expect
 
 from llama_lessons.widgets.exam_sheets import PROTOCOLS
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tools.notebook_files import NOTEBOOKS
-
-LAPTOP = {"width": 1366, "height": 768}  # pixels
-ROOM = 650  # pixels of it that a notebook has
 
 
 def test_the_lesson_and_its_views(lab: Lab):
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     lab.run_lesson(NOTEBOOKS / "11_evaluation.ipynb")
     protocols, errors = (lab.page.locator(f".ll-{name}") for name in ("protocols", "exam-errors"))
     for view in (protocols, errors):

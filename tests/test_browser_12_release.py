@@ -6,11 +6,8 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tools.notebook_files import NOTEBOOKS
-
-LAPTOP = {"width": 1366, "height": 768}  # pixels
-ROOM = 650  # of these, below menu and tool bar
 
 
 def test_the_lesson_and_its_view(lab: Lab):
@@ -63,7 +60,7 @@ def attack(lab: Lab, view: Locator) -> None:
 
 
 def fits_a_projector(lab: Lab, view: Locator) -> None:
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     lab.page.wait_for_timeout(500)
     view.scroll_into_view_if_needed()
     assert view.bounding_box()["height"] <= ROOM

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
-from tests.test_browser_14_real_llama_2 import CUT, LAPTOP, MOST, SMALL
+from tests.browser import PROJECTOR, ROOM, Lab
+from tests.view_looks import CUT, SMALL
 from tests.view_pages import write_page
 from tools.notebook_files import NOTEBOOKS
 
@@ -52,12 +52,12 @@ def use_the_view(lab: Lab, view: Locator) -> None:
 
 
 def test_the_view_fits_a_laptop_also_when_enlarged_and_in_the_dark(lab: Lab, tmp_path: Path):
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     lab.open(write_page("13_scaling_out", tmp_path))
     assert lab.run_all(), lab.cell_errors()
     view = lab.page.locator(".ll-shards")
     use_the_view(lab, view)
-    assert view.bounding_box()["height"] <= MOST
+    assert view.bounding_box()["height"] <= ROOM
     assert view.evaluate(CUT) == view.evaluate(SMALL) == []
     lab.page.evaluate("document.body.style.zoom = 1.5")
     assert view.evaluate(CUT) == []

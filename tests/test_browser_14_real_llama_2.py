@@ -6,17 +6,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
+from tests.view_looks import CUT, SMALL
 from tests.view_pages import write_page
 from tools.notebook_files import NOTEBOOKS
-
-LAPTOP = {"width": 1366, "height": 768}  # pixels
-MOST = 650  # pixels of a view's height
-CUT = """root => [root, ...root.querySelectorAll('*')]
-  .filter(node => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
-  .filter(node => getComputedStyle(node).overflow !== 'visible').map(node => node.className)"""
-SMALL = """root => [...root.querySelectorAll('*')].filter(node => !node.children.length && node.textContent)
-  .filter(node => parseFloat(getComputedStyle(node).fontSize) < 14).map(node => node.textContent)"""
 
 
 def test_the_lesson_and_its_view(lab: Lab):
@@ -55,12 +48,12 @@ def use_the_view(lab: Lab, view: Locator) -> None:
 
 
 def test_the_view_fits_a_laptop_also_when_enlarged(lab: Lab, tmp_path: Path):
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     lab.open(write_page("14_real_llama_2", tmp_path))
     assert lab.run_all(), lab.cell_errors()
     view = lab.page.locator(".ll-roof")
     use_the_view(lab, view)
-    assert view.bounding_box()["height"] <= MOST
+    assert view.bounding_box()["height"] <= ROOM
     assert view.evaluate(CUT) == view.evaluate(SMALL) == []
     lab.page.evaluate("document.body.style.zoom = 1.5")
     assert view.evaluate(CUT) == []

@@ -6,11 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tests.view_pages import write_page
 from tools.notebook_files import NOTEBOOKS
-
-LAPTOP = {"width": 1366, "height": 768}  # pixels
 
 
 def test_the_page_and_its_view(lab: Lab):
@@ -61,9 +59,9 @@ def stop_in_the_middle(lab: Lab, view: Locator) -> None:
 def look_at_the_tokens(lab: Lab, view: Locator) -> None:
     view.get_by_text("The tokens that the model read").click()
     expect(view.locator(".ll-tokens .ll-chip").first).to_have_text("<s>")
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     lab.photograph(view, "tokens")
-    assert view.bounding_box()["height"] <= 650
+    assert view.bounding_box()["height"] <= ROOM
     view.get_by_text("The tokens that the model read").click()
     expect(view.locator(".ll-tokens .ll-chip")).to_have_count(0)
 

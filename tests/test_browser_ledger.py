@@ -5,16 +5,14 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from llama_lessons.widgets.ledger_book import questions
-from tests.browser import Lab
+from tests.browser import PROJECTOR, ROOM, Lab
 from tools.notebook_files import NOTEBOOKS
-
-LAPTOP = {"width": 1366, "height": 768}  # pixels
 
 
 def test_the_page_and_its_view(lab: Lab):
     lab.run_lesson(NOTEBOOKS / "ledger.ipynb")
     asked = questions(NOTEBOOKS / "07_sampling.py")
-    lab.page.set_viewport_size(LAPTOP)
+    lab.page.set_viewport_size(PROJECTOR)
     view = lab.page.locator(".ll-ledger")
     view.get_by_role("combobox", name="Lesson").select_option("07_sampling")
     for number, (sure, came) in enumerate((("80", "right"), ("80", "wrong"), ("100", "right")), 1):
@@ -35,7 +33,7 @@ def test_the_page_and_its_view(lab: Lab):
     for theme in ("Light", "Dark"):
         lab.change_theme(theme)
         lab.photograph(view, theme.lower())
-    assert view.bounding_box()["height"] <= 650
+    assert view.bounding_box()["height"] <= ROOM
     lab.change_theme("Light")
     assert lab.cell_errors() == []
     assert lab.console_errors == []

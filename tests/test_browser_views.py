@@ -9,11 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from llama_lessons.files import work_dir
-from tests.browser import IN_FRONT, PROJECTOR, ROOM, Lab
+from tests.browser import ENLARGED, IN_FRONT, PROJECTOR, ROOM, Lab
 from tests.view_looks import CHANGE, FILLS, FIT, LOOK, SAYS, STANDS_AT
 from tests.view_pages import PAGES, write_page
 
-ENLARGED = {side: round(pixels / 1.5) for side, pixels in PROJECTOR.items()}  # what is left of it at a zoom of 150 %
 PRESENT = "window.jupyterapp.commands.execute('application:toggle-presentation-mode')"
 VIEWS = [(lesson, k) for lesson, cells in PAGES.items() for k in range(len(cells))]
 RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"

@@ -25,12 +25,11 @@ from llama_lessons.files import COURSE, work_dir
 from llama_lessons.model import Llama
 from llama_lessons.tokenizer import Tokenizer
 from llama_lessons.widgets.chat_box import ChatBox
-from tests.browser import PATIENCE
+from tests.browser import ENLARGED, PATIENCE, PROJECTOR
 from tests.lab_server import serve
 from tools.my_lessons import complete
 from tools.notebook_files import read_source, sources
 
-LAPTOP, ZOOMED = {"width": 1366, "height": 768}, {"width": 911, "height": 512}  # pixels; at 100 and at 150 %
 SHOTS = work_dir() / "screenshots"
 STATED = 210  # MB that README.md says a visitor takes
 [SOURCE] = sources(["demo"])
@@ -81,7 +80,7 @@ class Visitor:
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url, self.page = url, context.new_page()
-        self.page.set_viewport_size(LAPTOP)
+        self.page.set_viewport_size(PROJECTOR)
         self.page.set_default_timeout(PATIENCE * 1000)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -184,7 +183,7 @@ def test_a_question_about_the_valley_gets_its_answer_piece_by_piece(visitor: Vis
     expect(page.locator(".ll-tokens .ll-chip").last).to_have_text("</s>")
     expect(page.locator(".ll-tokens .ll-chip.ll-new").first).not_to_have_text("<s>")
     page.screenshot(path=SHOTS / "voila_demo_answered.png")
-    page.set_viewport_size(ZOOMED)
+    page.set_viewport_size(ENLARGED)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing is cut
     page.locator(".ll-chat-box").scroll_into_view_if_needed()
     page.screenshot(path=SHOTS / "voila_demo_150.png")

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from llama_lessons.files import COURSE
-from tools.lesson_times import hours, lessons, reading, running, saved, with_hours, with_machine
+from tools.lesson_times import hours, reading, running, saved, with_hours, with_machine
+from tools.notebook_files import lessons
 
 README = COURSE / "README.md"
 LESSON = f"""# %% [markdown]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,22 +12,14 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from llama_lessons.batches import IGNORE, Batch
 from llama_lessons.model import Llama
 from llama_lessons.processes import process_group, rank
 from llama_lessons.training import Trainer
+from tests.parallel_runs import torchrun, uneven
 from tests.test_training import CONFIG, RUN
 
 ROOT = Path(__file__).parents[1]
 STEPS = 4
-
-
-def uneven(step: int) -> Batch:
-    """Five rows, of which the first are asked for ever less; at step 2 one row alone, so that a process has none."""
-    rows = torch.randint(31, (5, 9), generator=torch.Generator().manual_seed(step))
-    targets = rows[:, 1:].clone()
-    targets[:2, step:] = IGNORE
-    return Batch(rows[: 1 if step == 2 else 5, :-1], targets[: 1 if step == 2 else 5])
 
 
 def new_trainer(seed: int) -> Trainer:
@@ -38,15 +29,6 @@ def new_trainer(seed: int) -> Trainer:
     model.blocks[0].attention_norm.weight.requires_grad_(False)
     model.idle = nn.Parameter(torch.ones(3, 2))
     return Trainer(model, replace(RUN, max_grad_norm=0.5), uneven)
-
-
-def in_two_processes(folder: Path, what: str) -> subprocess.CompletedProcess:
-    """Run `main` of this file by torchrun."""
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "tests.test_processes"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    return subprocess.run(
-        [sys.executable, *command, folder, what], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300
-    )
 
 
 def main(folder: Path, what: str) -> None:
@@ -61,7 +43,7 @@ def main(folder: Path, what: str) -> None:
 
 
 def test_two_processes_take_the_steps_of_one(tmp_path: Path):
-    run = in_two_processes(tmp_path, "finish")
+    run = torchrun(tmp_path, "finish", module="tests.test_processes")
     assert run.returncode == 0, run.stderr
     alone = new_trainer(seed=0)
     list(alone.run(STEPS))
@@ -81,7 +63,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path: Path):
 
 
 def test_a_process_that_dies_ends_the_other_with_a_message(tmp_path: Path):
-    run = in_two_processes(tmp_path, "die")
+    run = torchrun(tmp_path, "die", module="tests.test_processes")
     assert run.returncode != 0
     assert "process 0 stops: another of the 2 has ended" in run.stderr
     assert not (tmp_path / "state.pt").exists()

@@ -10,16 +10,14 @@ import pytest
 
 from llama_lessons.config import LlamaConfig
 from llama_lessons.files import COURSE
-from tools.notebook_files import NOTEBOOKS, sources
+from tools.notebook_files import NOTEBOOKS, lessons
 
 PAGE = (COURSE / "TERMS.md").read_text(encoding="utf-8")
 FIELDS = {"dim", "n_heads", "n_kv_heads", "head_dim", "hidden_dim", "vocab_size", "n_layers"}
 LINK = re.compile(r"\]\((?!https?://|#|data:)([^)\s]+)\)")
 BARE_PAPER = re.compile(r"(?<!\[)arXiv:\d{4}\.\d{4,5}")
 
-LESSONS = [source for source in sources() if source.stem[0].isdigit()]  # the demo is none
-
-each_lesson = pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.stem)
+each_lesson = pytest.mark.parametrize("source", lessons(), ids=lambda path: path.stem)
 
 
 def prose(source: Path) -> list[str]:

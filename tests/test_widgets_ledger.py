@@ -12,6 +12,7 @@ from llama_lessons.files import COURSE, MARK, learners_folder
 from llama_lessons.widgets.ledger import MAX_TEXT, Ledger
 from llama_lessons.widgets.ledger_book import Book, Entry, all_questions, bands, calibration, questions
 from tests.test_widgets import EVIL
+from tools.notebook_files import lessons
 
 ASKED = {"01_one": ["will it rain?", "and then?"], "02_two": ["is it so?"]}
 LESSON = """# %% [markdown]
@@ -43,8 +44,7 @@ def test_the_questions_are_those_of_the_text_as_plain_text(tmp_path: Path):
 
 def test_every_lesson_of_the_course_asks_for_predictions():
     asked = all_questions()
-    lessons = [path.stem for path in sorted((COURSE / "notebooks").glob("[0-9]*.py"))]
-    assert list(asked) == lessons
+    assert list(asked) == [source.stem for source in lessons()]
     assert all(len(set(found)) == len(found) for found in asked.values())  # a question is its own name
 
 

@@ -79,3 +79,10 @@ CHANGE = """root => {
 }"""
 FILLS = """root => document.fullscreenElement === root
   && root.clientWidth === innerWidth && root.clientHeight === innerHeight"""
+
+# Boxes that hide a part of what is in them; texts that are smaller than 14 pixels.
+CUT = """root => [root, ...root.querySelectorAll('*')]
+  .filter(node => node.clientWidth && node.scrollWidth > node.clientWidth + 1)
+  .filter(node => getComputedStyle(node).overflow !== 'visible').map(node => node.className)"""
+SMALL = """root => [...root.querySelectorAll('*')].filter(node => !node.children.length && node.textContent)
+  .filter(node => parseFloat(getComputedStyle(node).fontSize) < 14).map(node => node.textContent)"""

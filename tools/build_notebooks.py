@@ -65,7 +65,7 @@ def build(source: Path, fresh: bool = False) -> bool:
     metadata = deepcopy(notebook.metadata)
     if old and fingerprint(old) not in (metadata.fingerprint, old.metadata.get("fingerprint", fingerprint(old))):
         raise BuildError(f"{page.name} was edited, and {source.name} does not have the edit: `make sync` first")
-    _run(notebook, source)
+    run(notebook, source)
     if _contents(source, page) != before:
         raise BuildError(f"{source.name} or {page.name} was edited while the lesson ran: build it again")
     notebook["metadata"] = metadata  # the run notes the version of Python
@@ -82,7 +82,17 @@ def _contents(*files: Path) -> list[bytes | None]:
     return [file.read_bytes() if file.exists() else None for file in files]
 
 
-def _run(notebook: NotebookNode, source: Path) -> None:
+def run(notebook: NotebookNode, source: Path, **environment: str) -> None:
+    """Run a page in a kernel of its own; its outputs come into the notebook.
+
+    Args:
+        notebook: the page.
+        source: the script that it comes from; it runs where that lies.
+        environment: variables of the kernel, besides those that make all builds alike.
+
+    Raises:
+        BuildError: a cell failed.
+    """
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -93,7 +103,7 @@ def _run(notebook: NotebookNode, source: Path) -> None:
     )
     try:
         with tempfile.TemporaryDirectory(prefix="llama_lessons_ipython_") as profile:  # not the user's own
-            client.execute(env={**os.environ, **ENVIRONMENT, "IPYTHONDIR": profile})
+            client.execute(env={**os.environ, **ENVIRONMENT, **environment, "IPYTHONDIR": profile})
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         number = next(k for k, cell in enumerate(notebook.cells) if _failed(cell))
         raise BuildError(f"{source.name}, cell {number}:\n{notebook.cells[number].source}\n\n{error}") from None

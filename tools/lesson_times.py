@@ -12,19 +12,17 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import re
 import time
 from pathlib import Path
 
 import jupytext
-from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 from tqdm.auto import tqdm
 
 from llama_lessons.files import COURSE, data_path
-from tools.build_notebooks import CELL_TIMEOUT, ENVIRONMENT
-from tools.notebook_files import read_source, sources, write_text
+from tools.build_notebooks import run
+from tools.notebook_files import lessons, read_source, write_text
 from tools.tables import write_table
 
 TABLE = COURSE / "data/tables/lesson_times.csv"
@@ -63,18 +61,11 @@ def running(source: Path) -> dict[str, int]:
     """What Run All takes with one thread: seconds, seconds of processor time, and MB at most (of the kernel alone)."""
     notebook = read_source(source)
     notebook.cells.append(new_code_cell(USED))
-    resources = {"metadata": {"path": str(source.parent)}}
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, resources=resources)
     start = time.monotonic()
-    client.execute(env={**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": "1"})  # two wait for each other, which costs
+    run(notebook, source, OMP_NUM_THREADS="1")  # two wait for each other, which costs
     seconds = time.monotonic() - start
     cpu, kilobytes = map(float, notebook.cells[-1].outputs[0].text.split())
     return {"seconds": round(seconds), "core_seconds": round(cpu), "mb": round(kilobytes / 1000)}
-
-
-def lessons() -> list[Path]:
-    """The sources of the lessons; the demo page is none."""
-    return [source for source in sources() if source.stem[0].isdigit()]
 
 
 def saved() -> dict[str, dict[str, str]]:

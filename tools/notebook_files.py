@@ -39,6 +39,11 @@ def sources(names: list[str] | None = None) -> list[Path]:
     return [path for path in found if not names or path.stem.startswith(tuple(names))]
 
 
+def lessons() -> list[Path]:
+    """The lessons' .py files in order; pages that are no lessons have no number."""
+    return [source for source in sources() if source.stem[0].isdigit()]
+
+
 def read_source(source: Path) -> NotebookNode:
     """A percent script as a notebook without outputs, the same in every build.
 

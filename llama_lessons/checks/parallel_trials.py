@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from llama_lessons.batches import IGNORE, Batch
+from llama_lessons.batches import IGNORE, Batch, token_loss
 from llama_lessons.config import LlamaConfig
 from llama_lessons.model import Llama
 from llama_lessons.parallel import by_hand, tensor_by_hand
@@ -78,7 +78,7 @@ def data_parallel(ranks: Ranks) -> tuple[Tensor, dict[str, Tensor]]:
     weights = dict(model.named_parameters())
     _hold(ranks, "weights", weights)
     logits, asks = model(own.tokens), own.targets != IGNORE
-    loss = by_hand.token_loss(logits[asks], own.targets[asks])
+    loss = token_loss(logits[asks], own.targets[asks])
     loss.backward()
     buckets = {name: module for name, (module, _) in by_hand.units(model, own.targets).items()}
     by_hand.average_gradients(ranks, buckets, own.n_targets)

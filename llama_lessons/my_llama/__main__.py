@@ -14,7 +14,7 @@ from pathlib import Path
 
 from llama_lessons.files import COURSE, atomic, check_file, learners_folder
 from llama_lessons.my_llama.assembling import run
-from llama_lessons.my_llama.joining import PAGES, one_file
+from llama_lessons.my_llama.joining import PAGES, learning_parts, one_file
 from llama_lessons.my_llama.keeping import FOLDER, kept
 from llama_lessons.my_llama.parts import PARTS
 
@@ -41,14 +41,14 @@ def export(path: Path, where: Path) -> str:
         ValueError: path is a folder or something else, or a part is no Python any more.
     """
     check_file(path, _is_ours)
-    parts, learning = kept(where), {"batch", "adamw", "learning_rate", "clip", "lora", "merge"}
+    parts = kept(where)
     for name in parts:
         try:
             run({name: parts[name]})
         except Exception as error:
             raise ValueError(f"{where / name}.py does not run ({type(error).__name__}: {error}): mend it") from error
     with atomic(path) as draft:
-        draft.write_text(one_file(parts, bool(learning & set(parts))), encoding="utf-8")
+        draft.write_text(one_file(parts, learning=not learning_parts().isdisjoint(parts)), encoding="utf-8")
     return f"{path} written: {len(parts)} of {len(PARTS)} parts are yours"
 
 

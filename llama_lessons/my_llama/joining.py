@@ -39,6 +39,11 @@ def one_file(parts: dict[str, Kept], learning: bool = True) -> str:
     return file.text(main)
 
 
+def learning_parts() -> set[str]:
+    """Names of the parts that train a model, or adapt it."""
+    return {name for name, _ in MARK.findall(PAGES[-1].read_text(encoding="utf-8")) if name}
+
+
 def _whose(name: str, part: Kept) -> str:
     since = f", since {part.since}" if part.since else ""
     return f"# {name}, lesson {PARTS[name].lesson}: {WHOSE[part.owner]}{since}"
